@@ -1,0 +1,156 @@
+//! What makes two updates the same: a keyed hash of the canonical update.
+
+use super::{Parameter, Update};
+use std::fmt;
+
+/// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
+/// fingerprints whatever the order of the input's columns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// How many hex digits it is written with.
+    pub const DIGITS: usize = 16;
+
+    /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.
+    #[must_use]
+    pub fn parse(digits: &[u8]) -> Option<Fingerprint> {
+        if digits.len() != Self::DIGITS {
+            return None;
+        }
+        digits.iter().try_fold(0_u64, |value, digit| {
+            let digit = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            Some(value << 4 | u64::from(digit))
+        })
+        .map(Fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// The key of the hash, derived from the API key: without it, a guessed password cannot be tested against a
+/// result file.
+#[derive(Clone)]
+pub struct FingerprintKey([u8; 32]);
+
+/// Domain separation for BLAKE3's key derivation. Changing it makes every fingerprint ever written foreign.
+const CONTEXT: &str = "offerit-sync 2026-11 result file fingerprint";
+
+impl FingerprintKey {
+    /// Derives the key from the API key's bytes.
+    #[must_use]
+    pub fn from_secret(secret: &[u8]) -> FingerprintKey {
+        FingerprintKey(blake3::derive_key(CONTEXT, secret))
+    }
+
+    /// The fingerprint of a valid update. `scratch` is reused from row to row.
+    pub fn of_update(&self, update: &Update, scratch: &mut Vec<u8>) -> Fingerprint {
+        self.of_values(b'u', update.values().map(|(parameter, value)| (parameter, value.as_bytes())), scratch)
+    }
+
+    /// The fingerprint of a row that is no valid update: never equal to that of an update.
+    pub fn of_invalid<'value>(
+        &self,
+        values: impl Iterator<Item = (Parameter, &'value [u8])>,
+        scratch: &mut Vec<u8>,
+    ) -> Fingerprint {
+        self.of_values(b'i', values, scratch)
+    }
+
+    /// Each value is written with its parameter and its length, so that no two lists look the same.
+    fn of_values<'value>(
+        &self,
+        kind: u8,
+        values: impl Iterator<Item = (Parameter, &'value [u8])>,
+        scratch: &mut Vec<u8>,
+    ) -> Fingerprint {
+        scratch.clear();
+        scratch.push(kind);
+        for (parameter, value) in values {
+            scratch.push(parameter as u8);
+            scratch.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            scratch.extend_from_slice(value);
+        }
+        let hash = blake3::keyed_hash(&self.0, scratch);
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.as_bytes()[..8]);
+        Fingerprint(u64::from_be_bytes(first))
+    }
+}
+
+/// Masked: the key is derived from a secret.
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintKey(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::UpdateBuilder;
+    use super::*;
+
+    fn fingerprint(key: &str, values: &[(Parameter, &str)]) -> Fingerprint {
+        let mut builder = UpdateBuilder::default();
+        for (parameter, value) in values {
+            builder.set(*parameter, value.as_bytes());
+        }
+        FingerprintKey::from_secret(key.as_bytes()).of_update(&builder.build().unwrap(), &mut Vec::new())
+    }
+
+    const ROW: [(Parameter, &str); 2] = [(Parameter::CustomerId, "191"), (Parameter::City, "Riga")];
+
+    #[test]
+    fn it_never_changes_from_one_version_to_the_next() {
+        assert_eq!(fingerprint("key", &ROW).to_string(), "36533bd2a82c5680");
+    }
+
+    #[test]
+    fn it_depends_on_key_lookup_field_and_value() {
+        let base = fingerprint("key", &ROW);
+        let others = [
+            fingerprint("other", &ROW),
+            fingerprint("key", &[(Parameter::SubscriptionId, "191"), (Parameter::City, "Riga")]),
+            fingerprint("key", &[(Parameter::CustomerId, "191"), (Parameter::State, "Riga")]),
+            fingerprint("key", &[(Parameter::CustomerId, "191"), (Parameter::City, "Riga ")]),
+            fingerprint("key", &[(Parameter::CustomerId, "1"), (Parameter::City, "91Riga")]),
+        ];
+        assert!(others.iter().all(|other| *other != base), "{base} {others:?}");
+    }
+
+    #[test]
+    fn the_order_in_which_columns_come_does_not_matter() {
+        assert_eq!(fingerprint("key", &ROW), fingerprint("key", &[ROW[1], ROW[0]]));
+    }
+
+    #[test]
+    fn an_invalid_row_never_has_the_fingerprint_of_an_update() {
+        let values = ROW.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
+        let invalid = FingerprintKey::from_secret(b"key").of_invalid(values, &mut Vec::new());
+        assert_ne!(invalid, fingerprint("key", &ROW));
+    }
+
+    #[test]
+    fn only_sixteen_lower_case_digits_are_one() {
+        let fingerprint = Fingerprint(0x0123_4567_89ab_cdef);
+        assert_eq!(fingerprint.to_string(), "0123456789abcdef");
+        assert_eq!(Fingerprint::parse(b"0123456789abcdef"), Some(fingerprint));
+        for bad in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0123456789abcdeg"] {
+            assert_eq!(Fingerprint::parse(bad.as_bytes()), None);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The domain: which parameters a customer update may carry, which updates are valid, and what makes two
+//! updates the same. It does no I/O and knows neither CSV nor HTTP.
+
+mod fingerprint;
+mod parameter;
+mod update;
+
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use parameter::Parameter;
+pub use update::{REMOVE, Update, UpdateBuilder, Violation};

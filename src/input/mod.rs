@@ -1,0 +1,149 @@
+//! CSV in: opens the input, maps its header to parameters and streams its rows as customer updates. Every row
+//! keeps its number and the physical line it starts on; what is wrong with a row is data, what is wrong with
+//! the file is an [`Error`].
+
+mod header;
+mod lines;
+mod rows;
+mod sniff;
+
+use header::Header;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+
+pub use header::HeaderFault;
+pub use rows::{Invalid, Problem, Row, Rows};
+
+/// Why the input as a whole cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is something that holds no CSV.
+    #[error("{}: {what}", path.display())]
+    NotCsv {
+        /// What was asked for.
+        path: PathBuf,
+        /// What it looks like, and what to do.
+        what: String,
+    },
+    /// Its header does not map to the API's parameters.
+    #[error("{}: line {line}: {fault}", path.display())]
+    Header {
+        /// The input.
+        path: PathBuf,
+        /// The header's line.
+        line: u64,
+        /// What is wrong.
+        fault: HeaderFault,
+    },
+    /// It cannot be read on.
+    #[error("{}: cannot read on after line {line}: {source}", path.display())]
+    Read {
+        /// The input.
+        path: PathBuf,
+        /// The last line that was read whole.
+        line: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A record that never seems to end.
+    #[error(
+        "{}: line {line}: the record that begins here is longer than {limit} bytes: a quote is opened and not closed, or this is no CSV",
+        path.display()
+    )]
+    Endless {
+        /// The input.
+        path: PathBuf,
+        /// Where the record begins.
+        line: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl Error {
+    /// Whether the machine failed rather than the file being wrong.
+    #[must_use]
+    pub fn is_fault_of_machine(&self) -> bool {
+        matches!(self, Error::Read { .. })
+    }
+}
+
+/// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.
+#[derive(Debug)]
+pub struct Input {
+    path: PathBuf,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Stream(Option<File>),
+}
+
+impl Input {
+    /// Opens `path`; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.
+    pub fn open(path: &Path) -> Result<Input, Error> {
+        let path = path.to_path_buf();
+        if path == Path::new("-") {
+            return Ok(Input { path, source: Source::Stream(None) });
+        }
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Err(source) => Err(Error::Open { path, source }),
+            Ok((metadata, _)) if metadata.is_dir() => {
+                Err(Error::NotCsv { path, what: "is a directory: name the CSV file in it".to_owned() })
+            }
+            Ok((metadata, file)) if metadata.is_file() => Ok(Input { path, source: Source::File(file) }),
+            Ok((_, file)) => Ok(Input { path, source: Source::Stream(Some(file)) }),
+        }
+    }
+
+    /// The path as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it can be read only once.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        matches!(self.source, Source::Stream(_))
+    }
+
+    /// Reads the header and gives the rows, from the start of a file, or from where a stream is.
+    ///
+    /// # Errors
+    /// If this is no CSV, or its header cannot be mapped.
+    pub fn rows(&self) -> Result<Rows, Error> {
+        let reader: Box<dyn Read + Send> = match &self.source {
+            Source::File(file) => Box::new(self.from_start(file)?),
+            Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
+            Source::Stream(None) => Box::new(io::stdin()),
+        };
+        let reader = sniff::refuse_what_is_no_csv(&self.path, reader)?;
+        Rows::start(self.path.clone(), reader)
+    }
+
+    fn from_start(&self, file: &File) -> Result<File, Error> {
+        let mut file = self.cloned(file)?;
+        file.rewind().map_err(|source| Error::Open { path: self.path.clone(), source })?;
+        Ok(file)
+    }
+
+    fn cloned(&self, file: &File) -> Result<File, Error> {
+        file.try_clone().map_err(|source| Error::Open { path: self.path.clone(), source })
+    }
+}

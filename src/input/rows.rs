@@ -1,0 +1,277 @@
+//! The rows of the input, each as a customer update or as what is wrong with it.
+
+use super::lines::{EndlessRecord, LineCounter};
+use super::{Error, Header, HeaderFault};
+use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, UpdateBuilder, Violation};
+use csv::ByteRecord;
+use std::fmt;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// The longest record that is read, in bytes: far above any customer, far below what a quote that is never
+/// closed would swallow.
+const LONGEST_RECORD: usize = 1024 * 1024;
+
+/// How much is read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// One data record of the input.
+#[derive(Debug)]
+pub struct Row {
+    /// Its number, from 1, the header not counted.
+    pub number: u64,
+    /// The physical line it starts on, from 1.
+    pub line: u64,
+    /// What it asks for.
+    pub content: Result<Update, Invalid>,
+}
+
+impl Row {
+    /// The row's fingerprint, valid or not. `scratch` is reused from row to row.
+    pub fn fingerprint(&self, key: &FingerprintKey, scratch: &mut Vec<u8>) -> Fingerprint {
+        match &self.content {
+            Ok(update) => key.of_update(update, scratch),
+            Err(invalid) => {
+                let values = invalid.values.iter().map(|(parameter, value)| (*parameter, &**value));
+                key.of_invalid(values, scratch)
+            }
+        }
+    }
+}
+
+/// A row that is no update. Its `Debug` and its problems hold none of its values.
+pub struct Invalid {
+    /// Everything that is wrong with it, at least one.
+    pub problems: Vec<Problem>,
+    /// Its `customer_id`, if that much can be trusted.
+    pub customer_id: Option<String>,
+    /// Its `subscription_id`, if that much can be trusted.
+    pub subscription_id: Option<String>,
+    values: Vec<(Parameter, Box<[u8]>)>,
+}
+
+impl fmt::Debug for Invalid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Invalid").field(&self.problems).finish()
+    }
+}
+
+/// One thing that is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The column, from 1, and its parameter; none if it concerns the row as a whole.
+    pub column: Option<(usize, Parameter)>,
+    /// What is wrong and what to do. Never holds a value.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.column {
+            Some((column, parameter)) => {
+                write!(formatter, "column {column} ({}) {}", parameter.name(), self.message)
+            }
+            None => write!(formatter, "the row {}", self.message),
+        }
+    }
+}
+
+/// The stream of rows. Reads ahead by one buffer and holds one record.
+pub struct Rows {
+    path: PathBuf,
+    reader: csv::Reader<LineCounter<Box<dyn Read + Send>>>,
+    header: Header,
+    record: ByteRecord,
+    builder: UpdateBuilder,
+    number: u64,
+}
+
+impl Rows {
+    /// Reads the header; the reader stands at the first row after it.
+    pub(super) fn start(path: PathBuf, reader: Box<dyn Read + Send>) -> Result<Rows, Error> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            // Ragged rows are told here, with the columns' names, and cost only themselves.
+            .flexible(true)
+            .buffer_capacity(BUFFER)
+            .from_reader(LineCounter::new(reader, LONGEST_RECORD));
+        let mut record = ByteRecord::new();
+        let found = read_record(&path, &mut reader, &mut record)?;
+        let header = match found {
+            Some(line) => Header::map(&record).map_err(|fault| Error::Header { path: path.clone(), line, fault })?,
+            None => {
+                let what = "holds only blank lines: the first line must name the columns".to_owned();
+                return Err(Error::NotCsv { path, what });
+            }
+        };
+        Ok(Rows { path, reader, header, record, builder: UpdateBuilder::default(), number: 0 })
+    }
+
+    /// The next row, or `None` behind the last.
+    ///
+    /// # Errors
+    /// If the file cannot be read on, if a record has no end, or if there is not a single row.
+    pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? else {
+            if self.number == 0 {
+                let fault = HeaderFault::NoRows;
+                return Err(Error::Header { path: self.path.clone(), line: 1, fault });
+            }
+            return Ok(None);
+        };
+        self.number += 1;
+        Ok(Some(Row { number: self.number, line, content: self.content() }))
+    }
+
+    fn content(&mut self) -> Result<Update, Invalid> {
+        self.builder.clear();
+        for (parameter, value) in self.header.columns().iter().zip(&self.record) {
+            self.builder.set(*parameter, value);
+        }
+        if let Some(message) = self.malformed() {
+            // Which cell belongs to which column is unknown: the ids are not to be trusted either.
+            return Err(Invalid {
+                problems: vec![Problem { column: None, message }],
+                customer_id: None,
+                subscription_id: None,
+                values: owned(&self.builder),
+            });
+        }
+        let problems: Vec<Problem> = match self.builder.build() {
+            Ok(update) => return Ok(update),
+            Err(violations) => violations.iter().map(|violation| problem(violation, &self.header)).collect(),
+        };
+        let values = owned(&self.builder);
+        let id = |wanted: Parameter| {
+            let found = values.iter().find(|(parameter, _)| *parameter == wanted);
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
+        let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
+        Err(Invalid { problems, customer_id, subscription_id, values })
+    }
+
+    /// Why the record is not one field a column. The parser itself takes every text for a record: a quote that
+    /// is never closed would send the rest of the file as one value.
+    fn malformed(&mut self) -> Option<String> {
+        let end = self.reader.position().byte();
+        if self.reader.get_mut().has_odd_quotes(end) {
+            let what = "has a stray quote or one that is not closed: double a quote inside a quoted field";
+            return Some(what.to_owned());
+        }
+        let (found, expected) = (self.record.len(), self.header.columns().len());
+        let fields = if found == 1 { "field" } else { "fields" };
+        (found != expected).then(|| {
+            format!("has {found} {fields}, the header {expected}: look for a missing or stray comma or quote")
+        })
+    }
+}
+
+
+fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
+    builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
+}
+
+fn problem(violation: &Violation, header: &Header) -> Problem {
+    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
+    Problem { column, message: violation.message.to_owned() }
+}
+
+/// Reads one record and tells its line; `None` at the end.
+fn read_record(
+    path: &std::path::Path,
+    reader: &mut csv::Reader<LineCounter<Box<dyn Read + Send>>>,
+    record: &mut ByteRecord,
+) -> Result<Option<u64>, Error> {
+    let start = reader.position().byte();
+    match reader.read_byte_record(record) {
+        Ok(true) => Ok(Some(reader.get_mut().line_at(start))),
+        Ok(false) => Ok(None),
+        Err(error) => Err(read_error(path, reader.get_mut().line_at(start), error)),
+    }
+}
+
+fn read_error(path: &std::path::Path, line: u64, error: csv::Error) -> Error {
+    let path = path.to_path_buf();
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<EndlessRecord>()) => {
+            Error::Endless { path, line, limit: LONGEST_RECORD }
+        }
+        csv::ErrorKind::Io(source) => Error::Read { path, line, source },
+        other => Error::Read { path, line, source: std::io::Error::other(format!("{other:?}")) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Result<Vec<Row>, Error> {
+        let mut rows = Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next_row()? {
+            all.push(row);
+        }
+        Ok(all)
+    }
+
+    fn lines(text: &str) -> Vec<(u64, u64)> {
+        rows(text).unwrap().iter().map(|row| (row.number, row.line)).collect()
+    }
+
+    #[test]
+    fn a_row_has_the_physical_line_it_starts_on() {
+        let expected = [(1, 2), (2, 5), (3, 7)];
+        let text = "customer_id,city\n1,a\n\n\n2,\"b\nc\"\n3,d\n";
+        assert_eq!(lines(text), expected);
+        assert_eq!(lines(&text.replace('\n', "\r\n")), expected);
+        assert_eq!(lines(&text.replace('\n', "\r")), expected);
+        assert_eq!(lines(text.trim_end()), expected);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_part_of_the_header() {
+        assert_eq!(lines("\u{feff}customer_id,city\n1,a\n"), [(1, 2)]);
+    }
+
+    #[test]
+    fn a_ragged_row_is_its_own_problem_and_hides_its_cells() {
+        let all = rows("customer_id,city,zip\n1,a,b\n2,a\n3,a,b,c\n4,d,e\n").unwrap();
+        let problems: Vec<_> = all.iter().map(|row| row.content.as_ref().err().map(|bad| bad.problems[0].to_string())).collect();
+        assert_eq!(problems[1].as_deref(), Some("the row has 2 fields, the header 3: look for a missing or stray comma or quote"));
+        assert!(problems[2].as_deref().unwrap().starts_with("the row has 4 fields"));
+        assert_eq!((&problems[0], &problems[3]), (&None, &None));
+        assert_eq!(all[1].content.as_ref().unwrap_err().customer_id, None);
+    }
+
+    #[test]
+    fn a_broken_rule_names_the_column() {
+        let all = rows("city,password,customer_id\nRiga,REMOVE,7\n").unwrap();
+        let invalid = all[0].content.as_ref().unwrap_err();
+        assert!(invalid.problems[0].to_string().starts_with("column 2 (password) is REMOVE"));
+        assert_eq!(invalid.customer_id.as_deref(), Some("7"));
+        assert!(!format!("{:?}", all[0]).contains("Riga"));
+    }
+
+    #[test]
+    fn a_header_alone_is_refused() {
+        assert!(rows("customer_id,city\n").unwrap_err().to_string().contains("no rows"));
+        assert!(rows("\n\n").unwrap_err().to_string().contains("only blank lines"));
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_makes_no_value() {
+        for text in ["customer_id,city\n1,a\n2,\"b\n3,c\n", "customer_id,city\n1,a\n2,5\" pipe\n"] {
+            let all = rows(text).unwrap();
+            assert!(all[0].content.is_ok());
+            assert!(all[1].content.as_ref().unwrap_err().problems[0].message.contains("stray quote"));
+        }
+        assert!(rows("customer_id,city\n1,\"say \"\"a\"\"\"\n").unwrap()[0].content.is_ok());
+    }
+
+    #[test]
+    fn an_unclosed_quote_is_refused_with_its_line() {
+        let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
+        let error = rows(&text).unwrap_err().to_string();
+        assert!(error.starts_with("in.csv: line 3: the record that begins here is longer than"), "{error}");
+    }
+}

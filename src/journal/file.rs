@@ -1,0 +1,194 @@
+//! Opening the result file: never through a link, never without the lock, never changed before it is sure that
+//! the run begins.
+
+use super::record::HEADER;
+use super::scan::{Tail, scan};
+use super::{Error, Marks};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Only the owner may read the result file: it names customers.
+const MODE: u32 = 0o600;
+
+/// What to do with a result file that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse to run.
+    Refuse,
+    /// Go on with it.
+    Resume,
+    /// Empty it and begin anew.
+    Overwrite,
+}
+
+/// A result file that is locked, if it exists, and was not changed yet.
+#[derive(Debug)]
+pub struct ResultFile {
+    path: PathBuf,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Absent,
+    /// To be cut behind `tail.whole`.
+    Open { file: File, tail: Tail },
+}
+
+impl ResultFile {
+    /// Opens and locks the result file and reads what it says. Nothing is created or changed before
+    /// [`ResultFile::begin`].
+    ///
+    /// # Errors
+    /// If it is no regular file, held by another run, there and not wanted, damaged, or not readable.
+    pub fn open(path: &Path, existing: Existing) -> Result<(ResultFile, Marks), Error> {
+        let owned = path.to_path_buf();
+        let Some(mut file) = open_regular(path, OpenOptions::new().read(true).append(true))? else {
+            return Ok((ResultFile { path: owned, state: State::Absent }, Marks::default()));
+        };
+        lock(path, &file)?;
+        let (marks, tail) = match existing {
+            Existing::Refuse => return Err(Error::Exists { path: owned }),
+            Existing::Resume => scan(path, &mut file)?,
+            Existing::Overwrite => {
+                refuse_foreign(path, &mut file)?;
+                (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
+            }
+        };
+        Ok((ResultFile { path: owned, state: State::Open { file, tail } }, marks))
+    }
+
+    /// Reads what a result file says, without a lock: another run may be writing it. A torn tail is left
+    /// where it is.
+    ///
+    /// # Errors
+    /// If there is none, it is no regular file, or it is damaged.
+    pub fn read(path: &Path) -> Result<(Marks, Tail), Error> {
+        match open_regular(path, OpenOptions::new().read(true))? {
+            Some(file) => scan(path, file),
+            None => Err(io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// Whether the file existed, and how it ended.
+    #[must_use]
+    pub fn tail(&self) -> Option<Tail> {
+        match &self.state {
+            State::Absent => None,
+            State::Open { tail, .. } => Some(*tail),
+        }
+    }
+
+    /// Makes the file ready for records: creates it, or saves a torn tail beside it and cuts it off. From here
+    /// on a crash leaves a file that can be resumed.
+    ///
+    /// # Errors
+    /// If the system refuses, or if a file has appeared in the meantime.
+    pub fn begin(self) -> Result<File, Error> {
+        let path = self.path;
+        let (mut file, tail) = match self.state {
+            State::Absent => (create(&path)?, Tail { whole: 0, torn: 0, records: 0 }),
+            State::Open { file, tail } => (file, tail),
+        };
+        file.set_permissions(Permissions::from_mode(MODE)).map_err(io_error(&path, "cannot set its mode to 0600"))?;
+        if tail.torn > 0 {
+            save_torn(&path, &mut file, tail)?;
+        }
+        file.set_len(tail.whole).map_err(io_error(&path, "cannot cut off the torn tail"))?;
+        if tail.whole == 0 {
+            file.write_all(HEADER.as_bytes()).map_err(io_error(&path, "cannot write the header"))?;
+        }
+        file.sync_all().map_err(io_error(&path, "cannot sync it to the disk"))?;
+        sync_folder(&path)?;
+        Ok(file)
+    }
+}
+
+/// Opens what is there, if it is a regular file. `O_NOFOLLOW` refuses a link, `O_NONBLOCK` keeps a FIFO from
+/// hanging the open.
+fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(path, "cannot look at the result file")(error)),
+        Ok(metadata) => refuse_irregular(path, metadata.file_type())?,
+    }
+    let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = opened.map_err(io_error(path, "cannot open the result file"))?;
+    let metadata = file.metadata().map_err(io_error(path, "cannot look at the result file"))?;
+    // Looked at once more: it may have been exchanged in between.
+    refuse_irregular(path, metadata.file_type())?;
+    Ok(Some(file))
+}
+
+fn refuse_irregular(path: &Path, kind: fs::FileType) -> Result<(), Error> {
+    let what = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_symlink() => "a symbolic link",
+        _ if kind.is_dir() => "a directory",
+        _ if kind.is_fifo() => "a FIFO",
+        _ => "a device or socket",
+    };
+    Err(Error::NotAFile { path: path.to_path_buf(), what })
+}
+
+/// An advisory lock for the life of the open file; it does not outlive the process.
+fn lock(path: &Path, file: &File) -> Result<(), Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(io_error(path, "cannot lock the result file")(error)),
+    }
+}
+
+fn create(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path).map_err(io_error(path, "cannot create the result file"))?;
+    lock(path, &file)?;
+    Ok(file)
+}
+
+/// What is overwritten must be a result file, or the start of one: a mistyped path must not cost an export.
+fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
+    let mut head = Vec::new();
+    let read = file.take(HEADER.len() as u64).read_to_end(&mut head);
+    read.map_err(io_error(path, "cannot read the result file"))?;
+    if HEADER.as_bytes().starts_with(&head) {
+        return Ok(());
+    }
+    Err(Error::NotOurs { path: path.to_path_buf() })
+}
+
+/// Appends the torn tail to `RESULT.torn` and syncs that, so that nothing is lost by cutting it off.
+fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
+    let mut name = OsString::from(path);
+    name.push(".torn");
+    let beside = PathBuf::from(name);
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(MODE).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let mut saved = options.open(&beside).map_err(io_error(&beside, "cannot save the torn tail"))?;
+    file.seek(SeekFrom::Start(tail.whole))
+        .and_then(|_| io::copy(&mut file.take(tail.torn), &mut saved))
+        .and_then(|_| saved.write_all(b"\n"))
+        .and_then(|()| saved.sync_all())
+        .map_err(io_error(&beside, "cannot save the torn tail"))
+}
+
+/// A new file is only there after a crash if its folder is synced too.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io_error(path, "cannot sync its folder to the disk"))
+}
+
+fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| Error::Io { path, doing, source }
+}

@@ -1,0 +1,84 @@
+//! The result file, which is the job's whole memory. This module alone opens, reads, repairs and appends to
+//! it: the format of a record, the writer that makes it durable, the recovery of a file that a crash left, and
+//! the marks of what is already done.
+//!
+//! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
+//! means a whole record: what stands behind the last one is torn and is never read as a result.
+
+mod file;
+mod marks;
+mod record;
+mod scan;
+mod survey;
+mod text;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use file::{Existing, ResultFile};
+pub use marks::{Mark, Marks};
+pub use record::{HEADER, ParseFault, Record, Status};
+pub use scan::{Tail, scan};
+pub use survey::{Doing, Survey};
+pub use text::{CUT_MARK, one_line, shorten};
+pub use writer::{Log, Storage, Writer};
+
+/// Why the result file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is one, and nothing was said about it.
+    #[error(
+        "{} exists: it is the memory of an earlier run. Add --resume to go on with it, or --overwrite to begin anew",
+        path.display()
+    )]
+    Exists {
+        /// The result file.
+        path: PathBuf,
+    },
+    /// `--overwrite` of a file that this program did not write.
+    #[error("{} is not a result file of offerit-sync and is not overwritten: name another --result", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Symlink, FIFO, device, directory.
+    #[error("{} is {what}: the result file must be a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another run holds it.
+    #[error("{} is held by another run: wait for it to end", path.display())]
+    Locked {
+        /// The result file.
+        path: PathBuf,
+    },
+    /// A record that cannot be read stands before others.
+    #[error("{}: line {line} (byte {offset}): {fault}. The file was damaged or edited; nothing was changed in it and nothing was sent", path.display())]
+    Damaged {
+        /// The result file.
+        path: PathBuf,
+        /// The physical line, from 1.
+        line: u64,
+        /// The byte offset at which the line begins.
+        offset: u64,
+        /// What is wrong there.
+        fault: ParseFault,
+    },
+    /// The system refused an operation.
+    #[error("{}: {doing}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The result file as a whole: written, cut, damaged, read again.
+
+use super::*;
+use crate::customer::Fingerprint;
+use proptest::prelude::*;
+use std::future::poll_fn;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
+
+fn line(row: u64) -> Vec<u8> {
+    let mut line = Vec::new();
+    let record = Record {
+        row,
+        line: row + 1,
+        customer_id: &format!("c{row}"),
+        subscription_id: "",
+        status: if row.is_multiple_of(5) { Status::Rejected } else { Status::Updated },
+        http_status: Some(200),
+        attempts: 1,
+        duration: Duration::from_millis(row),
+        finished_at: SystemTime::UNIX_EPOCH + Duration::from_secs(row),
+        error: if row.is_multiple_of(5) { "no, \"never\",0123456789abcdef" } else { "" },
+        fingerprint: Fingerprint(row << 8),
+    };
+    record.write(&mut line);
+    line
+}
+
+fn whole_file(rows: u64) -> Vec<u8> {
+    let mut file = HEADER.as_bytes().to_vec();
+    (1..=rows).for_each(|row| file.extend(line(row)));
+    file
+}
+
+/// Resumes from `bytes` in a folder of its own and gives what the file then holds and says.
+fn resumed(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    fs::write(&path, bytes).unwrap();
+    let (file, marks) = ResultFile::open(&path, Existing::Resume)?;
+    assert_eq!(fs::read(&path).unwrap(), bytes, "opening must change nothing");
+    let torn = file.tail().unwrap().torn;
+    drop(file.begin().unwrap());
+    let saved = fs::read(folder.path().join("in.result.csv.torn")).unwrap_or_default();
+    let kept = fs::read(&path).unwrap();
+    assert_eq!(saved.len() as u64, if torn > 0 { torn + 1 } else { 0 });
+    if torn > 0 {
+        assert_eq!(&saved[..saved.len() - 1], &bytes[bytes.len() - torn as usize..]);
+    }
+    Ok((kept, marks))
+}
+
+#[test]
+fn a_file_cut_at_any_byte_keeps_its_whole_records_and_no_other() {
+    let file = whole_file(20);
+    for end in 0..=file.len() {
+        let (kept, marks) = resumed(&file[..end]).unwrap();
+        let whole = file[..end].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1) as u64;
+        assert_eq!(kept, whole_file(whole), "cut at {end}");
+        for row in 1..=20 {
+            assert_eq!(marks.get(row).is_some(), row <= whole, "cut at {end}, row {row}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_changed_anywhere_never_makes_a_row_done_that_was_not() {
+    let file = whole_file(20);
+    for at in 0..file.len() {
+        for mask in [0x01, 0x02, 0x10, 0x20, 0x80] {
+            let mut damaged = file.clone();
+            damaged[at] ^= mask;
+            let Ok((_, marks)) = resumed(&damaged) else { continue };
+            for row in 1..=40_u64 {
+                let was_done = row <= 20 && !row.is_multiple_of(5);
+                assert!(!marks.is_done(row, Fingerprint(row << 8)) || was_done, "byte {at} ^ {mask}, row {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_before_the_tail_is_refused_with_its_place() {
+    let file = whole_file(20);
+    let offset = file.len() - line(20).len() - line(19).len();
+    let mut hole = file.clone();
+    hole[offset + 2..offset + 12].fill(0);
+    let error = resumed(&hole).unwrap_err().to_string();
+    assert!(error.contains(&format!("line 20 (byte {offset})")), "{error}");
+
+    let garbage = [&file[..offset], b"garbage\n", &file[offset..]].concat();
+    assert!(resumed(&garbage).unwrap_err().to_string().contains("16 hex digits"));
+    let endless = [&file[..offset], &[0; 100_000], &file[offset..]].concat();
+    assert!(resumed(&endless).unwrap_err().to_string().contains("longer than any record"));
+    assert!(resumed(b"customer_id,email\n1,a@b\n").unwrap_err().to_string().contains("not the header"));
+}
+
+#[test]
+fn a_long_torn_tail_is_cut_off_too() {
+    let file = whole_file(3);
+    let (kept, _) = resumed(&[file.as_slice(), &[0; 300_000]].concat()).unwrap();
+    assert_eq!(kept, file);
+    let (kept, _) = resumed(&[file.as_slice(), b"4,5,c4,,upd\n"].concat()).unwrap();
+    assert_eq!(kept, file);
+}
+
+#[test]
+fn a_new_file_is_made_only_by_begin_and_only_for_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.result.csv");
+    let (file, _) = ResultFile::open(&path, Existing::Refuse).unwrap();
+    assert!(!path.exists());
+    drop(file.begin().unwrap());
+    assert_eq!(fs::read(&path).unwrap(), HEADER.as_bytes());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(ResultFile::open(&path, Existing::Refuse), Err(Error::Exists { .. })));
+}
+
+#[test]
+fn overwriting_is_for_result_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export.csv");
+    fs::write(&path, "customer_id,email\n1,a@b\n").unwrap();
+    assert!(matches!(ResultFile::open(&path, Existing::Overwrite), Err(Error::NotOurs { .. })));
+    fs::write(&path, whole_file(3)).unwrap();
+    let (file, marks) = ResultFile::open(&path, Existing::Overwrite).unwrap();
+    assert_eq!(marks.last_row(), 0);
+    drop(file.begin().unwrap());
+    assert_eq!(fs::read(&path).unwrap(), HEADER.as_bytes());
+}
+
+#[test]
+fn a_second_run_is_kept_out_until_the_first_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let first = ResultFile::open(&path, Existing::Refuse).unwrap().0.begin().unwrap();
+    for existing in [Existing::Refuse, Existing::Resume, Existing::Overwrite] {
+        assert!(matches!(ResultFile::open(&path, existing), Err(Error::Locked { .. })));
+    }
+    drop(first);
+    assert!(ResultFile::open(&path, Existing::Resume).is_ok());
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    fs::write(&target, whole_file(1)).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for (path, what) in [(link.as_path(), "link"), (folder.path(), "directory"), (Path::new("/dev/null"), "device")] {
+        for existing in [Existing::Refuse, Existing::Resume, Existing::Overwrite] {
+            let error = ResultFile::open(path, existing).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+    }
+    assert_eq!(fs::read(&target).unwrap(), whole_file(1));
+}
+
+/// A disk in memory: what is not synced is lost by a power cut.
+#[derive(Clone, Default)]
+struct Disk {
+    state: std::sync::Arc<std::sync::Mutex<DiskState>>,
+}
+
+#[derive(Default)]
+struct DiskState {
+    written: Vec<u8>,
+    synced: usize,
+    syncs: u32,
+    failing_sync: Option<u32>,
+}
+
+impl Storage for Disk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.state.lock().unwrap().written.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.syncs += 1;
+        if state.failing_sync == Some(state.syncs) {
+            return Err(io::Error::other("injected"));
+        }
+        state.synced = state.written.len();
+        Ok(())
+    }
+}
+
+async fn durable(writer: &mut Writer) -> io::Result<Vec<u8>> {
+    poll_fn(|context| writer.poll_durable(context)).await
+}
+
+#[tokio::test]
+async fn what_is_called_durable_survives_a_power_cut() {
+    let disk = Disk::default();
+    let mut writer = Writer::start(disk.clone()).unwrap();
+    for row in 1..=5 {
+        writer.submit(line(row));
+        assert!(durable(&mut writer).await.unwrap().is_empty());
+        let state = disk.state.lock().unwrap();
+        assert!(state.written[..state.synced].ends_with(&line(row)));
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_more_is_written_or_called_durable() {
+    let disk = Disk::default();
+    disk.state.lock().unwrap().failing_sync = Some(2);
+    let mut writer = Writer::start(disk.clone()).unwrap();
+    writer.submit(line(1));
+    durable(&mut writer).await.unwrap();
+    writer.submit(line(2));
+    assert!(durable(&mut writer).await.is_err());
+    writer.submit(line(3));
+    assert!(durable(&mut writer).await.is_err());
+    assert!(!disk.state.lock().unwrap().written.ends_with(&line(3)));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_at_all_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
+        let file = if header { [HEADER.as_bytes(), &bytes].concat() } else { bytes };
+        let _ = scan(Path::new("r"), file.as_slice());
+    }
+}

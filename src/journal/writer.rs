@@ -1,0 +1,104 @@
+//! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
+//! next one gathers, so the disk's own pace sets the size of a batch, and no timer does.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Where records become durable. One batch is under way at most.
+pub trait Log {
+    /// Hands over a batch of whole lines. Only when no other is under way.
+    fn submit(&mut self, batch: Vec<u8>);
+
+    /// Ready when the batch is durable, with its buffer back for the next.
+    ///
+    /// # Errors
+    /// The first failed write or sync. Nothing after it is trusted: the log takes no further batch.
+    fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>>;
+}
+
+/// What the writer writes to.
+pub trait Storage: Send + 'static {
+    /// Appends all bytes.
+    ///
+    /// # Errors
+    /// What the system says; some of the bytes may be written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything appended survive a power cut.
+    ///
+    /// # Errors
+    /// What the system says; what was appended since the last success may be lost.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Storage for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// The one owner of the result file while a run goes on.
+pub struct Writer {
+    /// Dropped to end the thread.
+    batches: Option<SyncSender<Vec<u8>>>,
+    durable: UnboundedReceiver<io::Result<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread that owns `storage`.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(mut storage: impl Storage) -> io::Result<Writer> {
+        let (batches, incoming) = sync_channel::<Vec<u8>>(1);
+        let (done, durable) = unbounded_channel();
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
+            for mut batch in incoming {
+                let outcome = storage.append(&batch).and_then(|()| storage.sync());
+                let failed = outcome.is_err();
+                batch.clear();
+                // Nobody listens after a stop at once: the batch is durable all the same.
+                let _ = done.send(outcome.map(|()| batch));
+                if failed {
+                    // After a failed sync the kernel may call lost pages clean: a later success proves nothing.
+                    return;
+                }
+            }
+        })?;
+        Ok(Writer { batches: Some(batches), durable, thread: Some(thread) })
+    }
+}
+
+impl Log for Writer {
+    fn submit(&mut self, batch: Vec<u8>) {
+        if let Some(batches) = &self.batches {
+            // A thread that has ended shows in `poll_durable`.
+            let _ = batches.send(batch);
+        }
+    }
+
+    fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        self.durable.poll_recv(context).map(|outcome| {
+            outcome.unwrap_or_else(|| Err(io::Error::other("the journal's thread has ended before its time")))
+        })
+    }
+}
+
+/// Waits for the batch under way, so that the lock is not given up under it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.batches = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
