@@ -18,15 +18,17 @@ impl Fingerprint {
         if digits.len() != Self::DIGITS {
             return None;
         }
-        digits.iter().try_fold(0_u64, |value, digit| {
-            let digit = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return None,
-            };
-            Some(value << 4 | u64::from(digit))
-        })
-        .map(Fingerprint)
+        digits
+            .iter()
+            .try_fold(0_u64, |value, digit| {
+                let digit = match digit {
+                    b'0'..=b'9' => digit - b'0',
+                    b'a'..=b'f' => digit - b'a' + 10,
+                    _ => return None,
+                };
+                Some(value << 4 | u64::from(digit))
+            })
+            .map(Fingerprint)
     }
 }
 

@@ -89,9 +89,7 @@ impl UpdateBuilder {
                 self.violations.push(Violation { parameter: Some(parameter), message });
             }
         }
-        let has = |lookup: bool| {
-            self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup)
-        };
+        let has = |lookup: bool| self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup);
         let (has_lookup, has_field) = (has(true), has(false));
         if !has_lookup {
             self.refuse("names no customer: fill in customer_id or subscription_id");
@@ -196,7 +194,11 @@ mod tests {
     #[test]
     fn either_id_or_both_name_the_customer() {
         let city = (Parameter::City, b"Riga".as_slice());
-        for ids in [&[Parameter::CustomerId][..], &[Parameter::SubscriptionId], &[Parameter::CustomerId, Parameter::SubscriptionId]] {
+        for ids in [
+            &[Parameter::CustomerId][..],
+            &[Parameter::SubscriptionId],
+            &[Parameter::CustomerId, Parameter::SubscriptionId],
+        ] {
             let mut values: Vec<_> = ids.iter().map(|id| (*id, b"5".as_slice())).collect();
             values.push(city);
             assert!(build(&values).is_ok());

@@ -144,7 +144,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_column_gets_the_nearest_parameter() {
-        for (typed, meant) in [("emial", "email"), ("First Name", "firstname"), ("customer-id", "customer_id"), ("ZIP code", "zip")] {
+        for (typed, meant) in [
+            ("emial", "email"),
+            ("First Name", "firstname"),
+            ("customer-id", "customer_id"),
+            ("ZIP code", "zip"),
+        ] {
             let message = map(&["customer_id", typed]).unwrap_err().to_string();
             assert!(message.ends_with(&format!("did you mean '{meant}'?")), "{message}");
         }

@@ -129,7 +129,7 @@ impl Input {
     /// If this is no CSV, or its header cannot be mapped.
     pub fn rows(&self) -> Result<Rows, Error> {
         let reader: Box<dyn Read + Send> = match &self.source {
-            Source::File(file) => Box::new(self.from_start(file)?),
+            Source::File(file) => Box::new(self.rewound(file)?),
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };
@@ -137,7 +137,7 @@ impl Input {
         Rows::start(self.path.clone(), reader)
     }
 
-    fn from_start(&self, file: &File) -> Result<File, Error> {
+    fn rewound(&self, file: &File) -> Result<File, Error> {
         let mut file = self.cloned(file)?;
         file.rewind().map_err(|source| Error::Open { path: self.path.clone(), source })?;
         Ok(file)

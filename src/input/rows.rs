@@ -98,7 +98,9 @@ impl Rows {
         let mut record = ByteRecord::new();
         let found = read_record(&path, &mut reader, &mut record)?;
         let header = match found {
-            Some(line) => Header::map(&record).map_err(|fault| Error::Header { path: path.clone(), line, fault })?,
+            Some(line) => {
+                Header::map(&record).map_err(|fault| Error::Header { path: path.clone(), line, fault })?
+            }
             None => {
                 let what = "holds only blank lines: the first line must name the columns".to_owned();
                 return Err(Error::NotCsv { path, what });
@@ -166,7 +168,6 @@ impl Rows {
     }
 }
 
-
 fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
     builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
 }
@@ -206,7 +207,8 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<Row>, Error> {
-        let mut rows = Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
+        let mut rows =
+            Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
         let mut all = Vec::new();
         while let Some(row) = rows.next_row()? {
             all.push(row);
@@ -236,8 +238,12 @@ mod tests {
     #[test]
     fn a_ragged_row_is_its_own_problem_and_hides_its_cells() {
         let all = rows("customer_id,city,zip\n1,a,b\n2,a\n3,a,b,c\n4,d,e\n").unwrap();
-        let problems: Vec<_> = all.iter().map(|row| row.content.as_ref().err().map(|bad| bad.problems[0].to_string())).collect();
-        assert_eq!(problems[1].as_deref(), Some("the row has 2 fields, the header 3: look for a missing or stray comma or quote"));
+        let problems: Vec<_> =
+            all.iter().map(|row| row.content.as_ref().err().map(|bad| bad.problems[0].to_string())).collect();
+        assert_eq!(
+            problems[1].as_deref(),
+            Some("the row has 2 fields, the header 3: look for a missing or stray comma or quote")
+        );
         assert!(problems[2].as_deref().unwrap().starts_with("the row has 4 fields"));
         assert_eq!((&problems[0], &problems[3]), (&None, &None));
         assert_eq!(all[1].content.as_ref().unwrap_err().customer_id, None);

@@ -62,7 +62,8 @@ mod tests {
     use super::*;
 
     fn sniff(bytes: &'static [u8]) -> Result<Vec<u8>, String> {
-        let mut reader = refuse_what_is_no_csv(Path::new("in.csv"), Box::new(bytes)).map_err(|error| error.to_string())?;
+        let mut reader =
+            refuse_what_is_no_csv(Path::new("in.csv"), Box::new(bytes)).map_err(|error| error.to_string())?;
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();
         Ok(all)

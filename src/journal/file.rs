@@ -35,7 +35,10 @@ pub struct ResultFile {
 enum State {
     Absent,
     /// To be cut behind `tail.whole`.
-    Open { file: File, tail: Tail },
+    Open {
+        file: File,
+        tail: Tail,
+    },
 }
 
 impl ResultFile {
@@ -93,7 +96,8 @@ impl ResultFile {
             State::Absent => (create(&path)?, Tail { whole: 0, torn: 0, records: 0 }),
             State::Open { file, tail } => (file, tail),
         };
-        file.set_permissions(Permissions::from_mode(MODE)).map_err(io_error(&path, "cannot set its mode to 0600"))?;
+        file.set_permissions(Permissions::from_mode(MODE))
+            .map_err(io_error(&path, "cannot set its mode to 0600"))?;
         if tail.torn > 0 {
             save_torn(&path, &mut file, tail)?;
         }

@@ -8,8 +8,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 /// The first line of every result file.
-pub const HEADER: &str =
-    "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
+pub const HEADER: &str = "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
 
 /// How many fields a record has.
 pub(super) const FIELDS: usize = 11;
@@ -144,7 +143,9 @@ pub(super) struct Parsed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFault {
     /// The first line is another.
-    #[error("this is not the header of a result file (was it saved by a spreadsheet, or is it another file?)")]
+    #[error(
+        "this is not the header of a result file (was it saved by a spreadsheet, or is it another file?)"
+    )]
     Header,
     /// It does not end in a fingerprint.
     #[error("the record does not end in a fingerprint of 16 hex digits")]
@@ -344,9 +345,21 @@ mod tests {
         let good = good.trim_end();
         assert!(Parsed::from_line(good.as_bytes()).is_ok());
         for (old, new) in [
-            ("12,15", "012,15"), ("12,15", "+12,15"), ("12,15", "0,15"), ("12,15", "12,12"), ("12,15", ",15"),
-            ("12,15", "99999999999999999999,15"), ("rejected", "reject"), (",400,", ",40,"), (",2,", ",two,"),
-            ("T11", " 11"), ("no", "\"no"), ("no", "n\"o"), ("no", "\"no\"x"), ("no,", "no,,"), ("no", "n\0o"),
+            ("12,15", "012,15"),
+            ("12,15", "+12,15"),
+            ("12,15", "0,15"),
+            ("12,15", "12,12"),
+            ("12,15", ",15"),
+            ("12,15", "99999999999999999999,15"),
+            ("rejected", "reject"),
+            (",400,", ",40,"),
+            (",2,", ",two,"),
+            ("T11", " 11"),
+            ("no", "\"no"),
+            ("no", "n\"o"),
+            ("no", "\"no\"x"),
+            ("no,", "no,,"),
+            ("no", "n\0o"),
             ("0abc", "0ABC"),
         ] {
             let bad = good.replacen(old, new, 1);

@@ -57,7 +57,9 @@ pub fn scan(path: &Path, file: impl Read) -> Result<(Marks, Tail), Error> {
 enum End {
     LineFeed,
     /// Nothing did: the file ended, after so many bytes.
-    OfFile { torn: u64 },
+    OfFile {
+        torn: u64,
+    },
 }
 
 struct Lines<'path, R> {

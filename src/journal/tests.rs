@@ -75,7 +75,10 @@ fn a_byte_changed_anywhere_never_makes_a_row_done_that_was_not() {
             let Ok((_, marks)) = resumed(&damaged) else { continue };
             for row in 1..=40_u64 {
                 let was_done = row <= 20 && !row.is_multiple_of(5);
-                assert!(!marks.is_done(row, Fingerprint(row << 8)) || was_done, "byte {at} ^ {mask}, row {row}");
+                assert!(
+                    !marks.is_done(row, Fingerprint(row << 8)) || was_done,
+                    "byte {at} ^ {mask}, row {row}"
+                );
             }
         }
     }
@@ -150,7 +153,9 @@ fn what_is_no_regular_file_is_refused_untouched() {
     fs::write(&target, whole_file(1)).unwrap();
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    for (path, what) in [(link.as_path(), "link"), (folder.path(), "directory"), (Path::new("/dev/null"), "device")] {
+    for (path, what) in
+        [(link.as_path(), "link"), (folder.path(), "directory"), (Path::new("/dev/null"), "device")]
+    {
         for existing in [Existing::Refuse, Existing::Resume, Existing::Overwrite] {
             let error = ResultFile::open(path, existing).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");

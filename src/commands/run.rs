@@ -1,0 +1,173 @@
+//! `run`: sends every row that is not in sync yet.
+
+mod ending;
+
+use super::SANDBOX_CREDENTIALS;
+use super::signals::interrupts;
+use crate::customer::FingerprintKey;
+use crate::delivery::{self, ChannelFeed, Ending, deliver};
+use crate::exit::{ExitCode, Failure};
+use crate::input::Input;
+use crate::journal::{Existing, Marks, ResultFile, Survey, Writer};
+use crate::offerit::{ApiKey, Client, Credentials, Endpoint, Settings as ServerSettings};
+use crate::report::{Progress, ProgressMode, say};
+use crate::sandbox::{Options, Sandbox};
+use ending::Outcome;
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of a run.
+#[derive(Debug)]
+pub struct Settings {
+    /// The CSV, or `-`.
+    pub input: PathBuf,
+    /// The result file.
+    pub result: PathBuf,
+    /// What to do with one that exists.
+    pub existing: Existing,
+    /// Go on although most rows in sync do not match the input.
+    pub accept_changed_input: bool,
+    /// Where to send.
+    pub target: Target,
+    /// Limits and patience.
+    pub delivery: delivery::Settings,
+    /// What people see.
+    pub progress: ProgressMode,
+}
+
+/// Where a run sends its updates.
+#[derive(Debug)]
+pub enum Target {
+    /// An Offerit account.
+    Server(ServerSettings),
+    /// A sandbox of its own.
+    Sandbox {
+        /// For one attempt.
+        timeout: Duration,
+    },
+}
+
+/// Runs the job.
+///
+/// # Errors
+/// If it cannot begin. How it ends is an exit code.
+pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
+    let input = Input::open(&settings.input)?;
+    let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
+    let (sandbox, server) = open_target(settings.target)?;
+    let key = server.credentials.key().fingerprint_key();
+    let survey = if input.is_stream() { None } else { Some(survey(&input, &marks, &key)?) };
+    let rows = input.rows()?;
+    if let Some(survey) = &survey {
+        refuse_foreign(survey, &marks, &settings.result, settings.accept_changed_input)?;
+    }
+    let is_quiet = settings.progress == ProgressMode::Quiet;
+    if !is_quiet {
+        announce(&input, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+    }
+    let client = Client::new(server).map_err(Failure::fault)?;
+    let records = file.begin()?;
+    let feed = ChannelFeed::start(rows, marks, key).map_err(cannot_start)?;
+    let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
+    let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
+    let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
+    progress.clear();
+    if let Some(sandbox) = sandbox {
+        sandbox.stop();
+    }
+    Ok(Outcome { ending, survey, input: settings.input, result: settings.result }.conclude(is_quiet))
+}
+
+/// The server to send to, and the sandbox if that is it.
+fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Failure> {
+    match target {
+        Target::Server(settings) => Ok((None, settings)),
+        Target::Sandbox { timeout } => {
+            let sandbox = Sandbox::start(Options::default()).map_err(Failure::fault)?;
+            let endpoint =
+                Endpoint::new(&format!("http://{}", sandbox.address()), false).map_err(Failure::fault)?;
+            let key = ApiKey::new(SANDBOX_CREDENTIALS).map_err(Failure::fault)?;
+            let credentials = Credentials::new(SANDBOX_CREDENTIALS, key).map_err(Failure::fault)?;
+            Ok((Some(sandbox), ServerSettings { endpoint, credentials, timeout }))
+        }
+    }
+}
+
+/// Reads the whole input once before anything is sent: what is wrong with the file as a whole shows now.
+fn survey(input: &Input, marks: &Marks, key: &FingerprintKey) -> Result<Survey, Failure> {
+    let mut rows = input.rows()?;
+    let mut survey = Survey::default();
+    let mut scratch = Vec::new();
+    while let Some(row) = rows.next_row()? {
+        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+    }
+    Ok(survey)
+}
+
+fn refuse_foreign(
+    survey: &Survey,
+    marks: &Marks,
+    result: &std::path::Path,
+    accept: bool,
+) -> Result<(), Failure> {
+    match survey.foreign(marks) {
+        Some(what) if !accept => Err(Failure::usage(format!(
+            "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
+             --accept-changed-input to send what does not match once more",
+            result.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What there is to do, before it begins.
+fn announce(
+    input: &Input,
+    survey: Option<&Survey>,
+    file: &ResultFile,
+    endpoint: &Endpoint,
+    limits: &delivery::Settings,
+) {
+    let name = input.path().display();
+    let to = endpoint.origin();
+    let pace = format!("at most {}, {} in flight", limits.rate, limits.concurrency);
+    let Some(survey) = survey else {
+        return say(format_args!("{name}: sending to {to} as the rows come, {pace}"));
+    };
+    if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
+        say(format_args!(
+            "the result file ends in a torn record: its {} bytes are saved beside it",
+            tail.torn
+        ));
+    }
+    let Survey { rows, invalid, in_sync, changed, again, new, .. } = survey;
+    if file.tail().is_some_and(|tail| tail.records > 0) {
+        say(format_args!(
+            "{name}: resuming: {rows} rows: {in_sync} in sync are skipped, {changed} changed since are sent again, \
+             {again} are tried again, {new} are new"
+        ));
+    }
+    let to_do = survey.to_do();
+    say(format_args!("{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"));
+}
+
+/// Runs the delivery loop on a runtime of one thread: for this load it beats many threads at less CPU.
+fn drive(
+    settings: &delivery::Settings,
+    client: &Client,
+    records: File,
+    feed: ChannelFeed,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
+    let writer = Writer::start(records).map_err(cannot_start)?;
+    runtime.block_on(async {
+        let interrupts = interrupts().map_err(cannot_start)?;
+        Ok(deliver(settings, client, writer, feed, interrupts, progress).await)
+    })
+}
+
+fn cannot_start(error: std::io::Error) -> Failure {
+    Failure::fault(format!("cannot start: {error}"))
+}

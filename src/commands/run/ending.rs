@@ -1,0 +1,133 @@
+//! How a run ended: the exit code, and what people are told.
+
+use crate::delivery::{Ending, Interrupt, Refusal, Stop};
+use crate::exit::ExitCode;
+use crate::journal::Survey;
+use crate::report::{Counts, complain, harmless, say};
+use std::path::PathBuf;
+
+/// Everything that is known at the end of a run.
+pub(super) struct Outcome {
+    pub ending: Ending,
+    /// `None` for a stream.
+    pub survey: Option<Survey>,
+    pub input: PathBuf,
+    pub result: PathBuf,
+}
+
+impl Outcome {
+    /// Tells people how it ended and gives the code.
+    pub(super) fn conclude(&self, is_quiet: bool) -> ExitCode {
+        let (code, trouble) = self.verdict();
+        if let Some(trouble) = trouble {
+            complain(trouble);
+        }
+        if !is_quiet {
+            say(self.account());
+        }
+        if !is_quiet || !matches!(code, ExitCode::InSync | ExitCode::NotInSync) {
+            for line in self.advice(code) {
+                say(line);
+            }
+        }
+        code
+    }
+
+    fn verdict(&self) -> (ExitCode, Option<String>) {
+        let tally = &self.ending.tally;
+        match &self.ending.stop {
+            Some(Stop::Interrupted(Interrupt::Interrupt)) => {
+                (ExitCode::Interrupted, Some("interrupted".to_owned()))
+            }
+            Some(Stop::Interrupted(Interrupt::Terminate)) => {
+                (ExitCode::Terminated, Some("terminated".to_owned()))
+            }
+            Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
+            Some(Stop::Input(error)) => (ExitCode::Fault, Some(error.to_string())),
+            Some(Stop::Storage(error)) => (
+                ExitCode::Fault,
+                Some(format!(
+                    "{}: a record could not be written to the disk: {error}. Nothing was sent after that",
+                    self.result.display()
+                )),
+            ),
+            None => match &self.survey {
+                Some(survey) if survey.in_sync + tally.recorded() != survey.rows => (
+                    ExitCode::Fault,
+                    Some(format!(
+                        "{}: the file has changed while it was read: {} rows at first, {} in the end",
+                        self.input.display(),
+                        survey.rows,
+                        survey.in_sync + tally.recorded()
+                    )),
+                ),
+                _ if tally.not_in_sync() > 0 => (ExitCode::NotInSync, None),
+                _ => (ExitCode::InSync, None),
+            },
+        }
+    }
+
+    fn account(&self) -> String {
+        let tally = &self.ending.tally;
+        let counts = Counts::of(|status| tally.count(status));
+        let mut parts: Vec<_> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(status, count)| format!("{count} {status}"))
+            .collect();
+        if let Some(survey) = self.survey.as_ref().filter(|survey| survey.in_sync > 0) {
+            parts.push(format!("{} in sync before", survey.in_sync));
+        }
+        if let Some(survey) = &self.survey {
+            let left = survey.rows.saturating_sub(survey.in_sync + tally.recorded());
+            if left > 0 {
+                parts.push(format!("{left} not dealt with yet"));
+            }
+        }
+        if parts.is_empty() {
+            parts.push("nothing dealt with".to_owned());
+        }
+        let retries = match tally.retries {
+            0 => String::new(),
+            count => format!(", {count} of them retries"),
+        };
+        format!("{}: {} ({} attempts{retries})", self.input.display(), parts.join(", "), tally.attempts)
+    }
+
+    /// What to do next.
+    fn advice(&self, code: ExitCode) -> Vec<String> {
+        let result = self.result.display();
+        match code {
+            ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
+            ExitCode::NotInSync => vec![
+                format!("why rows are not in sync stands in the error column of {result}"),
+                "correct them in the input and run the same command with --resume: only what is not in sync is sent"
+                    .to_owned(),
+            ],
+            _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
+            _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
+        }
+    }
+}
+
+/// Why the server refuses the run, and what to check.
+fn told(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Denied { status: status @ (407 | 511), text } => format!(
+            "a proxy or gateway between here and the server wants credentials (HTTP {status}: {}). Check HTTPS_PROXY \
+             and the network; no row was recorded as rejected for it",
+            harmless(text)
+        ),
+        Refusal::Denied { status, text } => format!(
+            "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (an admin \
+             account) and that this machine's IP address is on the account's allow-list; no row was recorded as \
+             rejected for it",
+            harmless(text)
+        ),
+        Refusal::Redirected { status, target } => format!(
+            "the server redirects to {} (HTTP {status}), which is not followed: it would carry the API key and the \
+             row to another place. If that is your account's address, give it as --url",
+            harmless(target)
+        ),
+    }
+}

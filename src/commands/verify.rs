@@ -1,0 +1,110 @@
+//! `verify`: accounts for every input row against the result file, sends nothing.
+
+use super::SANDBOX_CREDENTIALS;
+use super::check::cannot_print;
+use crate::customer::FingerprintKey;
+use crate::exit::{ExitCode, Failure};
+use crate::input::{Input, Row};
+use crate::journal::{self, Mark, Marks, ResultFile};
+use crate::report::{Account, put, say};
+use std::io;
+use std::path::PathBuf;
+
+/// Settings of a verification.
+#[derive(Debug)]
+pub struct Settings {
+    /// The CSV.
+    pub input: PathBuf,
+    /// The result file.
+    pub result: PathBuf,
+    /// With it, rows that changed since they were sent are told.
+    pub key: Option<FingerprintKey>,
+}
+
+/// Prints the account of every row.
+///
+/// # Errors
+/// If the input or the result file cannot be used.
+pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
+    let input = Input::open(&settings.input)?;
+    let (marks, tail) = ResultFile::read(&settings.result).map_err(|error| match error {
+        journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Failure::usage(format!(
+                "{}: there is no result file yet: run the job first, or name it with --result",
+                settings.result.display()
+            ))
+        }
+        error => error.into(),
+    })?;
+    let mut rows = input.rows()?;
+    let mut judge = Judge::new(settings.key.clone());
+    let mut account = Account::default();
+    while let Some(row) = rows.next_row()? {
+        judge.add(&mut account, &marks, &row);
+    }
+    put(&account).map_err(cannot_print)?;
+    if tail.torn > 0 {
+        say(format_args!(
+            "the result file ends in a torn record of {} bytes, which does not count",
+            tail.torn
+        ));
+    }
+    judge.explain(&account);
+    if marks.last_row() > account.rows {
+        say(format_args!(
+            "the result file has a record of row {}, but the input has only {} rows: it belongs to another input",
+            marks.last_row(),
+            account.rows
+        ));
+        return Ok(ExitCode::NotInSync);
+    }
+    Ok(if account.is_in_sync() { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+/// Tells rows that are what they were from those that changed.
+struct Judge {
+    key: Option<FingerprintKey>,
+    sandbox_key: FingerprintKey,
+    by_sandbox: u64,
+    scratch: Vec<u8>,
+}
+
+impl Judge {
+    fn new(key: Option<FingerprintKey>) -> Judge {
+        let sandbox_key = FingerprintKey::from_secret(SANDBOX_CREDENTIALS.as_bytes());
+        Judge { key, sandbox_key, by_sandbox: 0, scratch: Vec::new() }
+    }
+
+    fn add(&mut self, account: &mut Account, marks: &Marks, row: &Row) {
+        account.rows += 1;
+        match marks.get(row.number) {
+            None => account.no_record += 1,
+            Some(mark) if mark.status.is_in_sync() && self.has_changed(mark, row) => account.changed += 1,
+            Some(mark) => account.counts.add(mark.status),
+        }
+    }
+
+    fn has_changed(&mut self, mark: Mark, row: &Row) -> bool {
+        let Some(key) = &self.key else { return false };
+        if mark.is_of(row.fingerprint(key, &mut self.scratch)) {
+            return false;
+        }
+        let is_by_sandbox = mark.is_of(row.fingerprint(&self.sandbox_key, &mut self.scratch));
+        self.by_sandbox += u64::from(is_by_sandbox);
+        !is_by_sandbox
+    }
+
+    fn explain(&self, account: &Account) {
+        if self.key.is_none() {
+            say(
+                "without the API key (OFFERIT_API_KEY, --api-key-file) rows that changed since cannot be told",
+            );
+        }
+        if self.by_sandbox > 0 {
+            say(format_args!("{} rows were delivered to a sandbox, not to a real account", self.by_sandbox));
+        }
+        if account.changed > 0 && account.counts.in_sync() == 0 {
+            say("no row in sync matches the input: another input, or the API key is not the one of that run");
+        }
+    }
+}

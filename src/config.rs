@@ -1,0 +1,183 @@
+//! Typed options and the environment become validated settings. Each module owns its settings type; this one
+//! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
+
+mod options;
+mod target;
+
+use crate::commands::{check, run, sandbox, verify};
+use crate::delivery;
+use crate::exit::Failure;
+use crate::journal::Existing;
+use crate::offerit::ApiKey;
+use crate::report::ProgressMode;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use options::{CheckOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use target::Environment;
+
+/// Attempts started a second, unless said otherwise.
+const RATE: &str = "10/s";
+/// Requests in flight, unless said otherwise.
+const CONCURRENCY: usize = 16;
+/// More requests in flight than this are a typing mistake.
+const MOST_CONCURRENCY: usize = 10_000;
+/// For one attempt, unless said otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// For one row, unless said otherwise.
+const MAX_ATTEMPTS: u32 = 5;
+
+impl RunOptions {
+    /// The settings of a run.
+    ///
+    /// # Errors
+    /// The first option, variable or file that is missing or wrong, with what to do.
+    pub fn settings(&self, environment: &Environment) -> Result<run::Settings, Failure> {
+        let result = result_path(&self.input, self.result.as_deref())?;
+        if self.resume && self.input == Path::new("-") {
+            return Err(Failure::usage(
+                "--resume cannot be used with standard input: rows are matched by their number, and a stream \
+                 cannot be read before it is sent. Write the input to a file first",
+            ));
+        }
+        let existing = match (self.resume, self.overwrite) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Overwrite,
+            _ => Existing::Refuse,
+        };
+        let target = if self.sandbox {
+            run::Target::Sandbox { timeout: self.timeout()? }
+        } else {
+            run::Target::Server(self.server(environment, self.timeout()?)?)
+        };
+        Ok(run::Settings {
+            input: self.input.clone(),
+            result,
+            existing,
+            accept_changed_input: self.accept_changed_input,
+            target,
+            delivery: self.delivery()?,
+            progress: match (self.quiet, self.progress) {
+                (true, _) => ProgressMode::Quiet,
+                (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
+                (_, Some(ProgressChoice::Never)) => ProgressMode::Never,
+                (_, Some(ProgressChoice::Auto) | None) => ProgressMode::Auto,
+            },
+        })
+    }
+
+    fn delivery(&self) -> Result<delivery::Settings, Failure> {
+        let rate = self.rate.as_deref().unwrap_or(RATE);
+        let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
+        let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
+        Ok(delivery::Settings {
+            rate: rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))?,
+            concurrency: concurrency.ok_or_else(|| {
+                Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
+            })?,
+            max_attempts: NonZeroU32::new(self.max_attempts.unwrap_or(MAX_ATTEMPTS))
+                .ok_or_else(|| Failure::usage("--max-attempts: give a number from 1"))?,
+            seed: None,
+        })
+    }
+
+    fn timeout(&self) -> Result<Duration, Failure> {
+        match self.timeout.as_deref() {
+            None => Ok(TIMEOUT),
+            Some(text) => duration("--timeout", text),
+        }
+    }
+}
+
+impl CheckOptions {
+    /// The settings of a check.
+    #[must_use]
+    pub fn settings(&self) -> check::Settings {
+        check::Settings { input: self.input.clone() }
+    }
+}
+
+impl VerifyOptions {
+    /// The settings of a verification. The key is used if it is there: without it, rows that changed since
+    /// they were sent cannot be told.
+    ///
+    /// # Errors
+    /// If an option or the key is wrong.
+    pub fn settings(&self, environment: &Environment) -> Result<verify::Settings, Failure> {
+        let key = target::api_key(self.api_key_file.as_deref(), environment)?;
+        Ok(verify::Settings {
+            input: self.input.clone(),
+            result: result_path(&self.input, self.result.as_deref())?,
+            key: key.as_ref().map(ApiKey::fingerprint_key),
+        })
+    }
+}
+
+impl SandboxOptions {
+    /// The settings of a sandbox.
+    ///
+    /// # Errors
+    /// If an option is wrong.
+    pub fn settings(&self) -> Result<sandbox::Settings, Failure> {
+        let listen = self.listen.as_deref().unwrap_or("127.0.0.1:8080");
+        let address: SocketAddr = listen.parse().map_err(|_| {
+            Failure::usage(format!("--listen: '{listen}' is not an address such as 127.0.0.1:8080"))
+        })?;
+        if !address.ip().is_loopback() && !self.allow_remote {
+            return Err(Failure::usage(format!(
+                "--listen: {address} can be reached from other machines, and the sandbox shows what it was sent. \
+                 Listen on 127.0.0.1, or add --allow-remote"
+            )));
+        }
+        let credentials = match (&self.api_username, &self.api_key) {
+            (Some(name), Some(key)) => Some((name.clone(), key.clone())),
+            (None, None) => None,
+            _ => return Err(Failure::usage("--api-username and --api-key: give both, or neither")),
+        };
+        Ok(sandbox::Settings {
+            listen: address,
+            credentials,
+            customers: self.customers.clone(),
+            faults: sandbox::FaultSettings {
+                latency: self
+                    .latency
+                    .as_deref()
+                    .map_or(Ok(Duration::ZERO), |text| duration("--latency", text))?,
+                limit: self.limit.as_deref().map(|text| target::per_second("--limit", text)).transpose()?,
+                fail_percent: self.fail.as_deref().map_or(Ok(0.0), |text| target::percent("--fail", text))?,
+                seed: self.seed.unwrap_or(0),
+            },
+        })
+    }
+}
+
+/// `INPUT` with its extension replaced, or what was asked for.
+fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = match result {
+        Some(result) => result.to_path_buf(),
+        None if input == Path::new("-") => {
+            return Err(Failure::usage("--result: name the result file when the input is standard input"));
+        }
+        None => input.with_extension("result.csv"),
+    };
+    if path == input {
+        return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
+    }
+    Ok(path)
+}
+
+/// Reads `500ms`, `30s`, `10m`, `4h`.
+fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
+    let bad =
+        || Failure::usage(format!("{option}: '{text}' is not a duration such as 500ms, 30s, 10m or 4h"));
+    let duration = humantime::parse_duration(text).map_err(|_| bad())?;
+    if duration.is_zero() && option != "--latency" {
+        return Err(bad());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests;

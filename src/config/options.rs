@@ -1,0 +1,144 @@
+//! The options of each command as they are typed.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Options of `run`.
+#[derive(Debug, Default, Args)]
+pub struct RunOptions {
+    /// The CSV of customers, or - for standard input
+    pub input: PathBuf,
+
+    /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
+    #[arg(long, conflicts_with = "sandbox")]
+    pub url: Option<String>,
+
+    /// Send to a sandbox that is started for this run and stopped at its end
+    #[arg(long)]
+    pub sandbox: bool,
+
+    /// Allow http:// to another machine: the key and the data travel unencrypted
+    #[arg(long)]
+    pub allow_http: bool,
+
+    /// The API user [env: OFFERIT_API_USERNAME]
+    #[arg(long, value_name = "NAME")]
+    pub api_username: Option<String>,
+
+    /// A file that holds the API key; the key is never taken from the command line [env: OFFERIT_API_KEY]
+    #[arg(long, value_name = "PATH")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    #[arg(long, value_name = "PATH")]
+    pub result: Option<PathBuf>,
+
+    /// Go on with an existing result file: skip what is in sync, try the rest
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+
+    /// Begin an existing result file anew: its memory is lost
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Resume although most rows of the result file do not match the input any more
+    #[arg(long, requires = "resume")]
+    pub accept_changed_input: bool,
+
+    /// The most attempts started, retries included: N, N/s, N/m or unlimited [default: 10/s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+
+    /// The most requests in flight [default: 16]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+
+    /// How long one attempt may take [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+
+    /// The most attempts of one row [default: 5]
+    #[arg(long, value_name = "N")]
+    pub max_attempts: Option<u32>,
+
+    /// Show progress on stderr [default: auto, which is on a terminal]
+    #[arg(long, value_name = "WHEN")]
+    pub progress: Option<ProgressChoice>,
+
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `--progress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressChoice {
+    /// On a terminal
+    Auto,
+    /// Also when stderr is a file or a pipe
+    Always,
+    /// Never
+    Never,
+}
+
+/// Options of `check`.
+#[derive(Debug, Default, Args)]
+pub struct CheckOptions {
+    /// The CSV of customers, or - for standard input
+    pub input: PathBuf,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Default, Args)]
+pub struct VerifyOptions {
+    /// The CSV of customers
+    pub input: PathBuf,
+
+    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    #[arg(long, value_name = "PATH")]
+    pub result: Option<PathBuf>,
+
+    /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]
+    #[arg(long, value_name = "PATH")]
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// Options of `sandbox`.
+#[derive(Debug, Default, Args)]
+pub struct SandboxOptions {
+    /// Where to listen; port 0 is any free port. The address is the first line on stdout [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    pub allow_remote: bool,
+
+    /// A CSV of the customers that exist; without it every id is known
+    #[arg(long, value_name = "FILE")]
+    pub customers: Option<PathBuf>,
+
+    /// Demand this API user; without it any pair will do
+    #[arg(long, value_name = "NAME")]
+    pub api_username: Option<String>,
+
+    /// Demand this API key. A made-up one: command lines can be read by everybody on the machine
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Option<String>,
+
+    /// Delay every reply
+    #[arg(long, value_name = "DURATION")]
+    pub latency: Option<String>,
+
+    /// Answer 429 with Retry-After above this many requests a second: N or N/s
+    #[arg(long, value_name = "N/s")]
+    pub limit: Option<String>,
+
+    /// Answer 503 to this part of the requests: P or P%
+    #[arg(long, value_name = "P%")]
+    pub fail: Option<String>,
+
+    /// Seed of the faults' dice: the same seed draws the same [default: 0]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}

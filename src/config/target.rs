@@ -1,0 +1,110 @@
+//! The server and the credentials, from options, environment and files.
+
+use super::RunOptions;
+use crate::exit::Failure;
+use crate::offerit::{ApiKey, Credentials, Endpoint, Settings};
+use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+/// More than any key: a file that holds more is not a key file.
+const LONGEST_KEY_FILE: u64 = 64 * 1024;
+
+/// The variables that are looked at. An empty one counts as not set.
+#[derive(Default)]
+pub struct Environment {
+    /// `OFFERIT_URL`
+    pub url: Option<OsString>,
+    /// `OFFERIT_API_USERNAME`
+    pub api_username: Option<OsString>,
+    /// `OFFERIT_API_KEY`
+    pub api_key: Option<OsString>,
+}
+
+impl Environment {
+    /// Those of the process.
+    #[must_use]
+    pub fn from_process() -> Environment {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+        Environment {
+            url: variable("OFFERIT_URL"),
+            api_username: variable("OFFERIT_API_USERNAME"),
+            api_key: variable("OFFERIT_API_KEY"),
+        }
+    }
+}
+
+impl RunOptions {
+    /// The server to send to, flags before environment.
+    pub(super) fn server(&self, environment: &Environment, timeout: Duration) -> Result<Settings, Failure> {
+        let (from, url) = match (&self.url, &environment.url) {
+            (Some(url), _) => ("--url", url.clone()),
+            (None, Some(url)) => ("OFFERIT_URL", text("OFFERIT_URL", url)?),
+            (None, None) => {
+                return Err(Failure::usage(
+                    "no server: give --url or set OFFERIT_URL to the base URL of the Offerit account, or try it \
+                     out with --sandbox",
+                ));
+            }
+        };
+        let endpoint = Endpoint::new(&url, self.allow_http)
+            .map_err(|error| Failure::usage(format!("{from}: the base URL {error}")))?;
+        let (from, username) = match (&self.api_username, &environment.api_username) {
+            (Some(name), _) => ("--api-username", name.clone()),
+            (None, Some(name)) => ("OFFERIT_API_USERNAME", text("OFFERIT_API_USERNAME", name)?),
+            (None, None) => {
+                return Err(Failure::usage("no API user: give --api-username or set OFFERIT_API_USERNAME"));
+            }
+        };
+        let key = api_key(self.api_key_file.as_deref(), environment)?.ok_or_else(|| {
+            Failure::usage(
+                "no API key: set OFFERIT_API_KEY, or name a file that holds it with --api-key-file",
+            )
+        })?;
+        let credentials = Credentials::new(&username, key)
+            .map_err(|error| Failure::usage(format!("{from}: the API user name {error}")))?;
+        Ok(Settings { endpoint, credentials, timeout })
+    }
+}
+
+/// The API key, if there is one: the file before the environment. Its text never reaches a message.
+pub(super) fn api_key(file: Option<&Path>, environment: &Environment) -> Result<Option<ApiKey>, Failure> {
+    let (from, key) = match (file, &environment.api_key) {
+        (Some(path), _) => (format!("--api-key-file: {}", path.display()), read_key(path)?),
+        (None, Some(key)) => ("OFFERIT_API_KEY".to_owned(), text("OFFERIT_API_KEY", key)?),
+        (None, None) => return Ok(None),
+    };
+    ApiKey::new(&key).map(Some).map_err(|error| Failure::usage(format!("{from}: the API key {error}")))
+}
+
+fn read_key(path: &Path) -> Result<String, Failure> {
+    let mut key = String::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST_KEY_FILE).read_to_string(&mut key))
+        .map_err(|error| Failure::usage(format!("--api-key-file: {}: {error}", path.display())))?;
+    Ok(key)
+}
+
+fn text(name: &str, value: &OsString) -> Result<String, Failure> {
+    value.to_str().map(str::to_owned).ok_or_else(|| Failure::usage(format!("{name} is not valid UTF-8")))
+}
+
+/// Reads `N` or `N/s`.
+pub(super) fn per_second(option: &str, text: &str) -> Result<NonZeroU32, Failure> {
+    let count = text.strip_suffix("/s").unwrap_or(text);
+    count
+        .parse()
+        .map_err(|_| Failure::usage(format!("{option}: '{text}' is not a number a second such as 5/s")))
+}
+
+/// Reads `P` or `P%`, from 0 to 100.
+pub(super) fn percent(option: &str, text: &str) -> Result<f64, Failure> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<f64>().ok();
+    number
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| Failure::usage(format!("{option}: '{text}' is not a part such as 5% (0 to 100)")))
+}

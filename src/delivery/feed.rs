@@ -1,0 +1,120 @@
+//! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the
+//! delivery loop never waits for a disk or a pipe.
+
+use super::{Feed, FeedError, Job, Work};
+use crate::customer::{FingerprintKey, Update};
+use crate::input::{Invalid, Row, Rows};
+use crate::journal::Marks;
+use crate::offerit::Request;
+use std::io;
+use std::task::{Context, Poll};
+use std::thread;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// Rows a batch, when there is no hurry.
+const BATCH: usize = 64;
+
+/// Batches that wait to be taken.
+const WAITING: usize = 2;
+
+/// What the thread has to say. Its end is said too: a thread that dies says nothing, and must not look like the
+/// end of the input.
+enum Message {
+    Jobs(Vec<Job>),
+    End,
+    Failed(FeedError),
+}
+
+/// The rows of an input that are not done yet.
+pub struct ChannelFeed {
+    messages: Receiver<Message>,
+}
+
+impl ChannelFeed {
+    /// Starts reading. Rows that `marks` say are done are left out. The thread ends with the input, or soon
+    /// after the feed is dropped; one that waits for a pipe ends with the process.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(rows: Rows, marks: Marks, key: FingerprintKey) -> io::Result<ChannelFeed> {
+        let (sender, messages) = channel(WAITING);
+        thread::Builder::new().name("feed".to_owned()).spawn(move || read(rows, &marks, &key, &sender))?;
+        Ok(ChannelFeed { messages })
+    }
+}
+
+impl Feed for ChannelFeed {
+    fn poll_jobs(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>> {
+        self.messages.poll_recv(context).map(|message| match message {
+            Some(Message::Jobs(jobs)) => Some(Ok(jobs)),
+            Some(Message::End) => None,
+            Some(Message::Failed(error)) => Some(Err(error)),
+            None => Some(Err(FeedError::Died)),
+        })
+    }
+}
+
+fn read(mut rows: Rows, marks: &Marks, key: &FingerprintKey, sender: &Sender<Message>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut scratch = Vec::new();
+    loop {
+        let row = match rows.next_row() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => {
+                let _ = sender.blocking_send(Message::Jobs(batch));
+                let _ = sender.blocking_send(Message::Failed(error.into()));
+                return;
+            }
+        };
+        let fingerprint = row.fingerprint(key, &mut scratch);
+        if marks.is_done(row.number, fingerprint) {
+            continue;
+        }
+        let Row { number, line, content } = row;
+        batch.push(Job { row: number, line, fingerprint, work: work(line, content) });
+        // A full batch waits for its place. A smaller one goes only to a delivery that has nothing else: so a
+        // slow pipe's rows are not kept back, and a fast file's are not handed over one by one.
+        let is_full = batch.len() >= BATCH;
+        if !is_full && sender.capacity() < WAITING {
+            continue;
+        }
+        let ready = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+        let sent = if is_full {
+            sender.blocking_send(Message::Jobs(ready)).is_ok()
+        } else {
+            offer(sender, ready, &mut batch)
+        };
+        if !sent {
+            return;
+        }
+    }
+    let _ = sender.blocking_send(Message::Jobs(batch));
+    let _ = sender.blocking_send(Message::End);
+}
+
+/// Hands a batch over if there is a place right now, or keeps it; false if nobody takes any more.
+fn offer(sender: &Sender<Message>, ready: Vec<Job>, batch: &mut Vec<Job>) -> bool {
+    match sender.try_send(Message::Jobs(ready)) {
+        Err(TrySendError::Full(Message::Jobs(back))) => {
+            *batch = back;
+            true
+        }
+        sent => sent.is_ok(),
+    }
+}
+
+fn work(line: u64, content: Result<Update, Invalid>) -> Work {
+    match content {
+        Ok(update) => Work::Send(Request::new(update)),
+        Err(invalid) => {
+            let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();
+            Work::Invalid {
+                customer_id: invalid.customer_id.unwrap_or_default(),
+                subscription_id: invalid.subscription_id.unwrap_or_default(),
+                error: format!("line {line}: {}", problems.join("; ")),
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The one place that gives out permits: every attempt takes one, retries included.
+//!
+//! Two rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
+//! few. The window is the ceiling itself: a start is only allowed if the N-th start before it is more than a
+//! window ago, so that no window ever sees more than N, whatever the clock or the scheduler did.
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How far the requests may bunch up on their way to the server without a window there seeing more than N. It
+/// also is how late a wake-up may come and still be made up for.
+const SLACK: Duration = Duration::from_millis(5);
+
+/// The most attempts that may start in any window of `per`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// At most `count` in any window of `per`.
+    Limited {
+        /// Attempts a window.
+        count: NonZeroU32,
+        /// The window: a second or a minute.
+        per: Duration,
+    },
+    /// As fast as the server answers.
+    Unlimited,
+}
+
+/// The text is no rate.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a rate: write 10, 10/s, 600/m (whole numbers from 1) or unlimited")]
+pub struct BadRate;
+
+impl FromStr for Rate {
+    type Err = BadRate;
+
+    fn from_str(text: &str) -> Result<Rate, BadRate> {
+        if text == "unlimited" {
+            return Ok(Rate::Unlimited);
+        }
+        let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let per = match unit {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            _ => return Err(BadRate),
+        };
+        // `parse` would take a sign.
+        if !count.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadRate);
+        }
+        count.parse().map(|count| Rate::Limited { count, per }).map_err(|_| BadRate)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rate::Limited { count, per } if *per == Duration::from_secs(60) => write!(formatter, "{count}/m"),
+            Rate::Limited { count, .. } => write!(formatter, "{count}/s"),
+            Rate::Unlimited => formatter.write_str("unlimited"),
+        }
+    }
+}
+
+/// Gives out permits. Time is given to it, as the time since some fixed start, and never goes back.
+pub(super) struct Pacer {
+    limit: Option<Limit>,
+}
+
+struct Limit {
+    count: usize,
+    window: Duration,
+    /// The starts of the last window, oldest first; never more than `count`.
+    starts: VecDeque<Duration>,
+    even: RateLimiter<NotKeyed, InMemoryState, GivenClock, NoOpMiddleware<Duration>>,
+    clock: GivenClock,
+}
+
+/// A clock that shows what it is set to.
+#[derive(Clone, Default)]
+struct GivenClock(Rc<Cell<Duration>>);
+
+impl Clock for GivenClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+impl Pacer {
+    pub(super) fn new(rate: Rate) -> Pacer {
+        Pacer { limit: limit(rate) }
+    }
+
+    /// Takes a permit, or says when to ask again.
+    pub(super) fn permit(&mut self, now: Duration) -> Result<(), Duration> {
+        let Some(limit) = &mut self.limit else { return Ok(()) };
+        limit.clock.0.set(now);
+        while limit.starts.front().is_some_and(|start| *start + limit.window <= now) {
+            limit.starts.pop_front();
+        }
+        if let Some(oldest) = limit.starts.front().filter(|_| limit.starts.len() >= limit.count) {
+            return Err(*oldest + limit.window);
+        }
+        match limit.even.check() {
+            Ok(()) => {
+                limit.starts.push_back(now);
+                Ok(())
+            }
+            Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),
+        }
+    }
+}
+
+fn limit(rate: Rate) -> Option<Limit> {
+    let Rate::Limited { count, per } = rate else { return None };
+    let clock = GivenClock::default();
+    let period = (per / count.get()).max(Duration::from_nanos(1));
+    let late = u32::try_from(SLACK.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
+    let burst = NonZeroU32::MIN.saturating_add(late.max(1)).min(count);
+    let quota = Quota::with_period(period)?.allow_burst(burst);
+    let even = RateLimiter::direct_with_clock(quota, clock.clone());
+    Some(Limit { count: count.get() as usize, window: per + SLACK, starts: VecDeque::new(), even, clock })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The starts within `span` of a caller that always wants more and wakes `late` after each time it is told.
+    fn starts(rate: &str, span: Duration, mut late: impl FnMut() -> Duration) -> Vec<Duration> {
+        let mut pacer = Pacer::new(rate.parse().unwrap());
+        let (mut now, mut starts) = (Duration::ZERO, Vec::new());
+        while now < span {
+            match pacer.permit(now) {
+                Ok(()) => starts.push(now),
+                Err(at) => {
+                    assert!(at > now);
+                    now = at + late();
+                }
+            }
+        }
+        starts
+    }
+
+    fn busiest(starts: &[Duration], window: Duration) -> usize {
+        let mut first = 0;
+        let mut busiest = 0;
+        for (index, start) in starts.iter().enumerate() {
+            while starts[first] + window <= *start {
+                first += 1;
+            }
+            busiest = busiest.max(index + 1 - first);
+        }
+        busiest
+    }
+
+    #[test]
+    fn ninety_nine_per_cent_of_the_rate_is_reached_with_a_timer_of_a_millisecond() {
+        for (rate, count) in [("1", 1), ("10/s", 10), ("100", 100), ("1000", 1000), ("10000", 10_000)] {
+            let mut random = fastrand::Rng::with_seed(7);
+            let late = || Duration::from_micros(random.u64(0..1500));
+            let starts = starts(rate, 60 * SECOND, late);
+            assert!(starts.len() * 100 >= 60 * count * 99, "{rate}: {}", starts.len());
+            assert!(busiest(&starts, SECOND) <= count, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_minutes_rate_is_kept_in_any_minute_and_spread_over_it() {
+        let starts = starts("120/m", 600 * SECOND, || Duration::from_millis(1));
+        assert!((1190..=1200).contains(&starts.len()), "{}", starts.len());
+        assert!(busiest(&starts, 60 * SECOND) <= 120);
+        assert!(busiest(&starts, SECOND) <= 4);
+    }
+
+    #[test]
+    fn starts_are_spread_over_the_second() {
+        let starts = starts("100", 10 * SECOND, || Duration::ZERO);
+        assert!(busiest(&starts, SECOND / 10) <= 12);
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_ever_sees_more_than_the_rate(count in 1_u32..200, seed: u64, longest in 0_u64..3_000) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            // Now and then the caller is stopped for long, as by SIGSTOP.
+            let late = || Duration::from_millis(if random.u8(..) == 0 { 10_000 } else { random.u64(..=longest) / 100 });
+            let starts = starts(&count.to_string(), 20 * SECOND, late);
+            prop_assert!(busiest(&starts, SECOND) <= count as usize);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_is_refused() {
+        for text in ["0", "-1", "+1", "1.5", "", "/s", "10/h", "10 /s", "Unlimited", "99999999999"] {
+            assert_eq!(text.parse::<Rate>(), Err(BadRate), "{text}");
+        }
+        for text in ["10/s", "600/m", "unlimited"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+    }
+}

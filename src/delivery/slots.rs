@@ -1,0 +1,66 @@
+//! The open rows: being sent, waiting to retry, waiting for an older row of their customer, or waiting for
+//! their record to reach the disk. There are never more than there are slots.
+
+use super::lanes::Keys;
+use crate::customer::Fingerprint;
+use crate::offerit::Request;
+
+/// Names a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SlotId(pub(super) u32);
+
+/// An open row.
+pub(super) struct Open {
+    pub row: u64,
+    pub line: u64,
+    pub fingerprint: Fingerprint,
+    /// The lanes it stands in; none for a row that is never sent.
+    pub keys: Option<Keys>,
+    /// What to send; away while an attempt is in flight.
+    pub request: Option<Request>,
+    /// How many attempts were started in this run.
+    pub attempts: u32,
+    /// Whether an attempt may have been applied without being confirmed.
+    pub maybe_applied: bool,
+}
+
+/// A fixed number of slots.
+pub(super) struct Slots {
+    slots: Vec<Option<Open>>,
+    free: Vec<SlotId>,
+}
+
+impl Slots {
+    pub(super) fn new(count: usize) -> Slots {
+        let free = (0..u32::try_from(count).unwrap_or(u32::MAX)).rev().map(SlotId).collect();
+        Slots { slots: std::iter::repeat_with(|| None).take(count).collect(), free }
+    }
+
+    /// Opens a row; `None` if every slot is taken, which [`Slots::has_room`] tells before.
+    pub(super) fn open(&mut self, row: Open) -> Option<SlotId> {
+        let id = self.free.pop()?;
+        self.slots[id.0 as usize] = Some(row);
+        Some(id)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
+    pub(super) fn get(&mut self, id: SlotId) -> Option<&mut Open> {
+        self.slots[id.0 as usize].as_mut()
+    }
+
+    /// Frees the slot of a row that is dealt with.
+    pub(super) fn close(&mut self, id: SlotId) -> Option<Open> {
+        let row = self.slots[id.0 as usize].take();
+        if row.is_some() {
+            self.free.push(id);
+        }
+        row
+    }
+}

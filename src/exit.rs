@@ -1,0 +1,123 @@
+//! The exit codes, which scripts and cron jobs depend on.
+
+use std::fmt;
+use std::process;
+
+/// How the program ends. The numbers are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Every row is in sync and recorded, the file is on disk.
+    InSync = 0,
+    /// A fault of the machine: an I/O error on the input or the result file, a bug.
+    Fault = 1,
+    /// Wrong usage, configuration or input header; nothing was sent.
+    Usage = 2,
+    /// Finished, but some rows are not in sync.
+    NotInSync = 3,
+    /// A brake stopped the run; resumable.
+    Brake = 4,
+    /// Another run holds the result file.
+    Locked = 5,
+    /// The server refuses the credentials, or redirects; resumable.
+    Refused = 6,
+    /// The deadline or `--limit` was reached; resumable.
+    Limit = 7,
+    /// Interrupted by SIGINT; resumable.
+    Interrupted = 130,
+    /// Interrupted by SIGTERM; resumable.
+    Terminated = 143,
+}
+
+impl ExitCode {
+    /// Every code, in order.
+    pub const ALL: [ExitCode; 10] = [
+        ExitCode::InSync,
+        ExitCode::Fault,
+        ExitCode::Usage,
+        ExitCode::NotInSync,
+        ExitCode::Brake,
+        ExitCode::Locked,
+        ExitCode::Refused,
+        ExitCode::Limit,
+        ExitCode::Interrupted,
+        ExitCode::Terminated,
+    ];
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// What it means, in the words of `--help`.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::InSync => "every row is in sync and recorded, the file is on disk",
+            ExitCode::Fault => "a fault of the machine: an I/O error on the input or the result file, a bug",
+            ExitCode::Usage => "wrong usage, configuration or input header; nothing was sent",
+            ExitCode::NotInSync => "finished, but some rows are invalid, rejected, failed or unknown",
+            ExitCode::Brake => "a brake stopped it (failures, changes, outage); resumable",
+            ExitCode::Locked => "another run holds the result file",
+            ExitCode::Refused => "the server refuses the credentials, or redirects; resumable",
+            ExitCode::Limit => "the deadline or --limit was reached; resumable",
+            ExitCode::Interrupted => "interrupted by SIGINT; resumable",
+            ExitCode::Terminated => "interrupted by SIGTERM; resumable",
+        }
+    }
+
+    /// The table of `--help`.
+    #[must_use]
+    pub fn table() -> String {
+        let mut table = "Exit codes:\n".to_owned();
+        for code in Self::ALL {
+            table.push_str(&format!("  {:>3}  {}\n", code.number(), code.meaning()));
+        }
+        table
+    }
+}
+
+impl From<ExitCode> for process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        process::ExitCode::from(code.number())
+    }
+}
+
+/// Why a command ended before its work was done, in words for people, with the code to end with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The code.
+    pub code: ExitCode,
+    /// What is wrong and what to do next. Holds no secret.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(code: ExitCode, message: impl fmt::Display) -> Failure {
+        Failure { code, message: message.to_string() }
+    }
+
+    /// Wrong usage, configuration or input.
+    pub fn usage(message: impl fmt::Display) -> Failure {
+        Failure::new(ExitCode::Usage, message)
+    }
+
+    /// A fault of the machine.
+    pub fn fault(message: impl fmt::Display) -> Failure {
+        Failure::new(ExitCode::Fault, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_contract() {
+        let numbers = ExitCode::ALL.map(ExitCode::number);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]);
+        assert_eq!(ExitCode::table().lines().count(), 11);
+    }
+}

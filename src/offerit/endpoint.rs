@@ -1,0 +1,146 @@
+//! Where the PATCH goes: one origin, checked once.
+
+use url::{Host, Url};
+
+/// The path of the call (API page, "Resource URL").
+const PATH: &str = "/api/customer/set_customer_details";
+
+/// Why a base URL cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It is no URL.
+    #[error("is not a URL ({0}): write it as https://offerit.example.com")]
+    Malformed(String),
+    /// Another scheme.
+    #[error("must begin with https:// (http:// only for a server on this machine)")]
+    Scheme,
+    /// Plain HTTP to another machine.
+    #[error(
+        "begins with http://: the API key and personal data would travel unencrypted. Use https://, or add --allow-http"
+    )]
+    Insecure,
+    /// A user or password in it.
+    #[error("holds a user name or password: give the API user and key apart from it")]
+    Userinfo,
+    /// A query or fragment.
+    #[error("holds a '?' or '#': give the base URL alone")]
+    Extra,
+    /// The whole path of the call.
+    #[error("already ends in {PATH}: give the base URL, the path is appended")]
+    WholePath,
+}
+
+/// The URL of the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    url: Url,
+}
+
+impl Endpoint {
+    /// Checks a base URL and appends the path of the call.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn new(base: &str, allow_http: bool) -> Result<Endpoint, BadUrl> {
+        let base = base.trim();
+        let mut url = Url::parse(base).map_err(|error| BadUrl::Malformed(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(BadUrl::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadUrl::Userinfo);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BadUrl::Extra);
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        if path.ends_with(PATH) {
+            return Err(BadUrl::WholePath);
+        }
+        url.set_path(&(path + PATH));
+        let endpoint = Endpoint { url };
+        if !endpoint.is_https() && !endpoint.is_loopback() && !allow_http {
+            return Err(BadUrl::Insecure);
+        }
+        Ok(endpoint)
+    }
+
+    /// The URL of the call.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Scheme, host and port, to show.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Whether the server is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_appended_to_any_base() {
+        for (base, url) in [
+            ("https://a.example", "https://a.example/api/customer/set_customer_details"),
+            ("https://a.example:8443/", "https://a.example:8443/api/customer/set_customer_details"),
+            (" https://a.example/sub/ ", "https://a.example/sub/api/customer/set_customer_details"),
+        ] {
+            assert_eq!(Endpoint::new(base, false).unwrap().url().as_str(), url);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_or_by_consent() {
+        for base in [
+            "http://localhost:80",
+            "http://127.0.0.1:1",
+            "http://127.9.9.9",
+            "http://[::1]:8080",
+            "http://localhost.",
+        ] {
+            assert!(Endpoint::new(base, false).is_ok(), "{base}");
+        }
+        for base in [
+            "http://a.example",
+            "http://10.0.0.1",
+            "http://localhost.a.example",
+            "http://[::2]",
+            "http://0.0.0.0",
+        ] {
+            assert_eq!(Endpoint::new(base, false), Err(BadUrl::Insecure), "{base}");
+            assert!(Endpoint::new(base, true).is_ok(), "{base}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        assert!(matches!(Endpoint::new("a.example", false), Err(BadUrl::Malformed(_))));
+        assert_eq!(Endpoint::new("ftp://a.example", true), Err(BadUrl::Scheme));
+        assert_eq!(Endpoint::new("file:///etc/passwd", true), Err(BadUrl::Scheme));
+        assert_eq!(Endpoint::new("https://me:pw@a.example", false), Err(BadUrl::Userinfo));
+        assert_eq!(Endpoint::new("https://a.example/?x=1", false), Err(BadUrl::Extra));
+        let whole = "https://a.example/api/customer/set_customer_details/";
+        assert_eq!(Endpoint::new(whole, false), Err(BadUrl::WholePath));
+    }
+}

@@ -1,0 +1,57 @@
+//! The Offerit API: exactly one PATCH, and what its reply means. What to do about a reply is for `delivery`.
+//!
+//! Documented (API page, revision of 2 October 2017): the request, and `true` as the reply of success. Inferred:
+//! everything else a reply can be; each such rule says so.
+
+mod client;
+mod credentials;
+mod endpoint;
+mod redact;
+mod reply;
+mod retry_after;
+
+use crate::customer::Update;
+use bytes::Bytes;
+use std::future::Future;
+use std::time::Duration;
+
+pub use client::{Client, ClientError, Settings};
+pub use credentials::{ApiKey, BadCredential, Credentials};
+pub use endpoint::{BadUrl, Endpoint};
+pub use reply::Reply;
+
+/// An update with its encoded body, ready to be sent any number of times.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked for.
+    pub update: Update,
+    body: Bytes,
+}
+
+impl Request {
+    /// Encodes an update as `application/x-www-form-urlencoded`, parameters in the order of the API page.
+    #[must_use]
+    pub fn new(update: Update) -> Request {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (parameter, value) in update.values() {
+            form.append_pair(parameter.name(), value);
+        }
+        let body = Bytes::from(form.finish());
+        Request { update, body }
+    }
+}
+
+/// One PATCH on the wire and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// What the reply, or the lack of one, means.
+    pub reply: Reply,
+    /// From the start of the attempt to the end of the reply.
+    pub duration: Duration,
+}
+
+/// Sends attempts. The seam at which tests put a simulated server.
+pub trait Transport {
+    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too.
+    fn attempt(&self, request: &Request) -> impl Future<Output = Attempt>;
+}

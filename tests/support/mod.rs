@@ -1,0 +1,19 @@
+//! What the integration tests share: a server that misbehaves on command, a wrapper around the real
+//! binary, and a reader of result files that shares no code with the crate.
+//!
+//! `mod support;` in a test file brings it in. The standard library and `tempfile` only.
+#![allow(dead_code, unused_imports, reason = "every test binary compiles this folder and uses a part of it")]
+
+mod account;
+mod command;
+mod connection;
+mod reply;
+mod request;
+pub mod result;
+mod server;
+
+pub use command::{Child, Offerit, Output};
+pub use reply::{Gate, Reply};
+pub use request::Request;
+pub use result::Record;
+pub use server::Server;
