@@ -286,10 +286,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         match work {
             Work::Send(request) => {
                 let keys = self.keys.keys(&request.update);
-                let Ok(slot) = self.slots.open(Open { keys: Some(keys), request: Some(request), ..open })
-                else {
-                    return;
-                };
+                let open = Open { keys: Some(keys), request: Some(request), ..open };
+                let Some(slot) = self.slots.open(open) else { return };
                 if self.lanes.join(slot, keys) {
                     self.ready.push(Reverse((row, slot)));
                 }
