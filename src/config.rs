@@ -28,6 +28,12 @@ const MOST_CONCURRENCY: usize = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// For one row, unless said otherwise.
 const MAX_ATTEMPTS: u32 = 5;
+/// For a server that does not answer at all, unless said otherwise.
+const MAX_OUTAGE: Duration = Duration::from_secs(600);
+/// For a pause the server asks for, unless said otherwise.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// For requests in flight after an interrupt, unless said otherwise.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl RunOptions {
     /// The settings of a run.
@@ -79,15 +85,20 @@ impl RunOptions {
             })?,
             max_attempts: NonZeroU32::new(self.max_attempts.unwrap_or(MAX_ATTEMPTS))
                 .ok_or_else(|| Failure::usage("--max-attempts: give a number from 1"))?,
+            max_outage: duration_or("--max-outage", self.max_outage.as_deref(), MAX_OUTAGE)?,
+            max_retry_after: duration_or(
+                "--max-retry-after",
+                self.max_retry_after.as_deref(),
+                MAX_RETRY_AFTER,
+            )?,
+            drain_timeout: duration_or("--drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
+            adapt: !self.no_adapt,
             seed: None,
         })
     }
 
     fn timeout(&self) -> Result<Duration, Failure> {
-        match self.timeout.as_deref() {
-            None => Ok(TIMEOUT),
-            Some(text) => duration("--timeout", text),
-        }
+        duration_or("--timeout", self.timeout.as_deref(), TIMEOUT)
     }
 }
 
@@ -166,6 +177,11 @@ fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> 
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
     }
     Ok(path)
+}
+
+/// What was typed, or the default.
+fn duration_or(option: &str, text: Option<&str>, default: Duration) -> Result<Duration, Failure> {
+    text.map_or(Ok(default), |text| duration(option, text))
 }
 
 /// Reads `500ms`, `30s`, `10m`, `4h`.

@@ -5,7 +5,7 @@ mod ending;
 use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
 use crate::customer::FingerprintKey;
-use crate::delivery::{self, ChannelFeed, Ending, deliver};
+use crate::delivery::{self, ChannelFeed, Done, Ending, Superseded, Supersession, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
 use crate::journal::{Existing, Marks, ResultFile, Survey, Writer};
@@ -13,6 +13,7 @@ use crate::offerit::{ApiKey, Client, Credentials, Endpoint, Settings as ServerSe
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,18 +58,22 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
-    let survey = if input.is_stream() { None } else { Some(survey(&input, &marks, &key)?) };
+    let (survey, superseded) = if input.is_stream() {
+        (None, HashMap::new())
+    } else {
+        let (survey, superseded) = survey(&input, &marks, &key)?;
+        refuse_foreign(&survey, &marks, &settings.result, settings.accept_changed_input)?;
+        (Some(survey), superseded)
+    };
     let rows = input.rows()?;
-    if let Some(survey) = &survey {
-        refuse_foreign(survey, &marks, &settings.result, settings.accept_changed_input)?;
-    }
     let is_quiet = settings.progress == ProgressMode::Quiet;
     if !is_quiet {
         announce(&input, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+        warn_of_superseded(superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = file.begin()?;
-    let feed = ChannelFeed::start(rows, marks, key).map_err(cannot_start)?;
+    let feed = ChannelFeed::start(rows, Done { marks, superseded }, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
     let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
     let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
@@ -95,14 +100,32 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
 }
 
 /// Reads the whole input once before anything is sent: what is wrong with the file as a whole shows now.
-fn survey(input: &Input, marks: &Marks, key: &FingerprintKey) -> Result<Survey, Failure> {
+fn survey(
+    input: &Input,
+    marks: &Marks,
+    key: &FingerprintKey,
+) -> Result<(Survey, HashMap<u64, Superseded>), Failure> {
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
+    let mut supersession = Supersession::new(marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
-        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+        let fingerprint = row.fingerprint(key, &mut scratch);
+        let doing = survey.add(marks, row.number, fingerprint, row.content.is_ok());
+        if let Ok(update) = &row.content {
+            supersession.see(row.number, update, doing);
+        }
     }
-    Ok(survey)
+    Ok((survey, supersession.found()))
+}
+
+fn warn_of_superseded(count: usize) {
+    if count > 0 {
+        say(format_args!(
+            "{count} of these are not sent any more: newer rows of the same customers were delivered since, and \
+             they would overwrite them (the error column says which)"
+        ));
+    }
 }
 
 fn refuse_foreign(

@@ -61,6 +61,22 @@ pub struct RunOptions {
     #[arg(long, value_name = "N")]
     pub max_attempts: Option<u32>,
 
+    /// How long nothing may get through to the server before the run stops [default: 10m]
+    #[arg(long, value_name = "DURATION")]
+    pub max_outage: Option<String>,
+
+    /// The longest pause a server may ask for (Retry-After); a longer one stops the run [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub max_retry_after: Option<String>,
+
+    /// After SIGINT or SIGTERM, how long to wait for the requests in flight [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub drain_timeout: Option<String>,
+
+    /// Keep to --rate even while the server is overloaded
+    #[arg(long)]
+    pub no_adapt: bool,
+
     /// Show progress on stderr [default: auto, which is on a terminal]
     #[arg(long, value_name = "WHEN")]
     pub progress: Option<ProgressChoice>,

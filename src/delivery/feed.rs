@@ -1,11 +1,12 @@
 //! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the
 //! delivery loop never waits for a disk or a pipe.
 
-use super::{Feed, FeedError, Job, Work};
-use crate::customer::{FingerprintKey, Update};
+use super::{Feed, FeedError, Job, Superseded, Work};
+use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
-use crate::journal::Marks;
+use crate::journal::{Marks, Status};
 use crate::offerit::Request;
+use std::collections::HashMap;
 use std::io;
 use std::task::{Context, Poll};
 use std::thread;
@@ -26,20 +27,29 @@ enum Message {
     Failed(FeedError),
 }
 
+/// What earlier runs have done with the rows of an input.
+#[derive(Default)]
+pub struct Done {
+    /// Every row's last record.
+    pub marks: Marks,
+    /// Rows that must not be sent any more.
+    pub superseded: HashMap<u64, Superseded>,
+}
+
 /// The rows of an input that are not done yet.
 pub struct ChannelFeed {
     messages: Receiver<Message>,
 }
 
 impl ChannelFeed {
-    /// Starts reading. Rows that `marks` say are done are left out. The thread ends with the input, or soon
-    /// after the feed is dropped; one that waits for a pipe ends with the process.
+    /// Starts reading. Rows that are done are left out, superseded ones only recorded. The thread ends with the
+    /// input, or soon after the feed is dropped; one that waits for a pipe ends with the process.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(rows: Rows, marks: Marks, key: FingerprintKey) -> io::Result<ChannelFeed> {
+    pub fn start(rows: Rows, done: Done, key: FingerprintKey) -> io::Result<ChannelFeed> {
         let (sender, messages) = channel(WAITING);
-        thread::Builder::new().name("feed".to_owned()).spawn(move || read(rows, &marks, &key, &sender))?;
+        thread::Builder::new().name("feed".to_owned()).spawn(move || read(rows, &done, &key, &sender))?;
         Ok(ChannelFeed { messages })
     }
 }
@@ -55,7 +65,7 @@ impl Feed for ChannelFeed {
     }
 }
 
-fn read(mut rows: Rows, marks: &Marks, key: &FingerprintKey, sender: &Sender<Message>) {
+fn read(mut rows: Rows, done: &Done, key: &FingerprintKey, sender: &Sender<Message>) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut scratch = Vec::new();
     loop {
@@ -69,11 +79,16 @@ fn read(mut rows: Rows, marks: &Marks, key: &FingerprintKey, sender: &Sender<Mes
             }
         };
         let fingerprint = row.fingerprint(key, &mut scratch);
-        if marks.is_done(row.number, fingerprint) {
+        if done.marks.is_done(row.number, fingerprint) {
             continue;
         }
         let Row { number, line, content } = row;
-        batch.push(Job { row: number, line, fingerprint, work: work(line, content) });
+        batch.push(Job {
+            row: number,
+            line,
+            fingerprint,
+            work: work(line, content, done.superseded.get(&number)),
+        });
         // A full batch waits for its place. A smaller one goes only to a delivery that has nothing else: so a
         // slow pipe's rows are not kept back, and a fast file's are not handed over one by one.
         let is_full = batch.len() >= BATCH;
@@ -105,14 +120,26 @@ fn offer(sender: &Sender<Message>, ready: Vec<Job>, batch: &mut Vec<Job>) -> boo
     }
 }
 
-fn work(line: u64, content: Result<Update, Invalid>) -> Work {
+fn work(line: u64, content: Result<Update, Invalid>, superseded: Option<&Superseded>) -> Work {
     match content {
-        Ok(update) => Work::Send(Request::new(update)),
+        Ok(update) => match superseded {
+            None => Work::Send(Request::new(update)),
+            Some(superseded) => {
+                let id = |parameter| update.get(parameter).unwrap_or_default().to_owned();
+                Work::Record {
+                    customer_id: id(Parameter::CustomerId),
+                    subscription_id: id(Parameter::SubscriptionId),
+                    status: superseded.status(),
+                    error: superseded.reason(),
+                }
+            }
+        },
         Err(invalid) => {
             let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();
-            Work::Invalid {
+            Work::Record {
                 customer_id: invalid.customer_id.unwrap_or_default(),
                 subscription_id: invalid.subscription_id.unwrap_or_default(),
+                status: Status::Invalid,
                 error: format!("line {line}: {}", problems.join("; ")),
             }
         }

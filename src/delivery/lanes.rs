@@ -14,7 +14,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    fn iter(self) -> impl Iterator<Item = u64> {
+    pub(super) fn iter(self) -> impl Iterator<Item = u64> {
         std::iter::once(self.first).chain(self.second)
     }
 }

@@ -1,13 +1,21 @@
 //! The concurrent part: which row is sent when, what its reply leads to, and when the run ends early. There is
-//! one task and one loop ([`deliver`]); everything it decides with is a plain value beside it: lanes, slots,
-//! pacer, verdict, schedule.
+//! one task and one loop ([`deliver`]); everything it decides with is a plain value beside it: lanes, slots and
+//! queue for the rows, pacer, health, budget and adaptive rate for the server, verdict and schedule for replies.
 
+mod adapt;
+mod batch;
+mod budget;
 mod feed;
+mod health;
 mod lanes;
 mod pacer;
 mod pipeline;
+mod queue;
+mod replies;
 mod schedule;
 mod slots;
+mod superseded;
+mod traffic;
 mod verdict;
 
 use crate::customer::Fingerprint;
@@ -17,10 +25,12 @@ use crate::offerit::Request;
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-pub use feed::ChannelFeed;
+pub use feed::{ChannelFeed, Done};
 pub use pacer::{BadRate, Rate};
 pub use pipeline::deliver;
+pub use superseded::{Superseded, Supersession};
 pub use verdict::Refusal;
 
 /// How many rows may be open for each request that may be in flight (`K = 4 × C`).
@@ -35,6 +45,14 @@ pub struct Settings {
     pub rate: Rate,
     /// The most attempts of one row.
     pub max_attempts: NonZeroU32,
+    /// The longest `Retry-After` that is waited for; a longer one stops the run.
+    pub max_retry_after: Duration,
+    /// How long nothing may get through before the run stops.
+    pub max_outage: Duration,
+    /// After an interrupt, how long to wait for the attempts in flight.
+    pub drain_timeout: Duration,
+    /// Whether to send slower than the rate while the server is overloaded.
+    pub adapt: bool,
     /// Seeds the jitter of the pauses; `None` is another run every time.
     pub seed: Option<u64>,
 }
@@ -57,13 +75,15 @@ pub struct Job {
 pub enum Work {
     /// Send it.
     Send(Request),
-    /// Record that it is wrong.
-    Invalid {
+    /// Record what is to be said of it without sending it.
+    Record {
         /// Empty if it has none.
         customer_id: String,
         /// Empty if it has none.
         subscription_id: String,
-        /// What is wrong, with line and columns.
+        /// What it is.
+        status: Status,
+        /// Why, with line and columns.
         error: String,
     },
 }
@@ -88,22 +108,48 @@ pub trait Feed {
     fn poll_jobs(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>>;
 }
 
-/// Who is told how the run goes. Called after records are durable, never before.
+/// Who is told how the run goes.
 pub trait Observer {
-    /// The counts have changed.
+    /// The counts have changed. Called after records are durable, never before.
     fn progressed(&mut self, tally: &Tally);
+
+    /// Something happened that people want to know of while it lasts.
+    fn noticed(&mut self, notice: &Notice);
+}
+
+/// What people want to know of while it lasts. Texts are the server's, redacted, not yet escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The server asked to be left alone.
+    Held {
+        /// For how long.
+        asked: Duration,
+    },
+    /// Nothing gets through: sending holds.
+    Outage {
+        /// What the last attempt met.
+        why: String,
+        /// How long that may go on before the run stops.
+        patience: Duration,
+    },
+    /// Something got through again.
+    OutageOver,
 }
 
 /// What a run has done so far. Only durable records count.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     counts: [u64; Status::ALL.len()],
     /// Attempts started.
     pub attempts: u64,
     /// Attempts that were not a row's first.
     pub retries: u64,
-    /// How often all sending was held.
+    /// How often the server asked to be left alone, and was.
     pub holds: u64,
+    /// How often nothing got through.
+    pub outages: u64,
+    /// The rate below the configured one that the server is taken to bear, in attempts a second.
+    pub effective_rate: Option<f64>,
 }
 
 impl Tally {
@@ -143,6 +189,25 @@ pub enum Interrupt {
     Terminate,
 }
 
+/// A limit that ends the run early, resumable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brake {
+    /// Nothing got through for too long, or no row has an attempt left to find out.
+    Outage {
+        /// How long nothing got through.
+        lasted: Duration,
+        /// What the last attempt met.
+        why: String,
+    },
+    /// The server asks for a longer pause than we are willing to wait.
+    RetryAfter {
+        /// What it asked for.
+        asked: Duration,
+        /// What we would wait.
+        most: Duration,
+    },
+}
+
 /// Why a run ended before its last row.
 #[derive(Debug)]
 pub enum Stop {
@@ -150,6 +215,8 @@ pub enum Stop {
     Interrupted(Interrupt),
     /// The server refuses every row.
     Refused(Refusal),
+    /// A limit was reached that ends the run early.
+    Brake(Brake),
     /// The input cannot be read on.
     Input(FeedError),
     /// A record could not be made durable. Nothing was sent after that.

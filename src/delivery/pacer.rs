@@ -1,8 +1,9 @@
 //! The one place that gives out permits: every attempt takes one, retries included.
 //!
-//! Two rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
+//! Three rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
 //! few. The window is the ceiling itself: a start is only allowed if the N-th start before it is more than a
-//! window ago, so that no window ever sees more than N, whatever the clock or the scheduler did.
+//! window ago, so that no window ever sees more than N, whatever the clock or the scheduler did. Below both, a
+//! spacing that can change from one start to the next (governor's cannot) keeps to the adaptive rate.
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -60,6 +61,17 @@ impl FromStr for Rate {
     }
 }
 
+impl Rate {
+    /// Attempts a second; `None` if unlimited.
+    #[must_use]
+    pub fn per_second(self) -> Option<f64> {
+        match self {
+            Rate::Limited { count, per } => Some(f64::from(count.get()) / per.as_secs_f64()),
+            Rate::Unlimited => None,
+        }
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,6 +85,8 @@ impl fmt::Display for Rate {
 /// Gives out permits. Time is given to it, as the time since some fixed start, and never goes back.
 pub(super) struct Pacer {
     limit: Option<Limit>,
+    /// When the adaptive rate allows the next start.
+    next: Duration,
 }
 
 struct Limit {
@@ -98,22 +112,37 @@ impl Clock for GivenClock {
 
 impl Pacer {
     pub(super) fn new(rate: Rate) -> Pacer {
-        Pacer { limit: limit(rate) }
+        Pacer { limit: limit(rate), next: Duration::ZERO }
     }
 
-    /// Takes a permit, or says when to ask again.
-    pub(super) fn permit(&mut self, now: Duration) -> Result<(), Duration> {
-        let Some(limit) = &mut self.limit else { return Ok(()) };
-        limit.clock.0.set(now);
-        while limit.starts.front().is_some_and(|start| *start + limit.window <= now) {
-            limit.starts.pop_front();
+    /// Takes a permit, or says when to ask again. `rate` is the adaptive rate, in attempts a second.
+    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<(), Duration> {
+        if rate.is_some() && self.next > now {
+            return Err(self.next);
         }
-        if let Some(oldest) = limit.starts.front().filter(|_| limit.starts.len() >= limit.count) {
-            return Err(*oldest + limit.window);
+        if let Some(limit) = &mut self.limit {
+            limit.permit(now)?;
         }
-        match limit.even.check() {
+        if let Some(rate) = rate {
+            // As with governor, what a late wake-up lost is made up for, up to the slack.
+            self.next = self.next.max(now.saturating_sub(SLACK)) + Duration::from_secs_f64(1.0 / rate);
+        }
+        Ok(())
+    }
+}
+
+impl Limit {
+    fn permit(&mut self, now: Duration) -> Result<(), Duration> {
+        self.clock.0.set(now);
+        while self.starts.front().is_some_and(|start| *start + self.window <= now) {
+            self.starts.pop_front();
+        }
+        if let Some(oldest) = self.starts.front().filter(|_| self.starts.len() >= self.count) {
+            return Err(*oldest + self.window);
+        }
+        match self.even.check() {
             Ok(()) => {
-                limit.starts.push_back(now);
+                self.starts.push_back(now);
                 Ok(())
             }
             Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),
@@ -144,7 +173,7 @@ mod tests {
         let mut pacer = Pacer::new(rate.parse().unwrap());
         let (mut now, mut starts) = (Duration::ZERO, Vec::new());
         while now < span {
-            match pacer.permit(now) {
+            match pacer.permit(now, None) {
                 Ok(()) => starts.push(now),
                 Err(at) => {
                     assert!(at > now);
@@ -201,6 +230,19 @@ mod tests {
             let starts = starts(&count.to_string(), 20 * SECOND, late);
             prop_assert!(busiest(&starts, SECOND) <= count as usize);
         }
+    }
+
+    #[test]
+    fn the_adaptive_rate_is_kept_below_the_ceiling() {
+        let mut pacer = Pacer::new("1000".parse().unwrap());
+        let (mut now, mut starts) = (Duration::ZERO, 0);
+        while now < 60 * SECOND {
+            match pacer.permit(now, Some(80.0)) {
+                Ok(()) => starts += 1,
+                Err(at) => now = at + Duration::from_millis(1),
+            }
+        }
+        assert!((60 * 80 * 99 / 100..=60 * 80 + 1).contains(&starts), "{starts}");
     }
 
     #[test]

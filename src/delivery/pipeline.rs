@@ -4,29 +4,27 @@
 //! A row's slot is held from its admission until its record is durable. So is its customer's lane: were the
 //! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
 
+use super::batch::{Batch, Outcome};
 use super::lanes::{KeyMaker, Lanes};
-use super::pacer::Pacer;
-use super::schedule::pause;
+use super::queue::Queue;
+use super::replies::Suspended;
 use super::slots::{Open, SlotId, Slots};
-use super::verdict::{History, Verdict, may_be_applied, verdict};
-use super::{Ending, Feed, Interrupt, Job, OPEN_ROWS_PER_REQUEST, Observer, Settings, Stop, Tally, Work};
-use crate::customer::Parameter;
-use crate::journal::{Log, Record, Status};
+use super::traffic::{Gate, Traffic};
+use super::{
+    Brake, Ending, Feed, Interrupt, Job, OPEN_ROWS_PER_REQUEST, Observer, Settings, Stop, Tally, Work,
+};
+use crate::journal::{Log, Status};
 use crate::offerit::{Attempt, Request, Transport};
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// However long a server asks to be left alone, it is asked again after this time.
-const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
 /// Sends every row of `feed` and records each outcome in `log`, until all are dealt with or a reason to stop
 /// comes up. After a stop no attempt starts; those in flight end and are recorded. A second interrupt ends at
@@ -50,66 +48,59 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         keys: KeyMaker::default(),
         lanes: Lanes::default(),
         slots: Slots::new(open_rows),
-        pacer: Pacer::new(settings.rate),
+        queue: Queue::default(),
+        traffic: Traffic::new(settings),
         random: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
         began: Instant::now(),
         jobs: VecDeque::new(),
-        ready: BinaryHeap::new(),
-        waiting: BinaryHeap::new(),
-        hold: None,
         in_flight: FuturesUnordered::new(),
+        suspended: Vec::new(),
         batch: Batch::default(),
         under_way: None,
         timer: Box::pin(sleep_until(Instant::now())),
         is_abandoned: false,
         stop: None,
+        drained_at: None,
         tally: Tally::default(),
     };
     poll_fn(|context| pipeline.poll(context)).await;
     Ending { tally: pipeline.tally, stop: pipeline.stop }
 }
 
-type InFlight<'run> = FuturesUnordered<LocalBoxFuture<'run, (SlotId, Request, Attempt)>>;
+/// An attempt that has ended: of which row, with its request back, and when it started.
+type Ended = (SlotId, Request, Attempt, Duration);
 
-/// Records that are not durable yet.
-#[derive(Default)]
-struct Batch {
-    lines: Vec<u8>,
-    rows: Vec<(SlotId, Status)>,
-}
-
-struct Pipeline<'run, T, L, F, O> {
-    settings: &'run Settings,
+pub(super) struct Pipeline<'run, T, L, F, O> {
+    pub(super) settings: &'run Settings,
     transport: &'run T,
     log: L,
     /// `None` behind its end.
     feed: Option<F>,
     /// `None` once nobody can interrupt any more.
     interrupts: Option<UnboundedReceiver<Interrupt>>,
-    observer: O,
+    pub(super) observer: O,
     keys: KeyMaker,
     lanes: Lanes,
-    slots: Slots,
-    pacer: Pacer,
-    random: fastrand::Rng,
+    pub(super) slots: Slots,
+    pub(super) queue: Queue,
+    pub(super) traffic: Traffic,
+    pub(super) random: fastrand::Rng,
     began: Instant,
     /// Rows that were handed over and have no slot yet.
     jobs: VecDeque<Job>,
-    /// Rows whose turn it is, the oldest first.
-    ready: BinaryHeap<Reverse<(u64, SlotId)>>,
-    /// Rows that are tried again, by when.
-    waiting: BinaryHeap<Reverse<(Instant, SlotId)>>,
-    /// Until when nothing is sent at all.
-    hold: Option<Instant>,
-    in_flight: InFlight<'run>,
+    in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
+    /// Rows that have spent their attempts while nothing got through.
+    pub(super) suspended: Vec<Suspended>,
     /// Gathers while another batch is on its way to the disk.
-    batch: Batch,
+    pub(super) batch: Batch,
     /// The rows of the batch that is on its way.
     under_way: Option<Vec<(SlotId, Status)>>,
     timer: Pin<Box<Sleep>>,
     is_abandoned: bool,
     stop: Option<Stop>,
-    tally: Tally,
+    /// After a stop, until when the attempts in flight are waited for.
+    drained_at: Option<Duration>,
+    pub(super) tally: Tally,
 }
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
@@ -123,25 +114,40 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 return Poll::Ready(());
             }
             moved |= self.admit(context);
-            let now = Instant::now();
-            self.wake(now);
+            let now = self.now();
             let (started, wake_at) = self.start(now);
             moved |= started;
             moved |= self.submit();
-            if self.is_over() {
+            if self.is_over(now) {
                 return Poll::Ready(());
             }
-            if !moved && !self.poll_timer(wake_at, context) {
+            if moved || self.resolve_standstill() || self.give_up(now) {
+                continue;
+            }
+            if !self.poll_timer(wake_at, context) {
                 return Poll::Pending;
             }
         }
     }
 
-    fn is_over(&self) -> bool {
-        let nothing_under_way =
-            self.in_flight.is_empty() && self.batch.rows.is_empty() && self.under_way.is_none();
+    /// Time since the run began.
+    pub(super) fn now(&self) -> Duration {
+        Instant::now() - self.began
+    }
+
+    fn is_over(&self, now: Duration) -> bool {
+        let all_recorded = self.batch.rows.is_empty() && self.under_way.is_none();
         let nothing_left = self.feed.is_none() && self.jobs.is_empty() && self.slots.is_empty();
-        nothing_under_way && (nothing_left || self.stop.is_some())
+        let is_drained = self.in_flight.is_empty() || self.drained_at.is_some_and(|at| at <= now);
+        all_recorded && if self.stop.is_some() { is_drained } else { nothing_left }
+    }
+
+    /// Ends the run early, unless it is ending already.
+    pub(super) fn stop(&mut self, stop: Stop) {
+        if self.stop.is_none() {
+            self.drained_at = Some(self.now() + self.settings.drain_timeout);
+            self.stop = Some(stop);
+        }
     }
 
     fn poll_interrupts(&mut self, context: &mut Context<'_>) -> bool {
@@ -150,8 +156,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             Poll::Pending => return false,
             Poll::Ready(None) => self.interrupts = None,
             Poll::Ready(Some(interrupt)) => {
-                self.is_abandoned = matches!(self.stop, Some(Stop::Interrupted(_)));
-                self.stop.get_or_insert(Stop::Interrupted(interrupt));
+                self.is_abandoned = self.stop.is_some();
+                self.stop(Stop::Interrupted(interrupt));
             }
         }
         true
@@ -159,69 +165,20 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     fn poll_replies(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while let Poll::Ready(Some((slot, request, attempt))) = self.in_flight.poll_next_unpin(context) {
+        while let Poll::Ready(Some((slot, request, attempt, started))) =
+            self.in_flight.poll_next_unpin(context)
+        {
             moved = true;
-            self.replied(slot, request, attempt);
+            self.replied(slot, request, attempt, started);
         }
         moved
     }
 
-    fn replied(&mut self, slot: SlotId, request: Request, attempt: Attempt) {
-        let Some(row) = self.slots.get(slot) else { return };
-        let history = History {
-            attempts: row.attempts,
-            maybe_applied: row.maybe_applied,
-            max_attempts: self.settings.max_attempts.get(),
-        };
-        row.maybe_applied |= may_be_applied(&attempt.reply);
-        row.request = Some(request);
-        let http_status = attempt.reply.status();
-        match verdict(attempt.reply, history) {
-            Verdict::Done { status, error } => {
-                self.record(slot, status, http_status, attempt.duration, &error)
-            }
-            Verdict::Again { hold: Some(hold), .. } => {
-                let until = Instant::now() + hold.min(LONGEST_HOLD);
-                self.tally.holds += u64::from(self.hold.is_none());
-                self.hold = self.hold.max(Some(until));
-                self.waiting.push(Reverse((until, slot)));
-            }
-            Verdict::Again { hold: None, .. } => {
-                let until = Instant::now() + pause(history.attempts, &mut self.random);
-                self.waiting.push(Reverse((until, slot)));
-            }
-            Verdict::Stop(refusal) => {
-                self.stop.get_or_insert(Stop::Refused(refusal));
-            }
-        }
-    }
-
     /// Puts a row's record into the batch that gathers.
-    fn record(
-        &mut self,
-        slot: SlotId,
-        status: Status,
-        http_status: Option<u16>,
-        duration: Duration,
-        error: &str,
-    ) {
-        let Some(row) = self.slots.get(slot) else { return };
-        let id = |parameter| row.request.as_ref().and_then(|request| request.update.get(parameter));
-        let record = Record {
-            row: row.row,
-            line: row.line,
-            customer_id: id(Parameter::CustomerId).unwrap_or_default(),
-            subscription_id: id(Parameter::SubscriptionId).unwrap_or_default(),
-            status,
-            http_status,
-            attempts: row.attempts,
-            duration,
-            finished_at: SystemTime::now(),
-            error,
-            fingerprint: row.fingerprint,
-        };
-        record.write(&mut self.batch.lines);
-        self.batch.rows.push((slot, status));
+    pub(super) fn record(&mut self, slot: SlotId, outcome: &Outcome) {
+        if let Some(row) = self.slots.get(slot) {
+            self.batch.add(slot, row, outcome);
+        }
     }
 
     fn poll_durable(&mut self, context: &mut Context<'_>) -> bool {
@@ -240,6 +197,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 if self.batch.lines.is_empty() {
                     self.batch.lines = buffer;
                 }
+                self.tally.effective_rate = self.traffic.effective_rate(self.now());
                 self.observer.progressed(&self.tally);
             }
         }
@@ -250,10 +208,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn close(&mut self, slot: SlotId, status: Status) {
         self.tally.add(status);
         let Some(keys) = self.slots.close(slot).and_then(|row| row.keys) else { return };
-        let (slots, ready) = (&mut self.slots, &mut self.ready);
+        let (slots, queue) = (&self.slots, &mut self.queue);
         self.lanes.leave(keys, |next| {
             if let Some(row) = slots.get(next) {
-                ready.push(Reverse((row.row, next)));
+                queue.turn(row.row, next);
             }
         });
     }
@@ -272,7 +230,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.feed = None,
                 Poll::Ready(Some(Ok(jobs))) => self.jobs.extend(jobs),
-                Poll::Ready(Some(Err(error))) => self.stop = Some(Stop::Input(error)),
+                Poll::Ready(Some(Err(error))) => self.stop(Stop::Input(error)),
             }
             moved = true;
         }
@@ -280,85 +238,87 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     fn open(&mut self, job: Job) {
-        let Job { row, line, fingerprint, work } = job;
-        let open =
-            Open { row, line, fingerprint, keys: None, request: None, attempts: 0, maybe_applied: false };
-        match work {
+        let (row, fingerprint) = (job.row, job.fingerprint);
+        match job.work {
             Work::Send(request) => {
                 let keys = self.keys.keys(&request.update);
-                let open = Open { keys: Some(keys), request: Some(request), ..open };
+                let open = Open::new(row, job.line, fingerprint, Some((keys, request)));
                 let Some(slot) = self.slots.open(open) else { return };
                 if self.lanes.join(slot, keys) {
-                    self.ready.push(Reverse((row, slot)));
+                    self.queue.turn(row, slot);
                 }
             }
-            Work::Invalid { customer_id, subscription_id, error } => {
-                let Some(slot) = self.slots.open(open) else { return };
-                let record = Record {
-                    row,
-                    line,
-                    customer_id: &customer_id,
-                    subscription_id: &subscription_id,
-                    status: Status::Invalid,
-                    http_status: None,
-                    attempts: 0,
-                    duration: Duration::ZERO,
-                    finished_at: SystemTime::now(),
-                    error: &error,
-                    fingerprint,
-                };
-                record.write(&mut self.batch.lines);
-                self.batch.rows.push((slot, Status::Invalid));
-            }
-        }
-    }
-
-    /// Moves rows whose pause is over to those whose turn it is.
-    fn wake(&mut self, now: Instant) {
-        self.hold = self.hold.filter(|until| *until > now);
-        while let Some(Reverse((_, slot))) =
-            self.waiting.peek().filter(|Reverse((at, _))| *at <= now).copied()
-        {
-            self.waiting.pop();
-            if let Some(row) = self.slots.get(slot) {
-                self.ready.push(Reverse((row.row, slot)));
+            Work::Record { customer_id, subscription_id, status, error } => {
+                let Some(slot) = self.slots.open(Open::new(row, job.line, fingerprint, None)) else { return };
+                let outcome = Outcome::unsent(status, error);
+                if let Some(open) = self.slots.get(slot) {
+                    self.batch.add_with_ids(slot, open, [&customer_id, &subscription_id], &outcome);
+                }
             }
         }
     }
 
     /// Starts what may be started. Says whether anything was, and when to look again.
-    fn start(&mut self, now: Instant) -> (bool, Option<Instant>) {
+    fn start(&mut self, now: Duration) -> (bool, Option<Duration>) {
         let mut started = false;
         if self.stop.is_some() {
-            return (started, None);
+            return (started, self.drained_at.filter(|at| *at > now));
         }
-        let next_retry = self.waiting.peek().map(|Reverse((at, _))| *at);
-        if self.hold.is_some() {
-            return (started, self.hold);
-        }
+        let next_retry = self.queue.wake(now, &self.slots);
+        let mut wake_at = earliest(next_retry, self.traffic.gives_up_at());
         while self.in_flight.len() < self.settings.concurrency.get() {
-            let Some(Reverse((_, slot))) = self.ready.peek().copied() else { break };
-            if let Err(at) = self.pacer.permit(now - self.began) {
-                let permit_at = self.began + at;
-                return (started, Some(next_retry.map_or(permit_at, |retry| retry.min(permit_at))));
-            }
-            self.ready.pop();
-            self.send(slot);
-            started = true;
+            let gate = self.traffic.gate(now, self.in_flight.len());
+            let wait = match gate {
+                Gate::Closed(at) => at,
+                Gate::Open | Gate::Probe => match self.next(gate, now) {
+                    Ok(slot) => {
+                        self.send(slot, gate, now);
+                        started = true;
+                        continue;
+                    }
+                    Err(at) => at,
+                },
+            };
+            wake_at = earliest(wake_at, wait);
+            break;
         }
-        (started, next_retry)
+        (started, wake_at)
     }
 
-    fn send(&mut self, slot: SlotId) {
-        let Some(row) = self.slots.get(slot) else { return };
+    /// The row to send next, its permit and its place in the retry budget taken; or when to look again.
+    fn next(&mut self, gate: Gate, now: Duration) -> Result<SlotId, Option<Duration>> {
+        let is_probe = gate == Gate::Probe;
+        let has_again = self.queue.has_again();
+        let may_retry = has_again && (is_probe || self.traffic.budget.has_token());
+        if !self.queue.has_fresh() && !may_retry {
+            return Err(has_again.then(|| self.traffic.budget.idle(now)));
+        }
+        self.traffic.permit(now).map_err(Some)?;
+        let slot = match (is_probe, may_retry) {
+            (true, _) => self.queue.take_probe(&self.slots),
+            (false, true) => self.queue.take_again(),
+            (false, false) => self.queue.take_fresh(),
+        };
+        slot.ok_or(None)
+    }
+
+    fn send(&mut self, slot: SlotId, gate: Gate, now: Duration) {
+        let Some(row) = self.slots.get_mut(slot) else { return };
         let Some(request) = row.request.take() else { return };
+        let is_first = row.attempts + row.not_sent == 0;
+        self.tally.retries += u64::from(!is_first);
+        match gate {
+            // Probes are few by themselves; what they cost must not be missing when the server is back.
+            Gate::Probe => {}
+            _ if is_first => self.traffic.budget.first_attempt(),
+            _ => self.traffic.budget.retry(),
+        }
         row.attempts += 1;
         self.tally.attempts += 1;
-        self.tally.retries += u64::from(row.attempts > 1);
         let transport = self.transport;
         self.in_flight.push(Box::pin(async move {
             let attempt = transport.attempt(&request).await;
-            (slot, request, attempt)
+            (slot, request, attempt, now)
         }));
     }
 
@@ -373,12 +333,46 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         true
     }
 
+    /// Whether every open row has spent its attempts while nothing got through, so that no reply, no pause and
+    /// no new row will ever change anything.
+    pub(super) fn stands_still(&self) -> bool {
+        let no_more_rows = (self.feed.is_none() && self.jobs.is_empty()) || !self.slots.has_room();
+        let nothing_under_way = self.in_flight.is_empty()
+            && self.batch.rows.is_empty()
+            && self.under_way.is_none()
+            && self.queue.is_empty();
+        self.stop.is_none() && !self.suspended.is_empty() && nothing_under_way && no_more_rows
+    }
+
+    /// Stops when the patience for an outage is at its end.
+    fn give_up(&mut self, now: Duration) -> bool {
+        let Some(at) = self.traffic.gives_up_at().filter(|at| *at <= now && self.stop.is_none()) else {
+            return false;
+        };
+        let lasted = now.saturating_sub(at) + self.settings.max_outage;
+        self.record_unknown();
+        self.brake_for_outage(lasted);
+        true
+    }
+
+    pub(super) fn brake_for_outage(&mut self, lasted: Duration) {
+        let why = self.traffic.last_failure().to_owned();
+        self.stop(Stop::Brake(Brake::Outage { lasted, why }));
+    }
+
     /// True if the time to look again has come already.
-    fn poll_timer(&mut self, wake_at: Option<Instant>, context: &mut Context<'_>) -> bool {
-        let Some(wake_at) = wake_at else { return false };
+    fn poll_timer(&mut self, wake_at: Option<Duration>, context: &mut Context<'_>) -> bool {
+        let Some(wake_at) = wake_at.map(|at| self.began + at) else { return false };
         if self.timer.deadline() != wake_at {
             self.timer.as_mut().reset(wake_at);
         }
         self.timer.as_mut().poll(context).is_ready()
+    }
+}
+
+fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

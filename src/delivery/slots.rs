@@ -18,10 +18,37 @@ pub(super) struct Open {
     pub keys: Option<Keys>,
     /// What to send; away while an attempt is in flight.
     pub request: Option<Request>,
-    /// How many attempts were started in this run.
+    /// How many attempts were on the wire in this run.
     pub attempts: u32,
+    /// How often no connection came about, so that nothing went out.
+    pub not_sent: u32,
     /// Whether an attempt may have been applied without being confirmed.
     pub maybe_applied: bool,
+    /// How many attempts of any row had got through when this row's first failed.
+    pub through_before: Option<u64>,
+}
+
+impl Open {
+    /// A row that was not sent yet, with what to send if it is to be sent.
+    pub(super) fn new(
+        row: u64,
+        line: u64,
+        fingerprint: Fingerprint,
+        to_send: Option<(Keys, Request)>,
+    ) -> Open {
+        let (keys, request) = to_send.unzip();
+        Open {
+            row,
+            line,
+            fingerprint,
+            keys,
+            request,
+            attempts: 0,
+            not_sent: 0,
+            maybe_applied: false,
+            through_before: None,
+        }
+    }
 }
 
 /// A fixed number of slots.
@@ -51,7 +78,11 @@ impl Slots {
         self.free.len() == self.slots.len()
     }
 
-    pub(super) fn get(&mut self, id: SlotId) -> Option<&mut Open> {
+    pub(super) fn get(&self, id: SlotId) -> Option<&Open> {
+        self.slots[id.0 as usize].as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: SlotId) -> Option<&mut Open> {
         self.slots[id.0 as usize].as_mut()
     }
 

@@ -10,10 +10,14 @@ const MOST_UNCONFIRMED: u32 = 3;
 /// What a row has been through, this reply included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct History {
-    /// Attempts started in this run, at least one.
+    /// Attempts that were on the wire in this run.
     pub attempts: u32,
-    /// Whether an earlier attempt may have been applied.
+    /// How often no connection came about.
+    pub not_sent: u32,
+    /// Whether an attempt may have been applied.
     pub maybe_applied: bool,
+    /// Whether nothing got through, of any row, since this one first failed: then it is not to blame.
+    pub is_alone: bool,
     /// `--max-attempts`.
     pub max_attempts: u32,
 }
@@ -23,8 +27,10 @@ pub(super) struct History {
 pub(super) enum Verdict {
     /// It is dealt with.
     Done { status: Status, error: String },
+    /// Its attempts are spent: it is dealt with if the server is up.
+    Spent { status: Status, error: String },
     /// It is tried again; if the server asked for it, after all sending was held for a time.
-    Again { hold: Option<Duration>, why: String },
+    Again { hold: Option<Duration>, why: String, is_last: bool },
     /// Every row would fare the same: the run stops and the row stays without a record.
     Stop(Refusal),
 }
@@ -51,27 +57,35 @@ pub enum Refusal {
 /// The verdict on a reply.
 pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
     let done = |status, error| Verdict::Done { status, error };
-    let unanswered =
-        if history.maybe_applied || may_be_applied(&reply) { Status::Unknown } else { Status::Failed };
-    let again = |hold, why, most: u32| {
-        if history.attempts < most.min(history.max_attempts) {
-            Verdict::Again { hold, why }
-        } else {
-            done(unanswered, spent(&why, history.attempts))
-        }
-    };
     match reply {
         Reply::Confirmed { .. } => done(Status::Updated, String::new()),
         Reply::Refused { status, text } => done(Status::Rejected, format!("HTTP {status}: {text}")),
         Reply::Denied { status, text } => Verdict::Stop(Refusal::Denied { status, text }),
         Reply::Redirected { status, target } => Verdict::Stop(Refusal::Redirected { status, target }),
         Reply::Unconfirmed { status, text } => {
-            again(None, format!("HTTP {status}: {text}"), MOST_UNCONFIRMED)
+            history.again(None, format!("HTTP {status}: {text}"), MOST_UNCONFIRMED, history.attempts)
         }
         Reply::Overloaded { status, retry_after, text } => {
-            again(retry_after, format!("HTTP {status}: {text}"), u32::MAX)
+            history.again(retry_after, format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
         }
-        Reply::NotSent { text } | Reply::Lost { text } => again(None, text, u32::MAX),
+        Reply::Lost { text } => history.again(None, text, u32::MAX, history.attempts),
+        // What never left is no attempt. It counts only while others get through: then it must end some time.
+        Reply::NotSent { text } => {
+            let tries = if history.is_alone { 0 } else { history.attempts + history.not_sent };
+            history.again(None, text, u32::MAX, tries)
+        }
+    }
+}
+
+impl History {
+    fn again(self, hold: Option<Duration>, why: String, most: u32, tries: u32) -> Verdict {
+        let most = most.min(self.max_attempts);
+        if tries < most {
+            let is_last = self.attempts + self.not_sent + 1 >= most;
+            return Verdict::Again { hold, why, is_last };
+        }
+        let status = if self.maybe_applied { Status::Unknown } else { Status::Failed };
+        Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent) }
     }
 }
 
@@ -92,16 +106,20 @@ mod tests {
     use super::*;
 
     fn history(attempts: u32) -> History {
-        History { attempts, maybe_applied: false, max_attempts: 5 }
+        History { attempts, not_sent: 0, maybe_applied: false, is_alone: false, max_attempts: 5 }
     }
 
     fn overloaded() -> Reply {
         Reply::Overloaded { status: 503, retry_after: None, text: "busy".to_owned() }
     }
 
+    fn not_sent() -> Reply {
+        Reply::NotSent { text: "refused".to_owned() }
+    }
+
     fn status(verdict: &Verdict) -> Option<Status> {
         match verdict {
-            Verdict::Done { status, .. } => Some(*status),
+            Verdict::Done { status, .. } | Verdict::Spent { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -116,14 +134,14 @@ mod tests {
     #[test]
     fn what_may_pass_is_tried_until_the_attempts_are_spent() {
         let lost = Reply::Lost { text: "reset".to_owned() };
-        let not_sent = Reply::NotSent { text: "refused".to_owned() };
-        for (reply, end) in
-            [(overloaded(), Status::Failed), (not_sent, Status::Failed), (lost, Status::Unknown)]
-        {
+        for reply in [overloaded(), lost] {
             for attempts in 1..5 {
-                assert!(matches!(verdict(reply.clone(), history(attempts)), Verdict::Again { .. }));
+                let Verdict::Again { is_last, .. } = verdict(reply.clone(), history(attempts)) else {
+                    panic!("again")
+                };
+                assert_eq!(is_last, attempts == 4);
             }
-            assert_eq!(status(&verdict(reply, history(5))), Some(end));
+            assert!(matches!(verdict(reply, history(5)), Verdict::Spent { status: Status::Failed, .. }));
         }
     }
 
@@ -134,11 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn what_never_left_is_spent_only_while_others_get_through() {
+        let tried = History { not_sent: 5, ..history(0) };
+        assert_eq!(status(&verdict(not_sent(), tried)), Some(Status::Failed));
+        let alone = History { not_sent: 1000, is_alone: true, ..history(0) };
+        assert!(matches!(verdict(not_sent(), alone), Verdict::Again { .. }));
+    }
+
+    #[test]
     fn a_page_that_is_no_answer_gets_few_retries() {
         let page = || Reply::Unconfirmed { status: 200, text: "<html>".to_owned() };
-        assert!(matches!(verdict(page(), history(2)), Verdict::Again { .. }));
-        assert_eq!(status(&verdict(page(), history(3))), Some(Status::Unknown));
-        let once = History { max_attempts: 1, ..history(1) };
+        let applied = |attempts| History { maybe_applied: true, ..history(attempts) };
+        assert!(matches!(verdict(page(), applied(2)), Verdict::Again { is_last: true, .. }));
+        assert_eq!(status(&verdict(page(), applied(3))), Some(Status::Unknown));
+        let once = History { max_attempts: 1, ..applied(1) };
         assert_eq!(status(&verdict(page(), once)), Some(Status::Unknown));
     }
 

@@ -31,6 +31,7 @@ impl Mark {
 pub struct Marks {
     pages: BTreeMap<u64, Box<[u64]>>,
     last_row: u64,
+    last_in_sync: u64,
 }
 
 impl Marks {
@@ -39,6 +40,9 @@ impl Marks {
         let page = self.pages.entry(row / PAGE).or_insert_with(|| vec![0; PAGE as usize].into_boxed_slice());
         page[(row % PAGE) as usize] = (fingerprint.0 & !STATUS_BITS) | status as u64;
         self.last_row = self.last_row.max(row);
+        if status.is_in_sync() {
+            self.last_in_sync = self.last_in_sync.max(row);
+        }
     }
 
     /// The last record of a row, if it has one.
@@ -53,6 +57,12 @@ impl Marks {
     #[must_use]
     pub fn is_done(&self, row: u64, fingerprint: Fingerprint) -> bool {
         self.get(row).is_some_and(|mark| mark.status.is_in_sync() && mark.is_of(fingerprint))
+    }
+
+    /// No row above this one was ever in sync; 0 if none was.
+    #[must_use]
+    pub fn last_in_sync(&self) -> u64 {
+        self.last_in_sync
     }
 
     /// The highest row that has a record; 0 if none has.

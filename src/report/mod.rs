@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 pub use progress::{Progress, ProgressMode};
-pub use summary::{Account, Counts, share};
+pub use summary::{Account, Counts, rounded, share};
 
 /// The longest line that is shown of a text from outside, in characters.
 const LONGEST: usize = 1000;

@@ -1,8 +1,8 @@
 //! Progress on standard error while a run goes on.
 
-use super::say;
-use super::summary::share;
-use crate::delivery::{Observer, Tally};
+use super::summary::{rounded, share};
+use super::{harmless, say};
+use crate::delivery::{Notice, Observer, Tally};
 use crate::journal::Status;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal};
@@ -13,6 +13,9 @@ const REDRAWS: u8 = 10;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// A shorter pause that the server asks for is not worth a line: there may be one every few seconds.
+const SHOWN_HOLD: Duration = Duration::from_secs(5);
 
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub struct Progress {
     before: u64,
     /// All rows, if that is known.
     total: Option<u64>,
+    is_quiet: bool,
 }
 
 enum Face {
@@ -51,7 +55,7 @@ impl Progress {
             (ProgressMode::Always, false) => Face::Lines { next: Instant::now() + LINE_EVERY },
             _ => Face::None,
         };
-        Progress { face, before, total }
+        Progress { face, before, total, is_quiet: mode == ProgressMode::Quiet }
     }
 
     /// Takes the bar off the terminal.
@@ -79,7 +83,9 @@ impl Observer for &mut Progress {
             Face::Bar(bar) => {
                 bar.set_position(done);
                 let bad = tally.not_in_sync();
-                bar.set_message(if bad > 0 { format!("{bad} not in sync") } else { String::new() });
+                let slowed = tally.effective_rate.map(|rate| format!("slowed to {rate:.1}/s"));
+                let bad = (bad > 0).then(|| format!("{bad} not in sync"));
+                bar.set_message(bad.into_iter().chain(slowed).collect::<Vec<_>>().join("  "));
             }
             Face::Lines { next } if Instant::now() >= *next => {
                 *next = Instant::now() + LINE_EVERY;
@@ -94,6 +100,27 @@ impl Observer for &mut Progress {
                 say(format_args!("{done} rows{part}: {}", counts.join(", ")));
             }
             Face::Lines { .. } | Face::None => {}
+        }
+    }
+
+    fn noticed(&mut self, notice: &Notice) {
+        let line = match notice {
+            Notice::Held { asked } if *asked < SHOWN_HOLD => return,
+            Notice::Held { asked } => {
+                format!("the server asks for a pause: nothing is sent for {}", rounded(*asked))
+            }
+            Notice::Outage { why, patience } => format!(
+                "nothing gets through to the server: sending holds, and one probe at a time goes out, for {} at \
+                 most ({})",
+                rounded(*patience),
+                harmless(why)
+            ),
+            Notice::OutageOver => "the server answers again: sending goes on".to_owned(),
+        };
+        match &self.face {
+            _ if self.is_quiet => {}
+            Face::Bar(bar) => bar.suspend(|| say(&line)),
+            Face::Lines { .. } | Face::None => say(&line),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::journal::Status;
 use std::fmt;
+use std::time::Duration;
 
 /// How many rows have which outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +76,16 @@ impl fmt::Display for Account {
 pub fn share(part: u64, whole: u64) -> String {
     let tenths = if whole == 0 { 1000 } else { u128::from(part) * 1000 / u128::from(whole) };
     format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+/// A duration as people say it: whole seconds, or milliseconds below one.
+#[must_use]
+pub fn rounded(duration: Duration) -> String {
+    let rounded = match duration.as_secs() {
+        0 => Duration::from_millis(duration.as_millis() as u64),
+        seconds => Duration::from_secs(seconds),
+    };
+    humantime::format_duration(rounded).to_string()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! How a run ended: the exit code, and what people are told.
 
-use crate::delivery::{Ending, Interrupt, Refusal, Stop};
+use crate::delivery::{Brake, Ending, Interrupt, Refusal, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Survey;
-use crate::report::{Counts, complain, harmless, say};
+use crate::report::{Counts, complain, harmless, rounded, say};
 use std::path::PathBuf;
 
 /// Everything that is known at the end of a run.
@@ -43,6 +43,7 @@ impl Outcome {
                 (ExitCode::Terminated, Some("terminated".to_owned()))
             }
             Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
+            Some(Stop::Brake(brake)) => (ExitCode::Brake, Some(pulled(brake))),
             Some(Stop::Input(error)) => (ExitCode::Fault, Some(error.to_string())),
             Some(Stop::Storage(error)) => (
                 ExitCode::Fault,
@@ -107,6 +108,22 @@ impl Outcome {
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         }
+    }
+}
+
+/// Which limit ended the run early.
+fn pulled(brake: &Brake) -> String {
+    match brake {
+        Brake::Outage { lasted, why } => format!(
+            "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
+            rounded(*lasted),
+            harmless(why)
+        ),
+        Brake::RetryAfter { asked, most } => format!(
+            "the server asks for a pause of {} (Retry-After), and --max-retry-after is {}",
+            rounded(*asked),
+            rounded(*most)
+        ),
     }
 }
 

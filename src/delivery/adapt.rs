@@ -1,0 +1,203 @@
+//! The adaptive rate: what the server can take, found by asking for a little more until it says no.
+//!
+//! An overload halves the rate. It then climbs back quickly to just below what the server took before, slowly
+//! past that, and, once that limit seems gone, steadily to the configured ceiling. Halving alone would leave a
+//! quarter of what the server admits unused.
+
+use std::time::Duration;
+
+/// The part of the known limit up to which the rate climbs back quickly.
+const QUICK_UP_TO: f64 = 0.95;
+/// The part of the known limit above which the limit is taken for gone.
+const GONE_ABOVE: f64 = 1.02;
+/// How much of the known limit is added a second below it.
+const QUICK: f64 = 0.5;
+/// How much of the known limit is added a second around it.
+const SLOW: f64 = 0.005;
+/// How much of the ceiling is added a second once the limit is gone.
+const STEADY: f64 = 1.0 / 60.0;
+/// The lowest rate, in attempts a second.
+const LOWEST: f64 = 0.5;
+/// So many overloads one after the other, of any kind, count like a 429.
+const REPEATED: u32 = 5;
+/// Where an unlimited run counts as unlimited again, in attempts a second.
+const UNLIMITED: f64 = 100_000.0;
+/// In how many slices a second's throughput is counted. One more is kept, for the slice that is not over.
+const SLICES: u64 = 50;
+const KEPT: u64 = SLICES + 1;
+
+type Time = Duration;
+
+/// The effective rate. Times are given to it.
+#[derive(Debug)]
+pub(super) struct Adaptive {
+    ceiling: f64,
+    /// `None`: the ceiling alone.
+    rate: Option<f64>,
+    /// What the server took when it last said no.
+    limit: f64,
+    /// When `rate` was last moved.
+    moved: Time,
+    /// Attempts that started before this say nothing about the present rate.
+    lowered: Time,
+    overloads: u32,
+    throughput: Throughput,
+}
+
+impl Adaptive {
+    /// Below `ceiling` attempts a second; `None` is unlimited.
+    pub(super) fn new(ceiling: Option<f64>) -> Adaptive {
+        let ceiling = ceiling.unwrap_or(UNLIMITED);
+        Adaptive {
+            ceiling,
+            rate: None,
+            limit: ceiling,
+            moved: Duration::ZERO,
+            lowered: Duration::ZERO,
+            overloads: 0,
+            throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
+        }
+    }
+
+    /// An attempt got through.
+    pub(super) fn got_through(&mut self, now: Time) {
+        self.overloads = 0;
+        self.throughput.count(now);
+    }
+
+    /// The server answered an attempt that started at `started` with an overload. True if the rate was lowered.
+    pub(super) fn overloaded(&mut self, now: Time, started: Time, is_too_many: bool) -> bool {
+        self.overloads += 1;
+        if !is_too_many && self.overloads < REPEATED {
+            return false;
+        }
+        self.overloads = 0;
+        if started < self.lowered {
+            return false;
+        }
+        let rate = self.rate(now).unwrap_or(self.ceiling);
+        self.limit = self.throughput.last_second(now).clamp(LOWEST, rate);
+        self.rate = Some((rate / 2.0).min(self.limit).max(LOWEST));
+        self.lowered = now;
+        self.moved = now;
+        true
+    }
+
+    /// The effective rate in attempts a second; `None`: nothing below the ceiling.
+    pub(super) fn rate(&mut self, now: Time) -> Option<f64> {
+        let mut rate = self.rate?;
+        let mut seconds = now.saturating_sub(self.moved).as_secs_f64();
+        self.moved = now;
+        let phases = [
+            (self.limit * QUICK_UP_TO, self.limit * QUICK),
+            (self.limit * GONE_ABOVE, self.limit * SLOW),
+            (self.ceiling, self.ceiling * STEADY),
+        ];
+        for (up_to, speed) in phases {
+            if rate < up_to {
+                let takes = (up_to - rate) / speed;
+                rate = if seconds < takes { rate + seconds * speed } else { up_to };
+                seconds = (seconds - takes).max(0.0);
+            }
+        }
+        self.rate = (rate < self.ceiling).then_some(rate);
+        self.rate
+    }
+}
+
+/// How many attempts got through in the last second, in slices.
+#[derive(Debug)]
+struct Throughput {
+    slices: [u64; KEPT as usize],
+    last: u64,
+}
+
+impl Throughput {
+    fn count(&mut self, now: Time) {
+        self.turn(now);
+        self.slices[(self.last % KEPT) as usize] += 1;
+    }
+
+    fn last_second(&mut self, now: Time) -> f64 {
+        self.turn(now);
+        self.slices.iter().sum::<u64>() as f64
+    }
+
+    /// Forgets what is more than a second ago.
+    fn turn(&mut self, now: Time) {
+        let slice = now.as_millis() as u64 * SLICES / 1000;
+        for old in (self.last + 1..=slice).take(KEPT as usize) {
+            self.slices[(old % KEPT) as usize] = 0;
+        }
+        self.last = self.last.max(slice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// A server that admits `admits` in any second, asked for `seconds` at the adaptive rate below `ceiling`.
+    /// Gives what it admitted a second and the part it refused, both after the first minute.
+    fn settled(ceiling: f64, admits: usize, seconds: u64) -> (f64, f64) {
+        let mut adaptive = Adaptive::new(Some(ceiling));
+        let (mut now, end) = (Duration::ZERO, Duration::from_secs(seconds));
+        let mut admitted: VecDeque<Duration> = VecDeque::new();
+        let (mut through, mut refused) = (0_u64, 0_u64);
+        while now < end {
+            while admitted.front().is_some_and(|at| *at + Duration::from_secs(1) <= now) {
+                admitted.pop_front();
+            }
+            let counts = u64::from(now > Duration::from_secs(60));
+            if admitted.len() < admits {
+                admitted.push_back(now);
+                through += counts;
+                adaptive.got_through(now);
+            } else {
+                refused += counts;
+                adaptive.overloaded(now, now, true);
+            }
+            now += Duration::from_secs_f64(1.0 / adaptive.rate(now).unwrap_or(ceiling));
+        }
+        (through as f64 / (seconds - 60) as f64, refused as f64 / (through + refused) as f64)
+    }
+
+    #[test]
+    fn it_settles_near_what_the_server_admits() {
+        for (ceiling, admits) in [(10.0, 5), (100.0, 30), (1000.0, 50), (1000.0, 700), (5000.0, 1000)] {
+            let (rate, refused) = settled(ceiling, admits, 360);
+            assert!(rate >= 0.9 * admits as f64, "{ceiling} against {admits}: {rate}");
+            assert!(refused < 0.05, "{ceiling} against {admits}: {refused}");
+        }
+    }
+
+    #[test]
+    fn it_climbs_back_to_the_ceiling_when_the_overload_is_over() {
+        let mut adaptive = Adaptive::new(Some(100.0));
+        (0..50).for_each(|_| adaptive.got_through(Duration::from_millis(900)));
+        assert!(adaptive.overloaded(Duration::from_secs(1), Duration::from_millis(900), true));
+        assert_eq!(adaptive.rate(Duration::from_secs(1)), Some(50.0));
+        assert_eq!(adaptive.rate(Duration::from_secs(120)), None);
+    }
+
+    #[test]
+    fn replies_to_what_was_sent_before_a_lowering_do_not_lower_it_again() {
+        let mut adaptive = Adaptive::new(Some(100.0));
+        let (sent, now) = (Duration::from_secs(1), Duration::from_secs(2));
+        assert!(adaptive.overloaded(now, sent, true));
+        assert!((0..50).all(|_| !adaptive.overloaded(now, sent, true)));
+    }
+
+    #[test]
+    fn a_single_failure_that_is_no_429_does_not_lower_it() {
+        let mut adaptive = Adaptive::new(Some(100.0));
+        let now = Duration::from_secs(1);
+        for _ in 0..1000 {
+            assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, false)));
+            adaptive.got_through(now);
+        }
+        assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, false)));
+        assert!(adaptive.overloaded(now, now, false));
+    }
+}

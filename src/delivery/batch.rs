@@ -1,0 +1,61 @@
+//! Records that gather while others are on their way to the disk.
+
+use super::slots::{Open, SlotId};
+use crate::customer::Parameter;
+use crate::journal::{Record, Status};
+use std::time::{Duration, SystemTime};
+
+/// What became of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub status: Status,
+    pub http_status: Option<u16>,
+    /// Of the last attempt.
+    pub duration: Duration,
+    /// Empty if the row is in sync.
+    pub error: String,
+}
+
+impl Outcome {
+    /// Of a row that was not sent.
+    pub(super) fn unsent(status: Status, error: String) -> Outcome {
+        Outcome { status, http_status: None, duration: Duration::ZERO, error }
+    }
+}
+
+/// Lines of the result file, with the rows they are of.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub lines: Vec<u8>,
+    pub rows: Vec<(SlotId, Status)>,
+}
+
+impl Batch {
+    /// Adds the record of an open row, its ids taken from its request.
+    pub(super) fn add(&mut self, slot: SlotId, row: &Open, outcome: &Outcome) {
+        let id = |parameter| row.request.as_ref().and_then(|request| request.update.get(parameter));
+        let ids = [Parameter::CustomerId, Parameter::SubscriptionId]
+            .map(|parameter| id(parameter).unwrap_or_default());
+        self.add_with_ids(slot, row, ids, outcome);
+    }
+
+    /// Adds the record of a row that has no request.
+    pub(super) fn add_with_ids(&mut self, slot: SlotId, row: &Open, ids: [&str; 2], outcome: &Outcome) {
+        let [customer_id, subscription_id] = ids;
+        let record = Record {
+            row: row.row,
+            line: row.line,
+            customer_id,
+            subscription_id,
+            status: outcome.status,
+            http_status: outcome.http_status,
+            attempts: row.attempts,
+            duration: outcome.duration,
+            finished_at: SystemTime::now(),
+            error: &outcome.error,
+            fingerprint: row.fingerprint,
+        };
+        record.write(&mut self.lines);
+        self.rows.push((slot, outcome.status));
+    }
+}

@@ -1,0 +1,113 @@
+//! The run-wide retry budget: however many rows fail, retries stay a small part of the load. A cap on the
+//! attempts of one row alone would let a broken server see five times as many requests as a sound one.
+
+use std::time::Duration;
+
+/// What a first attempt pays in: retries are a tenth of first attempts in the long run.
+const DEPOSIT: f64 = 0.1;
+
+/// What there is at first, and the most there ever is: a short disturbance is retried without waiting.
+const FULL: f64 = 20.0;
+
+/// What comes in a second while no first attempt can be made, at the least.
+const TRICKLE: f64 = 0.5;
+
+/// Tokens for retries.
+#[derive(Debug)]
+pub(super) struct Budget {
+    tokens: f64,
+    /// Tokens a second while no first attempt can be made.
+    trickle: f64,
+    /// Since when none could be made.
+    idle_since: Option<Duration>,
+}
+
+impl Budget {
+    /// A full budget for a run of at most `rate` attempts a second.
+    pub(super) fn new(rate: Option<f64>) -> Budget {
+        let trickle = rate.map_or(TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
+        Budget { tokens: FULL, trickle, idle_since: None }
+    }
+
+    /// A row's first attempt starts.
+    pub(super) fn first_attempt(&mut self) {
+        self.idle_since = None;
+        self.pay_in(DEPOSIT);
+    }
+
+    /// A retry got through: it has cost the server nothing it could not do.
+    pub(super) fn retry_got_through(&mut self) {
+        self.pay_in(1.0);
+    }
+
+    /// Whether a retry may start now.
+    pub(super) fn has_token(&self) -> bool {
+        self.tokens >= 1.0
+    }
+
+    /// A retry starts.
+    pub(super) fn retry(&mut self) {
+        self.tokens -= 1.0;
+    }
+
+    /// Only retries are left to send and there is no token: tokens trickle in. Says when the next one is there.
+    pub(super) fn idle(&mut self, now: Duration) -> Duration {
+        let since = *self.idle_since.get_or_insert(now);
+        self.pay_in(now.saturating_sub(since).as_secs_f64() * self.trickle);
+        self.idle_since = Some(now);
+        let missing = (1.0 - self.tokens).max(0.0);
+        // Rounding must not make the caller ask again at once for ever.
+        now + Duration::from_secs_f64(missing / self.trickle) + Duration::from_micros(1)
+    }
+
+    fn pay_in(&mut self, tokens: f64) {
+        self.tokens = (self.tokens + tokens).min(FULL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_that_fail_stay_a_tenth_of_first_attempts() {
+        let mut budget = Budget::new(Some(10.0));
+        let mut retries = 0;
+        for _ in 0..10_000 {
+            budget.first_attempt();
+            while budget.has_token() {
+                budget.retry();
+                retries += 1;
+            }
+        }
+        assert!((1000..=1025).contains(&retries), "{retries}");
+    }
+
+    #[test]
+    fn retries_that_get_through_are_free() {
+        let mut budget = Budget::new(None);
+        for _ in 0..10_000 {
+            assert!(budget.has_token());
+            budget.retry();
+            budget.retry_got_through();
+        }
+    }
+
+    #[test]
+    fn without_first_attempts_tokens_trickle_in() {
+        let mut budget = Budget::new(Some(100.0));
+        while budget.has_token() {
+            budget.retry();
+        }
+        let mut now = Duration::from_secs(5);
+        let mut retries = 0;
+        while now < Duration::from_secs(15) {
+            now = budget.idle(now);
+            if budget.has_token() {
+                budget.retry();
+                retries += 1;
+            }
+        }
+        assert!((95..=102).contains(&retries), "{retries}");
+    }
+}

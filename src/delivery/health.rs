@@ -1,0 +1,150 @@
+//! Whether anything gets through to the server at all. While nothing does, rows are not to blame: sending
+//! holds, and one probe at a time goes out, with growing pauses.
+
+use std::time::Duration;
+
+/// So many attempts in a row that did not get through are an outage. Fewer happen on a flaky server; an outage
+/// that was none costs one short pause.
+const SERIES: u32 = 10;
+
+/// The pause before the first probe.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between two probes.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Time since the run began.
+type Time = Duration;
+
+/// What is known of the server. Times are given to it.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// Attempts since the last one that got through.
+    series: u32,
+    /// When the first of them failed.
+    series_began: Option<Time>,
+    outage: Option<Outage>,
+    /// How many attempts got through so far.
+    through: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    began: Time,
+    pause: Duration,
+    next_probe: Time,
+}
+
+impl Health {
+    /// An attempt got through: the server answered for itself, whatever it said. True if that ends an outage.
+    pub(super) fn got_through(&mut self) -> bool {
+        self.through += 1;
+        self.series = 0;
+        self.series_began = None;
+        self.outage.take().is_some()
+    }
+
+    /// An attempt did not get through. True if that begins an outage.
+    pub(super) fn did_not_get_through(&mut self, now: Time) -> bool {
+        self.series = self.series.saturating_add(1);
+        self.series_began.get_or_insert(now);
+        match &mut self.outage {
+            Some(outage) => {
+                outage.next_probe = now + outage.pause;
+                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
+                false
+            }
+            None => self.series >= SERIES && self.suspect(now),
+        }
+    }
+
+    /// Takes it for an outage before the series is long: a row is about to spend its last attempt. True if it
+    /// was none yet.
+    pub(super) fn suspect(&mut self, now: Time) -> bool {
+        if self.outage.is_some() {
+            return false;
+        }
+        let began = self.series_began.unwrap_or(now);
+        self.outage = Some(Outage { began, pause: FIRST_PAUSE * 2, next_probe: now + FIRST_PAUSE });
+        true
+    }
+
+    /// The server asked to be left alone for so long: that is no outage.
+    pub(super) fn held(&mut self, hold: Duration) {
+        if let Some(outage) = &mut self.outage {
+            outage.began += hold;
+        }
+    }
+
+    /// In an outage, when the next probe may go out.
+    pub(super) fn next_probe(&self) -> Option<Time> {
+        self.outage.map(|outage| outage.next_probe)
+    }
+
+    /// In an outage, when it began.
+    pub(super) fn outage_began(&self) -> Option<Time> {
+        self.outage.map(|outage| outage.began)
+    }
+
+    /// How many attempts got through so far: if it has not changed, nothing did.
+    pub(super) fn through(&self) -> u64 {
+        self.through
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_series_of_failures_is_an_outage_and_one_reply_ends_it() {
+        let mut health = Health::default();
+        for _ in 1..SERIES {
+            assert!(!health.did_not_get_through(SECOND));
+        }
+        assert_eq!(health.next_probe(), None);
+        assert!(health.did_not_get_through(2 * SECOND));
+        assert_eq!(health.outage_began(), Some(SECOND));
+        assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
+        assert!(health.got_through());
+        assert_eq!(health.next_probe(), None);
+        assert!(!health.did_not_get_through(3 * SECOND));
+    }
+
+    #[test]
+    fn pauses_between_probes_grow_to_a_ceiling() {
+        let mut health = Health::default();
+        assert!(health.suspect(Duration::ZERO));
+        let mut now = Duration::ZERO;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let next = health.next_probe().unwrap();
+            pauses.push((next - now).as_secs_f64());
+            now = next;
+            health.did_not_get_through(now);
+        }
+        assert_eq!(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0]);
+    }
+
+    #[test]
+    fn a_flaky_server_that_answers_now_and_then_has_no_outage() {
+        let mut health = Health::default();
+        for attempt in 0..1000 {
+            if attempt % 5 == 0 {
+                health.got_through();
+            } else {
+                assert!(!health.did_not_get_through(SECOND));
+            }
+        }
+    }
+
+    #[test]
+    fn time_that_the_server_asked_for_does_not_count_as_outage() {
+        let mut health = Health::default();
+        health.suspect(SECOND);
+        health.held(60 * SECOND);
+        assert_eq!(health.outage_began(), Some(61 * SECOND));
+    }
+}

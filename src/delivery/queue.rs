@@ -1,0 +1,81 @@
+//! The rows that have a slot and wait to be sent: whose turn it is, and who has to wait for a retry.
+
+use super::slots::{SlotId, Slots};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+/// Time since the run began.
+type Time = Duration;
+
+/// Rows by what they wait for. Among equals the oldest row goes first.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// Their turn has come and they were never sent.
+    fresh: BinaryHeap<Reverse<(u64, SlotId)>>,
+    /// Their pause is over.
+    again: BinaryHeap<Reverse<(u64, SlotId)>>,
+    /// They pause, by until when.
+    pausing: BinaryHeap<Reverse<(Time, SlotId)>>,
+}
+
+impl Queue {
+    /// A row's turn has come.
+    pub(super) fn turn(&mut self, row: u64, slot: SlotId) {
+        self.fresh.push(Reverse((row, slot)));
+    }
+
+    /// A row is to be tried again, not before `until`.
+    pub(super) fn pause(&mut self, until: Time, slot: SlotId) {
+        self.pausing.push(Reverse((until, slot)));
+    }
+
+    /// Ends the pauses that are over, and says when the next one is.
+    pub(super) fn wake(&mut self, now: Time, slots: &Slots) -> Option<Time> {
+        while let Some(Reverse((until, slot))) = self.pausing.peek().copied() {
+            if until > now {
+                return Some(until);
+            }
+            self.pausing.pop();
+            if let Some(row) = slots.get(slot) {
+                self.again.push(Reverse((row.row, slot)));
+            }
+        }
+        None
+    }
+
+    /// The oldest row that waits for a retry.
+    pub(super) fn take_again(&mut self) -> Option<SlotId> {
+        self.again.pop().map(|Reverse((_, slot))| slot)
+    }
+
+    /// The oldest row that was never sent.
+    pub(super) fn take_fresh(&mut self) -> Option<SlotId> {
+        self.fresh.pop().map(|Reverse((_, slot))| slot)
+    }
+
+    /// The row to probe the server with: the one with the fewest attempts, so that no row spends all of its own
+    /// in an outage.
+    pub(super) fn take_probe(&mut self, slots: &Slots) -> Option<SlotId> {
+        if let Some(fresh) = self.take_fresh() {
+            return Some(fresh);
+        }
+        let attempts = |slot| slots.get(slot).map_or(u32::MAX, |row| row.attempts);
+        let chosen = self.again.iter().map(|Reverse((row, slot))| (attempts(*slot), *row, *slot)).min()?.2;
+        self.again.retain(|Reverse((_, slot))| *slot != chosen);
+        Some(chosen)
+    }
+
+    pub(super) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    pub(super) fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Whether nobody waits to be sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.again.is_empty() && self.pausing.is_empty()
+    }
+}

@@ -1,0 +1,130 @@
+//! What a reply leads to: the verdict on its row carried out, and what it tells of the server.
+
+use super::batch::Outcome;
+use super::pipeline::Pipeline;
+use super::schedule::pause;
+use super::slots::SlotId;
+use super::verdict::{History, Verdict, may_be_applied, verdict};
+use super::{Feed, Notice, Observer, Stop};
+use crate::journal::{Log, Status};
+use crate::offerit::{Attempt, Reply, Request, Transport};
+use std::time::Duration;
+
+/// A row that has spent its attempts while nothing got through. Whether that is its outcome shows when
+/// something does.
+pub(super) struct Suspended {
+    slot: SlotId,
+    outcome: Outcome,
+}
+
+impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
+    /// Takes the reply to an attempt that started at `started`.
+    pub(super) fn replied(&mut self, slot: SlotId, request: Request, attempt: Attempt, started: Duration) {
+        let now = self.now();
+        let Attempt { reply, duration } = attempt;
+        let notice = self.traffic.learn(&reply, started, now);
+        self.notice(notice);
+        let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
+        let Some(history) = self.history(slot, request, &reply) else { return };
+        if got_through {
+            if history.attempts + history.not_sent > 1 {
+                self.traffic.budget.retry_got_through();
+            }
+            self.settle_suspended();
+        }
+        let http_status = reply.status();
+        let outcome = |status, error| Outcome { status, http_status, duration, error };
+        match verdict(reply, history) {
+            Verdict::Done { status, error } => self.record(slot, &outcome(status, error)),
+            Verdict::Spent { status, error } if history.is_alone => {
+                self.suspended.push(Suspended { slot, outcome: outcome(status, error) });
+            }
+            Verdict::Spent { status, error } => self.record(slot, &outcome(status, error)),
+            Verdict::Again { hold, why, is_last } => {
+                if is_last && history.is_alone {
+                    let notice = self.traffic.suspect(now, &why);
+                    self.notice(notice);
+                }
+                let until = self.pause_until(hold, history, now);
+                self.queue.pause(until, slot);
+            }
+            Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),
+        }
+    }
+
+    /// Notes a reply with its row and gives what the row has been through.
+    fn history(&mut self, slot: SlotId, request: Request, reply: &Reply) -> Option<History> {
+        let (through, in_outage) =
+            (self.traffic.health.through(), self.traffic.health.next_probe().is_some());
+        let row = self.slots.get_mut(slot)?;
+        row.request = Some(request);
+        row.maybe_applied |= may_be_applied(reply);
+        if matches!(reply, Reply::NotSent { .. }) {
+            row.attempts -= 1;
+            row.not_sent += 1;
+            self.tally.attempts -= 1;
+        }
+        let through_before = *row.through_before.get_or_insert(through);
+        Some(History {
+            attempts: row.attempts,
+            not_sent: row.not_sent,
+            maybe_applied: row.maybe_applied,
+            is_alone: in_outage || through_before == through,
+            max_attempts: self.settings.max_attempts.get(),
+        })
+    }
+
+    /// When a row that is tried again may go: after what the server asked for, else after a pause of its own.
+    fn pause_until(&mut self, hold: Option<Duration>, history: History, now: Duration) -> Duration {
+        let held = hold.map(|asked| (asked, self.traffic.hold(asked, now)));
+        match held {
+            Some((asked, Ok(Some(hold)))) => {
+                self.tally.holds += u64::from(hold.is_new);
+                self.notice(hold.is_new.then_some(Notice::Held { asked }));
+                return hold.until;
+            }
+            Some((_, Err(brake))) => self.stop(Stop::Brake(brake)),
+            Some((_, Ok(None))) | None => {}
+        }
+        now + pause(history.attempts + history.not_sent, &mut self.random)
+    }
+
+    fn notice(&mut self, notice: Option<Notice>) {
+        if let Some(notice) = notice {
+            self.tally.outages += u64::from(matches!(notice, Notice::Outage { .. }));
+            self.observer.noticed(&notice);
+        }
+    }
+
+    /// Something got through: rows that spent their attempts before are to blame themselves after all.
+    fn settle_suspended(&mut self) {
+        for suspended in std::mem::take(&mut self.suspended) {
+            self.record(suspended.slot, &suspended.outcome);
+        }
+    }
+
+    /// When nothing can go on: rows that may have been applied are `unknown`, which is true whatever comes. The
+    /// others are left without a record, for a run that meets a better server. True if anything was done.
+    pub(super) fn resolve_standstill(&mut self) -> bool {
+        if !self.stands_still() {
+            return false;
+        }
+        if !self.record_unknown() {
+            let began = self.traffic.health.outage_began().unwrap_or_default();
+            self.brake_for_outage(self.now().saturating_sub(began));
+        }
+        true
+    }
+
+    /// Records the suspended rows that may have been applied. True if there were any.
+    pub(super) fn record_unknown(&mut self) -> bool {
+        let is_unknown = |suspended: &Suspended| suspended.outcome.status == Status::Unknown;
+        let (unknown, others) = std::mem::take(&mut self.suspended).into_iter().partition(is_unknown);
+        self.suspended = others;
+        let unknown: Vec<Suspended> = unknown;
+        for suspended in &unknown {
+            self.record(suspended.slot, &suspended.outcome);
+        }
+        !unknown.is_empty()
+    }
+}

@@ -1,0 +1,220 @@
+//! Whether an attempt may start now: the limits, the server's wishes and its health brought together. Every
+//! attempt passes here, retries and probes included.
+
+use super::adapt::Adaptive;
+use super::budget::Budget;
+use super::health::Health;
+use super::pacer::Pacer;
+use super::{Brake, Notice, Settings};
+use crate::offerit::Reply;
+use std::time::Duration;
+
+/// Longer than this no server means it: such a `Retry-After` is taken for a mistake and ignored.
+const ABSURD: Duration = Duration::from_secs(24 * 3600);
+
+/// Time since the run began.
+type Time = Duration;
+
+/// What may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Anything the pacer permits.
+    Open,
+    /// One probe: nothing gets through at present.
+    Probe,
+    /// Nothing, until this time or until a reply comes.
+    Closed(Option<Time>),
+}
+
+/// A pause of all sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// Until when.
+    pub until: Time,
+    /// Whether there was none before.
+    pub is_new: bool,
+}
+
+/// All that decides on the next attempt but the rows themselves.
+pub(super) struct Traffic {
+    pacer: Pacer,
+    adaptive: Option<Adaptive>,
+    pub(super) budget: Budget,
+    pub(super) health: Health,
+    hold: Option<Time>,
+    /// What the last attempt met that did not get through.
+    last_failure: String,
+    max_retry_after: Duration,
+    max_outage: Duration,
+}
+
+impl Traffic {
+    pub(super) fn new(settings: &Settings) -> Traffic {
+        let rate = settings.rate.per_second();
+        Traffic {
+            pacer: Pacer::new(settings.rate),
+            adaptive: settings.adapt.then(|| Adaptive::new(rate)),
+            budget: Budget::new(rate),
+            health: Health::default(),
+            hold: None,
+            last_failure: String::new(),
+            max_retry_after: settings.max_retry_after,
+            max_outage: settings.max_outage,
+        }
+    }
+
+    /// What may start now, with so many attempts in flight.
+    pub(super) fn gate(&mut self, now: Time, in_flight: usize) -> Gate {
+        self.hold = self.hold.filter(|until| *until > now);
+        match (self.hold, self.health.next_probe()) {
+            (Some(until), _) => Gate::Closed(Some(until)),
+            (None, Some(_)) if in_flight > 0 => Gate::Closed(None),
+            (None, Some(at)) if at > now => Gate::Closed(Some(at)),
+            (None, Some(_)) => Gate::Probe,
+            (None, None) => Gate::Open,
+        }
+    }
+
+    /// Takes the permit for one attempt, or says when to ask again.
+    pub(super) fn permit(&mut self, now: Time) -> Result<(), Time> {
+        let rate = self.effective_rate(now);
+        self.pacer.permit(now, rate)
+    }
+
+    /// The rate below the configured one that the server is taken to bear; `None` if it is not below.
+    pub(super) fn effective_rate(&mut self, now: Time) -> Option<f64> {
+        self.adaptive.as_mut().and_then(|adaptive| adaptive.rate(now))
+    }
+
+    /// Learns from the reply to an attempt that started at `started`.
+    pub(super) fn learn(&mut self, reply: &Reply, started: Time, now: Time) -> Option<Notice> {
+        match reply {
+            Reply::Confirmed { .. } | Reply::Refused { .. } => {
+                if let Some(adaptive) = &mut self.adaptive {
+                    adaptive.got_through(now);
+                }
+                self.health.got_through().then_some(Notice::OutageOver)
+            }
+            // These stop the run; they tell nothing of the server's health.
+            Reply::Denied { .. } | Reply::Redirected { .. } => None,
+            Reply::Overloaded { status, text, .. } => {
+                if let Some(adaptive) = &mut self.adaptive {
+                    adaptive.overloaded(now, started, *status == 429);
+                }
+                self.failed(now, text)
+            }
+            Reply::Unconfirmed { text, .. } | Reply::NotSent { text } | Reply::Lost { text } => {
+                self.failed(now, text)
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Time, why: &str) -> Option<Notice> {
+        self.last_failure.clear();
+        self.last_failure.push_str(why);
+        self.health.did_not_get_through(now).then(|| self.outage(why))
+    }
+
+    /// A row is about to spend its last attempt and nothing got through since its first: takes it for an
+    /// outage.
+    pub(super) fn suspect(&mut self, now: Time, why: &str) -> Option<Notice> {
+        self.health.suspect(now).then(|| self.outage(why))
+    }
+
+    /// What the last attempt met that did not get through.
+    pub(super) fn last_failure(&self) -> &str {
+        &self.last_failure
+    }
+
+    fn outage(&self, why: &str) -> Notice {
+        Notice::Outage { why: why.to_owned(), patience: self.max_outage }
+    }
+
+    /// Holds all sending as the server asked. `Ok(None)`: that is no time anybody means.
+    ///
+    /// # Errors
+    /// If it is longer than we are willing to wait.
+    pub(super) fn hold(&mut self, asked: Duration, now: Time) -> Result<Option<Hold>, Brake> {
+        if asked > ABSURD {
+            return Ok(None);
+        }
+        if asked > self.max_retry_after {
+            return Err(Brake::RetryAfter { asked, most: self.max_retry_after });
+        }
+        let until = now + asked;
+        // Several replies ask for the same: only what is new counts.
+        let before = self.hold.filter(|before| *before > now);
+        self.health.held(until.saturating_sub(before.unwrap_or(now)));
+        self.hold = self.hold.max(Some(until));
+        Ok(Some(Hold { until, is_new: before.is_none() }))
+    }
+
+    /// When the patience for an outage is at its end, if there is one and no hold was asked for.
+    pub(super) fn gives_up_at(&self) -> Option<Time> {
+        let at = self.health.outage_began()? + self.max_outage;
+        Some(self.hold.map_or(at, |hold| at.max(hold)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::{NonZeroU32, NonZeroUsize};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn traffic() -> Traffic {
+        Traffic::new(&Settings {
+            concurrency: NonZeroUsize::MIN,
+            rate: "1000".parse().unwrap(),
+            max_attempts: NonZeroU32::MIN,
+            max_retry_after: 60 * SECOND,
+            max_outage: 100 * SECOND,
+            drain_timeout: SECOND,
+            adapt: true,
+            seed: None,
+        })
+    }
+
+    #[test]
+    fn a_hold_closes_the_gate_and_is_never_shortened() {
+        let mut traffic = traffic();
+        assert_eq!(traffic.hold(10 * SECOND, SECOND), Ok(Some(Hold { until: 11 * SECOND, is_new: true })));
+        assert_eq!(traffic.hold(2 * SECOND, SECOND), Ok(Some(Hold { until: 3 * SECOND, is_new: false })));
+        assert_eq!(traffic.gate(10 * SECOND, 0), Gate::Closed(Some(11 * SECOND)));
+        assert_eq!(traffic.gate(11 * SECOND, 0), Gate::Open);
+    }
+
+    #[test]
+    fn an_absurd_wish_is_ignored_and_one_too_long_is_a_brake() {
+        let mut traffic = traffic();
+        assert_eq!(traffic.hold(Duration::from_secs(u32::MAX.into()), SECOND), Ok(None));
+        assert!(matches!(traffic.hold(61 * SECOND, SECOND), Err(Brake::RetryAfter { .. })));
+        assert_eq!(traffic.gate(SECOND, 0), Gate::Open);
+    }
+
+    #[test]
+    fn in_an_outage_one_probe_at_a_time_may_pass() {
+        let mut traffic = traffic();
+        let lost = Reply::Lost { text: "reset".to_owned() };
+        let notices = (0..20).filter_map(|_| traffic.learn(&lost, SECOND, SECOND)).count();
+        assert_eq!(notices, 1);
+        let Gate::Closed(Some(at)) = traffic.gate(SECOND, 0) else { panic!("an outage") };
+        assert_eq!(traffic.gate(at, 1), Gate::Closed(None));
+        assert_eq!(traffic.gate(at, 0), Gate::Probe);
+        assert_eq!(traffic.gives_up_at(), Some(101 * SECOND));
+        let confirmed = Reply::Confirmed { status: 200 };
+        assert_eq!(traffic.learn(&confirmed, at, at), Some(Notice::OutageOver));
+        assert_eq!((traffic.gate(at, 5), traffic.gives_up_at()), (Gate::Open, None));
+    }
+
+    #[test]
+    fn a_hold_within_an_outage_is_not_taken_from_the_patience() {
+        let mut traffic = traffic();
+        let busy = Reply::Overloaded { status: 503, retry_after: None, text: String::new() };
+        (0..20).for_each(|_| drop(traffic.learn(&busy, SECOND, SECOND)));
+        traffic.hold(50 * SECOND, SECOND).unwrap();
+        traffic.hold(50 * SECOND, 2 * SECOND).unwrap();
+        assert_eq!(traffic.gives_up_at(), Some(152 * SECOND));
+    }
+}
