@@ -10,6 +10,7 @@ use crate::exit::Failure;
 use crate::journal::Existing;
 use crate::offerit::ApiKey;
 use crate::report::ProgressMode;
+use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -151,13 +152,24 @@ impl SandboxOptions {
             listen: address,
             credentials,
             customers: self.customers.clone(),
-            faults: sandbox::FaultSettings {
+            faults: Faults {
                 latency: self
                     .latency
                     .as_deref()
                     .map_or(Ok(Duration::ZERO), |text| duration("--latency", text))?,
-                limit: self.limit.as_deref().map(|text| target::per_second("--limit", text)).transpose()?,
-                fail_percent: self.fail.as_deref().map_or(Ok(0.0), |text| target::percent("--fail", text))?,
+                limit: self
+                    .limit
+                    .as_deref()
+                    .map(|text| target::per_second("--limit", text))
+                    .transpose()?
+                    .map(NonZeroU32::get),
+                fail_percent: percent_or_none("--fail", self.fail.as_deref())?,
+                retry_after: self.retry_after,
+                reset_percent: percent_or_none("--reset", self.reset.as_deref())?,
+                stall_percent: percent_or_none("--stall", self.stall.as_deref())?,
+                html_percent: percent_or_none("--html", self.html.as_deref())?,
+                outage: self.outage.as_deref().map(|text| span("--outage", text)).transpose()?,
+                unauthorized: self.unauthorized,
                 seed: self.seed.unwrap_or(0),
             },
         })
@@ -177,6 +189,20 @@ fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> 
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
     }
     Ok(path)
+}
+
+fn percent_or_none(option: &str, text: Option<&str>) -> Result<f64, Failure> {
+    text.map_or(Ok(0.0), |text| target::percent(option, text))
+}
+
+/// Reads `10s..40s`; `0s` is a start too.
+fn span(option: &str, text: &str) -> Result<(Duration, Duration), Failure> {
+    let parts = text.split_once("..").and_then(|(from, to)| {
+        Some((humantime::parse_duration(from).ok()?, humantime::parse_duration(to).ok()?))
+    });
+    parts
+        .filter(|(from, to)| from < to)
+        .ok_or_else(|| Failure::usage(format!("{option}: '{text}' is not a span of time such as 10s..40s")))
 }
 
 /// What was typed, or the default.

@@ -9,7 +9,7 @@ use crate::delivery::{self, ChannelFeed, Done, Ending, Superseded, Supersession,
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
 use crate::journal::{Existing, Marks, ResultFile, Survey, Writer};
-use crate::offerit::{ApiKey, Client, Credentials, Endpoint, Settings as ServerSettings};
+use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
@@ -94,7 +94,10 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
                 Endpoint::new(&format!("http://{}", sandbox.address()), false).map_err(Failure::fault)?;
             let key = ApiKey::new(SANDBOX_CREDENTIALS).map_err(Failure::fault)?;
             let credentials = Credentials::new(SANDBOX_CREDENTIALS, key).map_err(Failure::fault)?;
-            Ok((Some(sandbox), ServerSettings { endpoint, credentials, timeout }))
+            Ok((
+                Some(sandbox),
+                ServerSettings { endpoint, credentials, authorities: Authorities::default(), timeout },
+            ))
         }
     }
 }

@@ -4,11 +4,9 @@ use super::check::cannot_print;
 use super::signals::interrupts;
 use crate::exit::{ExitCode, Failure};
 use crate::report::{put, say};
-use crate::sandbox::{Credentials, Faults, Options, Sandbox, load_customers};
+use crate::sandbox::{self, Credentials, Faults, Options, Sandbox, load_customers};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Settings of a sandbox.
 #[derive(Debug)]
@@ -20,20 +18,7 @@ pub struct Settings {
     /// The customers that exist.
     pub customers: Option<PathBuf>,
     /// What goes wrong.
-    pub faults: FaultSettings,
-}
-
-/// What the sandbox does wrong on purpose.
-#[derive(Debug)]
-pub struct FaultSettings {
-    /// Before every reply.
-    pub latency: Duration,
-    /// Requests a second above which it answers 429.
-    pub limit: Option<NonZeroU32>,
-    /// Part of the requests that it answers with 503.
-    pub fail_percent: f64,
-    /// Of its dice.
-    pub seed: u64,
+    pub faults: Faults,
 }
 
 /// Runs the server until SIGINT or SIGTERM. The first line on standard output is its address.
@@ -48,15 +33,12 @@ pub fn sandbox(settings: Settings) -> Result<ExitCode, Failure> {
             .credentials
             .map(|(api_username, api_key)| Credentials { api_username, api_key }),
         customers,
-        faults: Faults {
-            latency: settings.faults.latency,
-            limit: settings.faults.limit.map(NonZeroU32::get),
-            fail_percent: settings.faults.fail_percent,
-            seed: settings.faults.seed,
-            ..Faults::default()
-        },
+        faults: settings.faults,
     };
-    let sandbox = Sandbox::start(options).map_err(Failure::fault)?;
+    let sandbox = Sandbox::start(options).map_err(|error| match error {
+        sandbox::Error::Faults(_) => Failure::usage(error),
+        error => Failure::fault(error),
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -29,6 +29,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
 
+    /// A PEM file of certificate authorities to trust besides the system's: for a private CA
+    #[arg(long, value_name = "PATH")]
+    pub ca_cert: Option<PathBuf>,
+
     /// The result file [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
@@ -153,6 +157,30 @@ pub struct SandboxOptions {
     /// Answer 503 to this part of the requests: P or P%
     #[arg(long, value_name = "P%")]
     pub fail: Option<String>,
+
+    /// Seconds that a 503 of --fail asks for with Retry-After
+    #[arg(long, value_name = "SECONDS")]
+    pub retry_after: Option<u64>,
+
+    /// Reset the connection of this part of the requests: half of them were applied
+    #[arg(long, value_name = "P%")]
+    pub reset: Option<String>,
+
+    /// Never answer this part of the requests
+    #[arg(long, value_name = "P%")]
+    pub stall: Option<String>,
+
+    /// Answer 200 with a maintenance page to this part of the requests
+    #[arg(long, value_name = "P%")]
+    pub html: Option<String>,
+
+    /// Reset every connection from FROM to TO after the first request, as 10s..40s
+    #[arg(long, value_name = "FROM..TO")]
+    pub outage: Option<String>,
+
+    /// Answer 403 to everything
+    #[arg(long)]
+    pub unauthorized: bool,
 
     /// Seed of the faults' dice: the same seed draws the same [default: 0]
     #[arg(long, value_name = "N")]

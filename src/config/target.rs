@@ -2,10 +2,10 @@
 
 use super::RunOptions;
 use crate::exit::Failure;
-use crate::offerit::{ApiKey, Credentials, Endpoint, Settings};
+use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Settings};
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -67,8 +67,16 @@ impl RunOptions {
         })?;
         let credentials = Credentials::new(&username, key)
             .map_err(|error| Failure::usage(format!("{from}: the API user name {error}")))?;
-        Ok(Settings { endpoint, credentials, timeout })
+        let authorities = self.ca_cert.as_deref().map(authorities).transpose()?.unwrap_or_default();
+        Ok(Settings { endpoint, credentials, authorities, timeout })
     }
+}
+
+fn authorities(path: &Path) -> Result<Authorities, Failure> {
+    let wrong =
+        |what: &dyn std::fmt::Display| Failure::usage(format!("--ca-cert: {}: {what}", path.display()));
+    let pem = fs::read(path).map_err(|error| wrong(&error))?;
+    Authorities::from_pem(&pem).map_err(|error| wrong(&error))
 }
 
 /// The API key, if there is one: the file before the environment. Its text never reaches a message.

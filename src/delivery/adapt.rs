@@ -13,9 +13,11 @@ const GONE_ABOVE: f64 = 1.02;
 /// How much of the known limit is added a second below it.
 const QUICK: f64 = 0.5;
 /// How much of the known limit is added a second around it.
-const SLOW: f64 = 0.005;
-/// How much of the ceiling is added a second once the limit is gone.
+const SLOW: f64 = 0.0025;
+/// How much of the ceiling is added a second once the limit is gone, though no more than `QUICK` of the limit.
 const STEADY: f64 = 1.0 / 60.0;
+/// Limits are mostly per second: one that was passed says no until its second is over, however slowly it is asked.
+const SECOND: Duration = Duration::from_secs(1);
 /// The lowest rate, in attempts a second.
 const LOWEST: f64 = 0.5;
 /// So many overloads one after the other, of any kind, count like a 429.
@@ -38,8 +40,8 @@ pub(super) struct Adaptive {
     limit: f64,
     /// When `rate` was last moved.
     moved: Time,
-    /// Attempts that started before this say nothing about the present rate.
-    lowered: Time,
+    /// Attempts that started before, or less than a second later, say nothing about the present rate.
+    lowered: Option<Time>,
     overloads: u32,
     throughput: Throughput,
 }
@@ -53,7 +55,7 @@ impl Adaptive {
             rate: None,
             limit: ceiling,
             moved: Duration::ZERO,
-            lowered: Duration::ZERO,
+            lowered: None,
             overloads: 0,
             throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
         }
@@ -72,13 +74,13 @@ impl Adaptive {
             return false;
         }
         self.overloads = 0;
-        if started < self.lowered {
+        if self.lowered.is_some_and(|lowered| started < lowered + SECOND) {
             return false;
         }
         let rate = self.rate(now).unwrap_or(self.ceiling);
         self.limit = self.throughput.last_second(now).clamp(LOWEST, rate);
         self.rate = Some((rate / 2.0).min(self.limit).max(LOWEST));
-        self.lowered = now;
+        self.lowered = Some(now);
         self.moved = now;
         true
     }
@@ -91,7 +93,7 @@ impl Adaptive {
         let phases = [
             (self.limit * QUICK_UP_TO, self.limit * QUICK),
             (self.limit * GONE_ABOVE, self.limit * SLOW),
-            (self.ceiling, self.ceiling * STEADY),
+            (self.ceiling, (self.ceiling * STEADY).min(self.limit * QUICK)),
         ];
         for (up_to, speed) in phases {
             if rate < up_to {

@@ -137,7 +137,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     fn is_over(&self, now: Duration) -> bool {
         let all_recorded = self.batch.rows.is_empty() && self.under_way.is_none();
-        let nothing_left = self.feed.is_none() && self.jobs.is_empty() && self.slots.is_empty();
+        let nothing_left = self.is_last_of_input() && self.slots.is_empty();
         let is_drained = self.in_flight.is_empty() || self.drained_at.is_some_and(|at| at <= now);
         all_recorded && if self.stop.is_some() { is_drained } else { nothing_left }
     }
@@ -336,12 +336,17 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Whether every open row has spent its attempts while nothing got through, so that no reply, no pause and
     /// no new row will ever change anything.
     pub(super) fn stands_still(&self) -> bool {
-        let no_more_rows = (self.feed.is_none() && self.jobs.is_empty()) || !self.slots.has_room();
+        let no_more_rows = self.is_last_of_input() || !self.slots.has_room();
         let nothing_under_way = self.in_flight.is_empty()
             && self.batch.rows.is_empty()
             && self.under_way.is_none()
             && self.queue.is_empty();
         self.stop.is_none() && !self.suspended.is_empty() && nothing_under_way && no_more_rows
+    }
+
+    /// Whether every row that is left has a slot.
+    pub(super) fn is_last_of_input(&self) -> bool {
+        self.feed.is_none() && self.jobs.is_empty()
     }
 
     /// Stops when the patience for an outage is at its end.

@@ -103,13 +103,17 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
     }
 
-    /// When nothing can go on: rows that may have been applied are `unknown`, which is true whatever comes. The
-    /// others are left without a record, for a run that meets a better server. True if anything was done.
+    /// When nothing can go on. Rows that may have been applied are `unknown`, which is true whatever comes. The
+    /// others have failed if they are the last few of a job that went well; if nothing ever got through, or
+    /// more rows would follow, they are left without a record for a run that meets a better server. True if
+    /// anything was done.
     pub(super) fn resolve_standstill(&mut self) -> bool {
         if !self.stands_still() {
             return false;
         }
-        if !self.record_unknown() {
+        if self.is_last_of_input() && self.traffic.health.through() > 0 {
+            self.settle_suspended();
+        } else if !self.record_unknown() {
             let began = self.traffic.health.outage_began().unwrap_or_default();
             self.brake_for_outage(self.now().saturating_sub(began));
         }

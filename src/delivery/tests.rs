@@ -1,1 +1,538 @@
+//! The delivery loop against simulated servers, in virtual time: hours pass in milliseconds.
 
+use super::*;
+use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
+use crate::journal::Log;
+use crate::offerit::{Attempt, Reply, Transport};
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One attempt as the server saw it.
+#[derive(Debug, Clone)]
+struct Seen {
+    customer: String,
+    subscription: String,
+    row: u64,
+    began: Duration,
+    ended: Duration,
+}
+
+/// What the server does with an attempt: how long it takes, and what it replies.
+type Script = Box<dyn Fn(&Arrival<'_>) -> (Duration, Reply)>;
+
+/// What the server knows when an attempt arrives.
+struct Arrival<'account> {
+    now: Duration,
+    row: u64,
+    /// How many attempts of this row came before.
+    earlier: usize,
+    account: &'account [Seen],
+}
+
+/// A server that keeps its own account.
+struct Simulated {
+    began: Instant,
+    script: Script,
+    account: RefCell<Vec<Seen>>,
+}
+
+impl Simulated {
+    fn new(script: impl Fn(&Arrival<'_>) -> (Duration, Reply) + 'static) -> Simulated {
+        Simulated { began: Instant::now(), script: Box::new(script), account: RefCell::default() }
+    }
+
+    fn account(&self) -> Vec<Seen> {
+        self.account.borrow().clone()
+    }
+
+    fn attempts_of(&self, row: u64) -> usize {
+        self.account.borrow().iter().filter(|seen| seen.row == row).count()
+    }
+
+    fn most_in_flight(&self) -> usize {
+        let account = self.account.borrow();
+        let at = |time| account.iter().filter(|seen| seen.began <= time && time < seen.ended).count();
+        account.iter().map(|seen| at(seen.began)).max().unwrap_or(0)
+    }
+
+    fn busiest(&self, window: Duration) -> usize {
+        let account = self.account.borrow();
+        let from =
+            |start| account.iter().filter(|seen| start <= seen.began && seen.began < start + window).count();
+        account.iter().map(|seen| from(seen.began)).max().unwrap_or(0)
+    }
+
+    fn span(&self) -> Duration {
+        self.account.borrow().iter().map(|seen| seen.ended).max().unwrap_or_default()
+    }
+}
+
+impl Transport for Simulated {
+    async fn attempt(&self, request: &Request) -> Attempt {
+        let began = Instant::now() - self.began;
+        let value = |parameter| request.update.get(parameter).unwrap_or_default().to_owned();
+        let row = value(Parameter::City).parse().unwrap();
+        let (latency, reply) = {
+            let account = self.account.borrow();
+            let earlier = account.iter().filter(|seen| seen.row == row).count();
+            (self.script)(&Arrival { now: began, row, earlier, account: &account })
+        };
+        let (customer, subscription) = (value(Parameter::CustomerId), value(Parameter::SubscriptionId));
+        let seen = Seen { customer, subscription, row, began, ended: began + latency };
+        self.account.borrow_mut().push(seen);
+        sleep(latency).await;
+        Attempt { reply, duration: latency }
+    }
+}
+
+fn updated() -> Reply {
+    Reply::Confirmed { status: 200 }
+}
+
+fn busy(status: u16, retry_after: Option<u64>) -> Reply {
+    Reply::Overloaded { status, retry_after: retry_after.map(Duration::from_secs), text: "busy".to_owned() }
+}
+
+fn lost() -> Reply {
+    Reply::Lost { text: "reset".to_owned() }
+}
+
+fn not_sent() -> Reply {
+    Reply::NotSent { text: "connection refused".to_owned() }
+}
+
+/// A row by its ids; its number is its field's value.
+fn update(row: u64, customer: &str, subscription: &str) -> Update {
+    let mut builder = UpdateBuilder::default();
+    builder.set(Parameter::CustomerId, customer.as_bytes());
+    builder.set(Parameter::SubscriptionId, subscription.as_bytes());
+    builder.set(Parameter::City, row.to_string().as_bytes());
+    builder.build().unwrap()
+}
+
+/// Rows that are all there at once.
+struct Rows(Option<Vec<Job>>);
+
+impl Rows {
+    fn of(ids: impl Iterator<Item = (String, String)>) -> Rows {
+        let job = |(index, (customer, subscription)): (usize, (String, String))| {
+            let row = index as u64 + 1;
+            let request = Request::new(update(row, &customer, &subscription));
+            Job { row, line: row + 1, fingerprint: Fingerprint(row), work: Work::Send(request) }
+        };
+        Rows(Some(ids.enumerate().map(job).collect()))
+    }
+
+    fn distinct(count: u64) -> Rows {
+        Rows::of((1..=count).map(|row| (row.to_string(), String::new())))
+    }
+}
+
+impl Feed for Rows {
+    fn poll_jobs(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>> {
+        Poll::Ready(self.0.take().map(Ok))
+    }
+}
+
+/// A log that is durable at once and keeps its lines.
+#[derive(Clone, Default)]
+struct Lines {
+    text: Rc<RefCell<String>>,
+    under_way: Rc<RefCell<Option<Vec<u8>>>>,
+}
+
+impl Log for Lines {
+    fn submit(&mut self, batch: Vec<u8>) {
+        self.under_way.replace(Some(batch));
+    }
+
+    fn poll_durable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        let batch = self.under_way.take().unwrap();
+        self.text.borrow_mut().push_str(std::str::from_utf8(&batch).unwrap());
+        Poll::Ready(Ok(Vec::new()))
+    }
+}
+
+impl Lines {
+    /// The status of every row that has a record.
+    fn statuses(&self) -> HashMap<u64, String> {
+        let text = self.text.borrow();
+        let fields = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        fields.map(|fields| (fields[0].parse().unwrap(), fields[4].to_owned())).collect()
+    }
+
+    fn count(&self, status: &str) -> usize {
+        self.statuses().values().filter(|known| *known == status).count()
+    }
+}
+
+#[derive(Default, Clone)]
+struct Notices(Rc<RefCell<Vec<Notice>>>);
+
+impl Observer for Notices {
+    fn progressed(&mut self, _: &Tally) {}
+
+    fn noticed(&mut self, notice: &Notice) {
+        self.0.borrow_mut().push(notice.clone());
+    }
+}
+
+fn settings(rate: &str, concurrency: usize) -> Settings {
+    Settings {
+        concurrency: NonZeroUsize::new(concurrency).unwrap(),
+        rate: rate.parse().unwrap(),
+        max_attempts: NonZeroU32::new(5).unwrap(),
+        max_retry_after: 3600 * SECOND,
+        max_outage: 600 * SECOND,
+        drain_timeout: 30 * SECOND,
+        adapt: true,
+        seed: Some(1),
+    }
+}
+
+async fn run(settings: &Settings, server: &Simulated, rows: Rows) -> (Ending, Lines) {
+    let (_, silent) = unbounded_channel();
+    run_with(settings, server, rows, silent).await
+}
+
+async fn run_with(
+    settings: &Settings,
+    server: &Simulated,
+    rows: Rows,
+    interrupts: UnboundedReceiver<Interrupt>,
+) -> (Ending, Lines) {
+    let lines = Lines::default();
+    let ending = deliver(settings, server, lines.clone(), rows, interrupts, Notices::default()).await;
+    (ending, lines)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_row_is_sent_once_within_rate_and_concurrency() {
+    let server = Simulated::new(|_| (300 * SECOND / 1000, updated()));
+    let (ending, lines) = run(&settings("50", 10), &server, Rows::distinct(500)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!((lines.count("updated"), server.account().len()), (500, 500));
+    assert!(server.busiest(SECOND) <= 50 && server.most_in_flight() <= 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_does_not_cost_the_rate_while_there_is_concurrency() {
+    let server = Simulated::new(|_| (100 * SECOND / 1000, updated()));
+    let (_, lines) = run(&settings("unlimited", 64), &server, Rows::distinct(6400)).await;
+    assert_eq!(lines.count("updated"), 6400);
+    assert!(server.span() <= 10 * SECOND + SECOND / 10, "{:?}", server.span());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
+    for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
+        let server = Simulated::new(move |arrival| {
+            let is_down = (20 * SECOND..1820 * SECOND).contains(&arrival.now);
+            (SECOND / 10, if is_down { broken() } else { updated() })
+        });
+        let patient = Settings { max_outage: 3600 * SECOND, ..settings("10", 16) };
+        let (ending, lines) = run(&patient, &server, Rows::distinct(1000)).await;
+        assert!(ending.stop.is_none(), "{:?}", ending.stop);
+        assert_eq!(lines.count("updated"), 1000);
+        let during =
+            server.account().iter().filter(|seen| (22 * SECOND..1820 * SECOND).contains(&seen.began)).count();
+        assert!((100..260).contains(&during), "{during} attempts while it was down");
+        assert!((1..=1000).all(|row| broken() == not_sent() || server.attempts_of(row) <= 5));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_down_for_good_stops_the_run_and_burns_no_row() {
+    for broken in [lost, not_sent, || busy(503, None), || busy(429, None), || busy(503, Some(1))] {
+        let server = Simulated::new(move |_| (SECOND / 10, broken()));
+        let (ending, lines) = run(&settings("100", 16), &server, Rows::distinct(10_000)).await;
+        assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
+        assert_eq!(lines.count("failed"), 0);
+        assert!(server.account().len() < 200, "{} attempts", server.account().len());
+        assert!((590 * SECOND..700 * SECOND).contains(&server.span()) || server.span() < 610 * SECOND);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_rows_survive_an_outage_too() {
+    let server = Simulated::new(|arrival| {
+        (SECOND / 10, if arrival.now < 30 * SECOND { busy(503, None) } else { updated() })
+    });
+    let (ending, lines) = run(&settings("10", 16), &server, Rows::distinct(5)).await;
+    assert!(ending.stop.is_none(), "{:?}", ending.stop);
+    assert_eq!(lines.count("updated"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_row_among_good_ones_ends_as_its_own_failure() {
+    for (broken, status) in
+        [(lost as fn() -> Reply, "unknown"), (|| busy(500, None), "failed"), (not_sent, "failed")]
+    {
+        // That no connection comes about for the last row only would be an outage indeed.
+        for bad in if broken() == not_sent() { vec![1] } else { vec![1, 50, 100] } {
+            let server = Simulated::new(move |arrival| {
+                (SECOND / 10, if arrival.row == bad { broken() } else { updated() })
+            });
+            let (ending, lines) = run(&settings("unlimited", 4), &server, Rows::distinct(100)).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!((lines.statuses()[&bad].as_str(), lines.count("updated")), (status, 99));
+            assert_eq!(server.attempts_of(bad), 5);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_were_sent_and_never_answered_are_unknown_in_the_end() {
+    let server = Simulated::new(|_| (SECOND, lost()));
+    let (ending, lines) = run(&settings("unlimited", 4), &server, Rows::distinct(2)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!(lines.count("unknown"), 2);
+    assert_eq!(server.account().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_broken_server_never_sees_a_multiple_of_the_load() {
+    let is_bad = |row: u64, earlier: usize| fastrand::Rng::with_seed(row * 8 + earlier as u64).u8(..10) < 8;
+    let server = Simulated::new(move |arrival| {
+        (SECOND / 100, if is_bad(arrival.row, arrival.earlier) { busy(500, None) } else { updated() })
+    });
+    let fixed = Settings { adapt: false, ..settings("100", 16) };
+    let (ending, lines) = run(&fixed, &server, Rows::distinct(2000)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!(lines.statuses().len(), 2000);
+    assert!((1..=2000).all(|row| server.attempts_of(row) <= 5));
+    // Retries in vain: a tenth of the first attempts, what there was at first, and while no first attempt could
+    // be made, a tenth of the rate. Probes are not counted, they pause.
+    let in_vain = |row| (1..server.attempts_of(row)).filter(|earlier| is_bad(row, *earlier)).count();
+    let in_vain = (1..=2000).map(in_vain).sum::<usize>() as f64;
+    let budget = 0.1 * 2000.0 + 20.0 + 0.1 * 100.0 * server.span().as_secs_f64();
+    assert!(in_vain <= budget + ending.tally.outages as f64 * 2.0, "{in_vain} of {budget}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_before_a_retry_after_is_over() {
+    let server = Simulated::new(|arrival| {
+        let first = arrival.row == 7 && arrival.earlier == 0;
+        (SECOND / 10, if first { busy(429, Some(60)) } else { updated() })
+    });
+    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
+    assert_eq!((lines.count("updated"), ending.tally.holds), (100, 1));
+    let account = server.account();
+    let told = account.iter().find(|seen| seen.row == 7).unwrap().ended;
+    assert!(account.iter().all(|seen| seen.began <= told || seen.began >= told + 60 * SECOND));
+    assert_eq!(server.attempts_of(7), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_beyond_our_patience_stops_the_run() {
+    let server = Simulated::new(|_| (SECOND / 10, busy(503, Some(7200))));
+    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
+    assert!(matches!(ending.stop, Some(Stop::Brake(Brake::RetryAfter { .. }))));
+    assert_eq!(lines.statuses().len(), 0);
+    assert!(server.account().len() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_retry_after_is_ignored() {
+    let server = Simulated::new(|arrival| {
+        (SECOND / 10, if arrival.earlier == 0 { busy(503, Some(u32::MAX.into())) } else { updated() })
+    });
+    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(20)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!((lines.count("updated"), ending.tally.holds), (20, 0));
+    assert!(server.span() < 60 * SECOND, "{:?}", server.span());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_settles_at_what_a_limited_server_admits() {
+    for (rate, admits, retry_after) in [("100", 30, None), ("unlimited", 50, None), ("100", 20, Some(1))] {
+        let server = Simulated::new(move |arrival| {
+            let since = arrival.now.saturating_sub(SECOND);
+            // What it refused does not count: those ended with no latency.
+            let recent = arrival.account.iter().rev().take_while(|seen| seen.began > since);
+            let admitted = recent.filter(|seen| seen.ended > seen.began).count();
+            if admitted < admits {
+                (SECOND / 20, updated())
+            } else {
+                (Duration::ZERO, busy(429, retry_after))
+            }
+        });
+        let (ending, lines) = run(&settings(rate, 64), &server, Rows::distinct(6000)).await;
+        assert!(ending.stop.is_none(), "{:?}", ending.stop);
+        assert_eq!(lines.count("updated"), 6000, "{rate} against {admits}");
+        let account = server.account();
+        let late: Vec<_> = account.iter().filter(|seen| seen.began > 60 * SECOND).collect();
+        let refused = late.iter().filter(|seen| seen.ended == seen.began).count();
+        let seconds = (server.span() - 60 * SECOND).as_secs_f64();
+        let through = (late.len() - refused) as f64 / seconds;
+        assert!(through >= 0.9 * admits as f64, "{rate} against {admits}: {through}/s");
+        assert!(refused * 20 < late.len(), "{rate} against {admits}: {refused} of {} refused", late.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_credentials_stops_at_once_and_records_nothing() {
+    let server = Simulated::new(|_| (SECOND / 10, Reply::Denied { status: 403, text: "no".to_owned() }));
+    let (ending, lines) = run(&settings("unlimited", 8), &server, Rows::distinct(1000)).await;
+    assert!(matches!(ending.stop, Some(Stop::Refused(Refusal::Denied { status: 403, .. }))));
+    assert_eq!((server.account().len(), lines.statuses().len()), (8, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_lets_the_rows_in_flight_end_and_a_second_one_does_not() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |arrival| {
+        if arrival.row == 50 {
+            let _ = wish.send(Interrupt::Terminate);
+        }
+        (SECOND, updated())
+    });
+    let (ending, lines) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Terminate))));
+    assert_eq!(lines.count("updated"), server.account().len());
+
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |_| {
+        (0..2).for_each(|_| wish.send(Interrupt::Interrupt).unwrap_or_default());
+        (3600 * SECOND, updated())
+    });
+    let began = Instant::now();
+    let (ending, _) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Interrupt))));
+    assert!(began.elapsed() < SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_in_flight_are_waited_for_no_longer_than_the_drain_timeout() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |_| {
+        let _ = wish.send(Interrupt::Interrupt);
+        (3600 * SECOND, updated())
+    });
+    let began = Instant::now();
+    let hurried = Settings { max_attempts: NonZeroU32::MIN, ..settings("1/m", 4) };
+    let (ending, lines) = run_with(&hurried, &server, Rows::distinct(10), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
+    assert!((30 * SECOND..31 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(lines.statuses().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_one_customer_goes_one_at_a_time() {
+    let server = Simulated::new(|_| (SECOND / 10, updated()));
+    let rows = Rows::of((0..200).map(|row| {
+        if row % 2 == 0 { ("1".to_owned(), "s".to_owned()) } else { ("1".to_owned(), String::new()) }
+    }));
+    let (_, lines) = run(&settings("unlimited", 16), &server, rows).await;
+    assert_eq!((lines.count("updated"), server.most_in_flight()), (200, 1));
+    assert!(server.account().is_sorted_by_key(|seen| seen.row));
+}
+
+/// A log whose disk fails at its n-th batch.
+struct FailingLog {
+    left: u32,
+}
+
+impl Log for FailingLog {
+    fn submit(&mut self, _: Vec<u8>) {
+        self.left -= 1;
+    }
+
+    fn poll_durable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        Poll::Ready(if self.left == 0 { Err(io::Error::other("disk full")) } else { Ok(Vec::new()) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_write_nothing_more_is_sent() {
+    let server = Simulated::new(|_| (SECOND / 10, updated()));
+    let (_, silent) = unbounded_channel::<Interrupt>();
+    let log = FailingLog { left: 3 };
+    let ending =
+        deliver(&settings("10", 1), &server, log, Rows::distinct(100), silent, Notices::default()).await;
+    assert!(matches!(ending.stop, Some(Stop::Storage(_))));
+    // The fourth row had left when the third one's record was lost.
+    assert_eq!((server.account().len(), ending.tally.recorded()), (4, 2));
+}
+
+/// A log that never says that a batch is durable.
+struct StuckLog;
+
+impl Log for StuckLog {
+    fn submit(&mut self, _: Vec<u8>) {}
+
+    fn poll_durable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_only_free_once_its_record_is_durable() {
+    let server = Simulated::new(|_| (SECOND / 10, updated()));
+    let (_, silent) = unbounded_channel::<Interrupt>();
+    let limits = settings("unlimited", 4);
+    let run = deliver(&limits, &server, StuckLog, Rows::distinct(1000), silent, Notices::default());
+    assert!(tokio::time::timeout(3600 * SECOND, run).await.is_err());
+    assert_eq!(server.account().len(), 4 * OPEN_ROWS_PER_REQUEST);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any rows over few customers against a server of any mood: every row ends, none above its attempts, no
+    /// customer has two at once or out of order, and no limit is passed.
+    #[test]
+    fn the_invariants_hold_against_any_server(
+        ids in proptest::collection::vec((0_u32..12, 0_u32..12), 1..120),
+        moods in proptest::collection::vec(0_u8..14, 1..40),
+        concurrency in 1_usize..12,
+        rate in 1_u32..60,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let server = Simulated::new(move |arrival| {
+                let mood = moods[(arrival.account.len() * 7 + arrival.row as usize) % moods.len()];
+                let latency = SECOND / 100 * u32::from(mood % 5);
+                (latency, match mood {
+                    0 => lost(),
+                    1 => busy(503, None),
+                    2 => busy(429, Some(2)),
+                    3 => Reply::Refused { status: 400, text: "no".to_owned() },
+                    4 => Reply::Unconfirmed { status: 200, text: "<html>".to_owned() },
+                    5 => busy(429, None),
+                    _ => updated(),
+                })
+            });
+            let name = |id: u32| if id == 0 { String::new() } else { id.to_string() };
+            let rows = ids.iter().map(|(one, other)| match (one, other) {
+                (0, 0) => ("x".to_owned(), String::new()),
+                (one, other) => (name(*one), name(*other)),
+            });
+            let (ending, lines) = run(&settings(&rate.to_string(), concurrency), &server, Rows::of(rows)).await;
+            if ending.stop.is_none() {
+                assert_eq!(lines.statuses().len(), ids.len());
+            } else {
+                assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))));
+            }
+            assert!(server.most_in_flight() <= concurrency && server.busiest(SECOND) <= rate as usize);
+            let account = server.account();
+            assert!((1..=ids.len() as u64).all(|row| server.attempts_of(row) <= 5));
+            for (index, one) in account.iter().enumerate() {
+                for other in &account[index + 1..] {
+                    let same = |a: &str, b: &str| !a.is_empty() && a == b;
+                    if same(&one.customer, &other.customer) || same(&one.subscription, &other.subscription) {
+                        assert!(other.row >= one.row && other.began >= one.ended, "{one:?} {other:?}");
+                    }
+                }
+            }
+            let confirmed = lines.count("updated") as u64;
+            assert_eq!(ending.tally.count(Status::Updated), confirmed);
+        });
+    }
+}

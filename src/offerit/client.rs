@@ -4,7 +4,7 @@ use super::redact::redact;
 use super::reply::{Body, Class, class, meaning};
 use super::{Attempt, Credentials, Endpoint, Reply, Request, Transport};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Method, redirect, retry};
+use reqwest::{Certificate, Method, redirect, retry};
 use std::error::Error as _;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,8 +23,30 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// The two headers' values.
     pub credentials: Credentials,
+    /// Certificate authorities to trust besides the system's.
+    pub authorities: Authorities,
     /// For one attempt, from its start to the end of its reply.
     pub timeout: Duration,
+}
+
+/// Certificate authorities of one's own.
+#[derive(Debug, Clone, Default)]
+pub struct Authorities(Vec<Certificate>);
+
+/// The text holds no certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")]
+pub struct BadCertificate;
+
+impl Authorities {
+    /// Reads a PEM file's content.
+    ///
+    /// # Errors
+    /// If there is no certificate in it, or a broken one.
+    pub fn from_pem(pem: &[u8]) -> Result<Authorities, BadCertificate> {
+        let certificates = Certificate::from_pem_bundle(pem).map_err(|_| BadCertificate)?;
+        if certificates.is_empty() { Err(BadCertificate) } else { Ok(Authorities(certificates)) }
+    }
 }
 
 /// Why no client can be made.
@@ -65,10 +87,12 @@ impl Client {
         if settings.endpoint.is_loopback() {
             builder = builder.no_proxy();
         }
-        if !settings.endpoint.is_https() {
+        builder = if settings.endpoint.is_https() {
+            builder.tls_certs_merge(settings.authorities.0.clone())
+        } else {
             // No certificate can be needed: a machine without any must still be able to try the sandbox.
-            builder = builder.tls_certs_only([]);
-        }
+            builder.tls_certs_only([])
+        };
         let client = builder.build().map_err(|error| ClientError::Setup(innermost(&error)))?;
         let headers = headers(&settings.credentials).ok_or(ClientError::Credentials)?;
         Ok(Client { client, settings, headers })

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use std::future::Future;
 use std::time::Duration;
 
-pub use client::{Client, ClientError, Settings};
+pub use client::{Authorities, BadCertificate, Client, ClientError, Settings};
 pub use credentials::{ApiKey, BadCredential, Credentials};
 pub use endpoint::{BadUrl, Endpoint};
 pub use reply::Reply;
