@@ -3,15 +3,18 @@
 //! queue for the rows, pacer, health, budget and adaptive rate for the server, verdict and schedule for replies.
 
 mod adapt;
+mod attempts;
 mod batch;
 mod budget;
 mod feed;
 mod health;
 mod lanes;
+mod outage;
 mod pacer;
 mod pipeline;
 mod queue;
 mod replies;
+mod rows;
 mod schedule;
 mod slots;
 mod superseded;

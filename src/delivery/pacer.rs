@@ -1,9 +1,10 @@
 //! The one place that gives out permits: every attempt takes one, retries included.
 //!
 //! Three rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
-//! few. The window is the ceiling itself: a start is only allowed if the N-th start before it is more than a
-//! window ago, so that no window ever sees more than N, whatever the clock or the scheduler did. Below both, a
-//! spacing that can change from one start to the next (governor's cannot) keeps to the adaptive rate.
+//! few. The window is the ceiling itself: a start is only allowed if the N-th attempt before it reached the
+//! server more than a window ago, so that no window ever sees more than N, whatever the clock or the scheduler
+//! did. When an attempt reached the server is not known, but its reply is later; until there is one, a slack is
+//! added to its start. Below both, a spacing that can change from one start to the next (governor's cannot) keeps to the adaptive rate.
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -17,9 +18,15 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How far the requests may bunch up on their way to the server without a window there seeing more than N. It
-/// also is how late a wake-up may come and still be made up for.
+/// How long a request is taken to need to the server at most, if there is no sooner reply.
 const SLACK: Duration = Duration::from_millis(5);
+
+/// One in so many is left unused at rates that have that many, for requests that took longer. With the slack
+/// that costs less than one per cent of the rate.
+const SPARE: usize = 250;
+
+/// How late a wake-up may come and still be made up for.
+const LATE: Duration = Duration::from_millis(5);
 
 /// The most attempts that may start in any window of `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +96,17 @@ pub(super) struct Pacer {
     next: Duration,
 }
 
+/// Names a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PermitId(u64);
+
 struct Limit {
     count: usize,
     window: Duration,
-    /// The starts of the last window, oldest first; never more than `count`.
-    starts: VecDeque<Duration>,
+    /// By when each attempt of the last window has reached the server, oldest first; never more than `count`.
+    reached: VecDeque<Duration>,
+    /// The permit of the first of them.
+    first: u64,
     even: RateLimiter<NotKeyed, InMemoryState, GivenClock, NoOpMiddleware<Duration>>,
     clock: GivenClock,
 }
@@ -116,34 +129,42 @@ impl Pacer {
     }
 
     /// Takes a permit, or says when to ask again. `rate` is the adaptive rate, in attempts a second.
-    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<(), Duration> {
+    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<PermitId, Duration> {
         if rate.is_some() && self.next > now {
             return Err(self.next);
         }
-        if let Some(limit) = &mut self.limit {
-            limit.permit(now)?;
-        }
+        let permit = self.limit.as_mut().map_or(Ok(PermitId(0)), |limit| limit.permit(now))?;
         if let Some(rate) = rate {
             // As with governor, what a late wake-up lost is made up for, up to the slack.
-            self.next = self.next.max(now.saturating_sub(SLACK)) + Duration::from_secs_f64(1.0 / rate);
+            self.next = self.next.max(now.saturating_sub(LATE)) + Duration::from_secs_f64(1.0 / rate);
         }
-        Ok(())
+        Ok(permit)
+    }
+
+    /// The attempt with this permit has its reply: it had reached the server by now.
+    pub(super) fn replied(&mut self, permit: PermitId, now: Duration) {
+        let Some(limit) = &mut self.limit else { return };
+        let index = permit.0.checked_sub(limit.first).and_then(|index| usize::try_from(index).ok());
+        if let Some(reached) = index.and_then(|index| limit.reached.get_mut(index)) {
+            *reached = now.min(*reached);
+        }
     }
 }
 
 impl Limit {
-    fn permit(&mut self, now: Duration) -> Result<(), Duration> {
+    fn permit(&mut self, now: Duration) -> Result<PermitId, Duration> {
         self.clock.0.set(now);
-        while self.starts.front().is_some_and(|start| *start + self.window <= now) {
-            self.starts.pop_front();
+        while self.reached.front().is_some_and(|reached| *reached + self.window <= now) {
+            self.reached.pop_front();
+            self.first += 1;
         }
-        if let Some(oldest) = self.starts.front().filter(|_| self.starts.len() >= self.count) {
+        if let Some(oldest) = self.reached.front().filter(|_| self.reached.len() >= self.count) {
             return Err(*oldest + self.window);
         }
         match self.even.check() {
             Ok(()) => {
-                self.starts.push_back(now);
-                Ok(())
+                self.reached.push_back(now + SLACK);
+                Ok(PermitId(self.first + self.reached.len() as u64 - 1))
             }
             Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),
         }
@@ -154,11 +175,12 @@ fn limit(rate: Rate) -> Option<Limit> {
     let Rate::Limited { count, per } = rate else { return None };
     let clock = GivenClock::default();
     let period = (per / count.get()).max(Duration::from_nanos(1));
-    let late = u32::try_from(SLACK.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
+    let late = u32::try_from(LATE.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
     let burst = NonZeroU32::MIN.saturating_add(late.max(1)).min(count);
     let quota = Quota::with_period(period)?.allow_burst(burst);
     let even = RateLimiter::direct_with_clock(quota, clock.clone());
-    Some(Limit { count: count.get() as usize, window: per + SLACK, starts: VecDeque::new(), even, clock })
+    let count = count.get() as usize;
+    Some(Limit { count: count - count / SPARE, window: per, reached: VecDeque::new(), first: 0, even, clock })
 }
 
 #[cfg(test)]
@@ -174,7 +196,7 @@ mod tests {
         let (mut now, mut starts) = (Duration::ZERO, Vec::new());
         while now < span {
             match pacer.permit(now, None) {
-                Ok(()) => starts.push(now),
+                Ok(_) => starts.push(now),
                 Err(at) => {
                     assert!(at > now);
                     now = at + late();
@@ -232,13 +254,39 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// As the server sees it: each request takes its time to get there, and its reply comes after that.
+        #[test]
+        fn no_window_at_the_server_sees_more_than_the_rate(count in 1_u32..100, seed: u64) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut pacer = Pacer::new(Rate::Limited { count: NonZeroU32::new(count).unwrap(), per: SECOND });
+            let (mut now, mut arrivals, mut replies) = (Duration::ZERO, Vec::new(), Vec::new());
+            while now < 10 * SECOND {
+                replies.retain(|(permit, at)| {
+                    if *at <= now { pacer.replied(*permit, *at) }
+                    *at > now
+                });
+                match pacer.permit(now, None) {
+                    Ok(permit) => {
+                        arrivals.push(now + Duration::from_micros(random.u64(..4900)));
+                        replies.push((permit, arrivals[arrivals.len() - 1] + Duration::from_micros(random.u64(..20_000))));
+                    }
+                    Err(at) => now = at + Duration::from_micros(random.u64(..1500)),
+                }
+            }
+            arrivals.sort();
+            prop_assert!(busiest(&arrivals, SECOND) <= count as usize);
+            prop_assert!(arrivals.len() * 100 >= 10 * count as usize * 99 - 100);
+        }
+    }
+
     #[test]
     fn the_adaptive_rate_is_kept_below_the_ceiling() {
         let mut pacer = Pacer::new("1000".parse().unwrap());
         let (mut now, mut starts) = (Duration::ZERO, 0);
         while now < 60 * SECOND {
             match pacer.permit(now, Some(80.0)) {
-                Ok(()) => starts += 1,
+                Ok(_) => starts += 1,
                 Err(at) => now = at + Duration::from_millis(1),
             }
         }

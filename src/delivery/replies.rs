@@ -1,28 +1,23 @@
 //! What a reply leads to: the verdict on its row carried out, and what it tells of the server.
 
 use super::batch::Outcome;
-use super::pipeline::Pipeline;
+use super::outage::Suspended;
+use super::pipeline::{Pipeline, Start};
 use super::schedule::pause;
 use super::slots::SlotId;
 use super::verdict::{History, Verdict, may_be_applied, verdict};
 use super::{Feed, Notice, Observer, Stop};
-use crate::journal::{Log, Status};
+use crate::journal::Log;
 use crate::offerit::{Attempt, Reply, Request, Transport};
 use std::time::Duration;
 
-/// A row that has spent its attempts while nothing got through. Whether that is its outcome shows when
-/// something does.
-pub(super) struct Suspended {
-    slot: SlotId,
-    outcome: Outcome,
-}
-
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
-    /// Takes the reply to an attempt that started at `started`.
-    pub(super) fn replied(&mut self, slot: SlotId, request: Request, attempt: Attempt, started: Duration) {
-        let now = self.now();
+    /// Takes the reply to an attempt.
+    pub(super) fn replied(&mut self, start: Start, request: Request, attempt: Attempt) {
+        let (now, slot) = (self.now(), start.slot);
+        self.traffic.replied(start.permit, now);
         let Attempt { reply, duration } = attempt;
-        let notice = self.traffic.learn(&reply, started, now);
+        let notice = self.traffic.learn(&reply, start.at, now);
         self.notice(notice);
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let Some(history) = self.history(slot, request, &reply) else { return };
@@ -94,41 +89,5 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.tally.outages += u64::from(matches!(notice, Notice::Outage { .. }));
             self.observer.noticed(&notice);
         }
-    }
-
-    /// Something got through: rows that spent their attempts before are to blame themselves after all.
-    fn settle_suspended(&mut self) {
-        for suspended in std::mem::take(&mut self.suspended) {
-            self.record(suspended.slot, &suspended.outcome);
-        }
-    }
-
-    /// When nothing can go on. Rows that may have been applied are `unknown`, which is true whatever comes. The
-    /// others have failed if they are the last few of a job that went well; if nothing ever got through, or
-    /// more rows would follow, they are left without a record for a run that meets a better server. True if
-    /// anything was done.
-    pub(super) fn resolve_standstill(&mut self) -> bool {
-        if !self.stands_still() {
-            return false;
-        }
-        if self.is_last_of_input() && self.traffic.health.through() > 0 {
-            self.settle_suspended();
-        } else if !self.record_unknown() {
-            let began = self.traffic.health.outage_began().unwrap_or_default();
-            self.brake_for_outage(self.now().saturating_sub(began));
-        }
-        true
-    }
-
-    /// Records the suspended rows that may have been applied. True if there were any.
-    pub(super) fn record_unknown(&mut self) -> bool {
-        let is_unknown = |suspended: &Suspended| suspended.outcome.status == Status::Unknown;
-        let (unknown, others) = std::mem::take(&mut self.suspended).into_iter().partition(is_unknown);
-        self.suspended = others;
-        let unknown: Vec<Suspended> = unknown;
-        for suspended in &unknown {
-            self.record(suspended.slot, &suspended.outcome);
-        }
-        !unknown.is_empty()
     }
 }

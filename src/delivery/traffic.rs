@@ -4,7 +4,7 @@
 use super::adapt::Adaptive;
 use super::budget::Budget;
 use super::health::Health;
-use super::pacer::Pacer;
+use super::pacer::{Pacer, PermitId};
 use super::{Brake, Notice, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
@@ -76,9 +76,14 @@ impl Traffic {
     }
 
     /// Takes the permit for one attempt, or says when to ask again.
-    pub(super) fn permit(&mut self, now: Time) -> Result<(), Time> {
+    pub(super) fn permit(&mut self, now: Time) -> Result<PermitId, Time> {
         let rate = self.effective_rate(now);
         self.pacer.permit(now, rate)
+    }
+
+    /// The attempt with this permit has its reply.
+    pub(super) fn replied(&mut self, permit: PermitId, now: Time) {
+        self.pacer.replied(permit, now);
     }
 
     /// The rate below the configured one that the server is taken to bear; `None` if it is not below.

@@ -1,0 +1,94 @@
+//! Attempts: which row goes next, and when.
+
+use super::pacer::PermitId;
+use super::pipeline::{Pipeline, Start};
+use super::slots::SlotId;
+use super::traffic::Gate;
+use super::{Feed, Observer};
+use crate::journal::Log;
+use crate::offerit::Transport;
+use futures::StreamExt;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
+    /// Starts what may be started. Says whether anything was, and when to look again.
+    pub(super) fn start(&mut self, now: Duration) -> (bool, Option<Duration>) {
+        let mut started = false;
+        if self.stop.is_some() {
+            return (started, self.drained_at.filter(|at| *at > now));
+        }
+        let next_retry = self.queue.wake(now, &self.slots);
+        let mut wake_at = earliest(next_retry, self.traffic.gives_up_at());
+        while self.in_flight.len() < self.settings.concurrency.get() {
+            let gate = self.traffic.gate(now, self.in_flight.len());
+            let wait = match gate {
+                Gate::Closed(at) => at,
+                Gate::Open | Gate::Probe => match self.next(gate, now) {
+                    Ok((slot, permit)) => {
+                        self.send(Start { slot, at: now, permit }, gate);
+                        started = true;
+                        continue;
+                    }
+                    Err(at) => at,
+                },
+            };
+            wake_at = earliest(wake_at, wait);
+            break;
+        }
+        (started, wake_at)
+    }
+
+    /// The row to send next, its permit and its place in the retry budget taken; or when to look again.
+    fn next(&mut self, gate: Gate, now: Duration) -> Result<(SlotId, PermitId), Option<Duration>> {
+        let is_probe = gate == Gate::Probe;
+        let has_again = self.queue.has_again();
+        let may_retry = has_again && (is_probe || self.traffic.budget.has_token());
+        if !self.queue.has_fresh() && !may_retry {
+            return Err(has_again.then(|| self.traffic.budget.idle(now)));
+        }
+        let permit = self.traffic.permit(now).map_err(Some)?;
+        let slot = match (is_probe, may_retry) {
+            (true, _) => self.queue.take_probe(&self.slots),
+            (false, true) => self.queue.take_again(),
+            (false, false) => self.queue.take_fresh(),
+        };
+        slot.map(|slot| (slot, permit)).ok_or(None)
+    }
+
+    fn send(&mut self, start: Start, gate: Gate) {
+        let Some(row) = self.slots.get_mut(start.slot) else { return };
+        let Some(request) = row.request.take() else { return };
+        let is_first = row.attempts + row.not_sent == 0;
+        self.tally.retries += u64::from(!is_first);
+        match gate {
+            // Probes are few by themselves; what they cost must not be missing when the server is back.
+            Gate::Probe => {}
+            _ if is_first => self.traffic.budget.first_attempt(),
+            _ => self.traffic.budget.retry(),
+        }
+        row.attempts += 1;
+        self.tally.attempts += 1;
+        let transport = self.transport;
+        self.in_flight.push(Box::pin(async move {
+            let attempt = transport.attempt(&request).await;
+            (start, request, attempt)
+        }));
+    }
+
+    pub(super) fn poll_replies(&mut self, context: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        while let Poll::Ready(Some((start, request, attempt))) = self.in_flight.poll_next_unpin(context) {
+            moved = true;
+            self.replied(start, request, attempt);
+        }
+        moved
+    }
+}
+
+fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

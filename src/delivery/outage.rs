@@ -1,0 +1,86 @@
+//! What becomes of rows while nothing gets through, and when that is the end of the run.
+
+use super::batch::Outcome;
+use super::pipeline::Pipeline;
+use super::slots::SlotId;
+use super::{Brake, Feed, Observer, Stop};
+use crate::journal::{Log, Status};
+use crate::offerit::Transport;
+use std::time::Duration;
+
+/// A row that has spent its attempts while nothing got through. Whether that is its outcome shows when
+/// something does.
+pub(super) struct Suspended {
+    pub slot: SlotId,
+    pub outcome: Outcome,
+}
+
+impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
+    /// Something got through: rows that spent their attempts before are to blame themselves after all.
+    pub(super) fn settle_suspended(&mut self) {
+        for suspended in std::mem::take(&mut self.suspended) {
+            self.record(suspended.slot, &suspended.outcome);
+        }
+    }
+
+    /// When nothing can go on. Rows that may have been applied are `unknown`, which is true whatever comes. The
+    /// others have failed if they are the last few of a job that went well; if nothing ever got through, or
+    /// more rows would follow, they are left without a record for a run that meets a better server. True if
+    /// anything was done.
+    pub(super) fn resolve_standstill(&mut self) -> bool {
+        if !self.stands_still() {
+            return false;
+        }
+        if self.is_last_of_input() && self.traffic.health.through() > 0 {
+            self.settle_suspended();
+        } else if !self.record_unknown() {
+            let began = self.traffic.health.outage_began().unwrap_or_default();
+            self.brake_for_outage(self.now().saturating_sub(began));
+        }
+        true
+    }
+
+    /// Records the suspended rows that may have been applied. True if there were any.
+    pub(super) fn record_unknown(&mut self) -> bool {
+        let is_unknown = |suspended: &Suspended| suspended.outcome.status == Status::Unknown;
+        let (unknown, others) = std::mem::take(&mut self.suspended).into_iter().partition(is_unknown);
+        self.suspended = others;
+        let unknown: Vec<Suspended> = unknown;
+        for suspended in &unknown {
+            self.record(suspended.slot, &suspended.outcome);
+        }
+        !unknown.is_empty()
+    }
+
+    /// Whether every row that is left has a slot.
+    pub(super) fn is_last_of_input(&self) -> bool {
+        self.feed.is_none() && self.jobs.is_empty()
+    }
+
+    /// Whether every open row has spent its attempts while nothing got through, so that no reply, no pause and
+    /// no new row will ever change anything.
+    pub(super) fn stands_still(&self) -> bool {
+        let no_more_rows = self.is_last_of_input() || !self.slots.has_room();
+        let nothing_under_way = self.in_flight.is_empty()
+            && self.batch.rows.is_empty()
+            && self.under_way.is_none()
+            && self.queue.is_empty();
+        self.stop.is_none() && !self.suspended.is_empty() && nothing_under_way && no_more_rows
+    }
+
+    /// Stops when the patience for an outage is at its end.
+    pub(super) fn give_up(&mut self, now: Duration) -> bool {
+        let Some(at) = self.traffic.gives_up_at().filter(|at| *at <= now && self.stop.is_none()) else {
+            return false;
+        };
+        let lasted = now.saturating_sub(at) + self.settings.max_outage;
+        self.record_unknown();
+        self.brake_for_outage(lasted);
+        true
+    }
+
+    pub(super) fn brake_for_outage(&mut self, lasted: Duration) {
+        let why = self.traffic.last_failure().to_owned();
+        self.stop(Stop::Brake(Brake::Outage { lasted, why }));
+    }
+}
