@@ -58,6 +58,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             row.attempts -= 1;
             row.not_sent += 1;
             self.tally.attempts -= 1;
+            self.tally.retries -= u64::from(row.attempts + row.not_sent > 1);
         }
         let through_before = *row.through_before.get_or_insert(through);
         Some(History {
