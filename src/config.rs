@@ -8,7 +8,6 @@ use crate::commands::{check, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::offerit::ApiKey;
 use crate::report::ProgressMode;
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
@@ -43,12 +42,6 @@ impl RunOptions {
     /// The first option, variable or file that is missing or wrong, with what to do.
     pub fn settings(&self, environment: &Environment) -> Result<run::Settings, Failure> {
         let result = result_path(&self.input, self.result.as_deref())?;
-        if self.resume && self.input == Path::new("-") {
-            return Err(Failure::usage(
-                "--resume cannot be used with standard input: rows are matched by their number, and a stream \
-                 cannot be read before it is sent. Write the input to a file first",
-            ));
-        }
         let existing = match (self.resume, self.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -118,11 +111,16 @@ impl VerifyOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<verify::Settings, Failure> {
-        let key = target::api_key(self.api_key_file.as_deref(), environment)?;
+        let key = if self.sandbox {
+            verify::Key::Sandbox
+        } else {
+            let key = target::api_key(self.api_key_file.as_deref(), environment)?;
+            key.map_or(verify::Key::None, |key| verify::Key::Account(key.fingerprint_key()))
+        };
         Ok(verify::Settings {
             input: self.input.clone(),
             result: result_path(&self.input, self.result.as_deref())?,
-            key: key.as_ref().map(ApiKey::fingerprint_key),
+            key,
         })
     }
 }

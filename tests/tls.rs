@@ -1,6 +1,8 @@
 //! TLS and HTTP/2: who is trusted, and what refused streams come to. The server is a small one of its own, made
 //! of the protocol libraries, so that it can break off where HTTP servers do not.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod support;
 
 use bytes::Bytes;
@@ -161,7 +163,7 @@ fn table(rows: usize) -> String {
 /// A folder with a table and the authority's certificate, pointed at the server by this host name.
 fn job(server: &Http2, authority: &Authority, host: &str, rows: usize) -> (Offerit, PathBuf) {
     let offerit = Offerit::new()
-        .env("OFFERIT_URL", &format!("https://{host}:{}", server.address.port()))
+        .env("OFFERIT_URL", format!("https://{host}:{}", server.address.port()))
         .env("OFFERIT_API_USERNAME", USERNAME)
         .env("OFFERIT_API_KEY", KEY);
     offerit.input("customers.csv", table(rows));

@@ -5,10 +5,10 @@ mod ending;
 use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
 use crate::customer::FingerprintKey;
-use crate::delivery::{self, ChannelFeed, Done, Ending, Superseded, Supersession, deliver};
+use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, Superseded, Supersession, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
-use crate::journal::{Existing, Marks, ResultFile, Survey, Writer};
+use crate::journal::{Doing, Existing, Marks, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
@@ -55,17 +55,26 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input)?;
+    if input.is_stream() && settings.existing == Existing::Resume {
+        return Err(Failure::usage(format!(
+            "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
+             sent. Write the input to a file first",
+            input.path().display()
+        )));
+    }
     let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
     let (survey, superseded) = if input.is_stream() {
         (None, HashMap::new())
     } else {
-        let (survey, superseded) = survey(&input, &marks, &key)?;
+        let survey = survey(&input, &marks, &key)?;
         refuse_foreign(&survey, &marks, &settings.result, settings.accept_changed_input)?;
+        let superseded = superseded(&input, &survey, &marks, &key)?;
         (Some(survey), superseded)
     };
-    let rows = input.rows()?;
+    let mut rows = input.rows()?;
+    rows.wait_for_first()?;
     let is_quiet = settings.progress == ProgressMode::Quiet;
     if !is_quiet {
         announce(&input, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
@@ -73,7 +82,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = file.begin()?;
-    let feed = ChannelFeed::start(rows, Done { marks, superseded }, key).map_err(cannot_start)?;
+    let feed =
+        ChannelFeed::start(rows, input.is_stream(), Done { marks, superseded }, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
     let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
     let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
@@ -103,23 +113,36 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
 }
 
 /// Reads the whole input once before anything is sent: what is wrong with the file as a whole shows now.
-fn survey(
-    input: &Input,
-    marks: &Marks,
-    key: &FingerprintKey,
-) -> Result<(Survey, HashMap<u64, Superseded>), Failure> {
+fn survey(input: &Input, marks: &Marks, key: &FingerprintKey) -> Result<Survey, Failure> {
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
+    let mut scratch = Vec::new();
+    while let Some(row) = rows.next_row()? {
+        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+    }
+    Ok(survey)
+}
+
+/// Reads the input once more for rows that newer ones have overtaken, if there can be any.
+fn superseded(
+    input: &Input,
+    survey: &Survey,
+    marks: &Marks,
+    key: &FingerprintKey,
+) -> Result<HashMap<u64, Superseded>, Failure> {
+    if survey.in_sync == 0 || survey.overtaken == 0 {
+        return Ok(HashMap::new());
+    }
+    let mut rows = input.rows()?;
     let mut supersession = Supersession::new(marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
-        let fingerprint = row.fingerprint(key, &mut scratch);
-        let doing = survey.add(marks, row.number, fingerprint, row.content.is_ok());
+        let doing = Doing::with(marks, row.number, row.fingerprint(key, &mut scratch));
         if let Ok(update) = &row.content {
             supersession.see(row.number, update, doing);
         }
     }
-    Ok((survey, supersession.found()))
+    Ok(supersession.found())
 }
 
 fn warn_of_superseded(count: usize) {
@@ -157,7 +180,10 @@ fn announce(
 ) {
     let name = input.path().display();
     let to = endpoint.origin();
-    let pace = format!("at most {}, {} in flight", limits.rate, limits.concurrency);
+    let pace = match limits.rate {
+        Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
+        rate => format!("at most {rate}, {} in flight", limits.concurrency),
+    };
     let Some(survey) = survey else {
         return say(format_args!("{name}: sending to {to} as the rows come, {pace}"));
     };

@@ -17,8 +17,19 @@ pub struct Settings {
     pub input: PathBuf,
     /// The result file.
     pub result: PathBuf,
-    /// With it, rows that changed since they were sent are told.
-    pub key: Option<FingerprintKey>,
+    /// What the fingerprints are keyed with.
+    pub key: Key,
+}
+
+/// What the fingerprints of a result file are keyed with.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// Unknown: rows that changed since they were sent cannot be told.
+    None,
+    /// That of an account.
+    Account(FingerprintKey),
+    /// That of `run --sandbox`.
+    Sandbox,
 }
 
 /// Prints the account of every row.
@@ -64,14 +75,20 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
 /// Tells rows that are what they were from those that changed.
 struct Judge {
     key: Option<FingerprintKey>,
-    sandbox_key: FingerprintKey,
+    /// Where the key is that of an account.
+    sandbox_key: Option<FingerprintKey>,
     by_sandbox: u64,
     scratch: Vec<u8>,
 }
 
 impl Judge {
-    fn new(key: Option<FingerprintKey>) -> Judge {
+    fn new(key: Key) -> Judge {
         let sandbox_key = FingerprintKey::from_secret(SANDBOX_CREDENTIALS.as_bytes());
+        let (key, sandbox_key) = match key {
+            Key::None => (None, None),
+            Key::Account(key) => (Some(key), Some(sandbox_key)),
+            Key::Sandbox => (Some(sandbox_key), None),
+        };
         Judge { key, sandbox_key, by_sandbox: 0, scratch: Vec::new() }
     }
 
@@ -85,13 +102,14 @@ impl Judge {
     }
 
     fn has_changed(&mut self, mark: Mark, row: &Row) -> bool {
-        let Some(key) = &self.key else { return false };
-        if mark.is_of(row.fingerprint(key, &mut self.scratch)) {
+        let mut is_of = |key: &Option<FingerprintKey>| {
+            key.as_ref().map(|key| mark.is_of(row.fingerprint(key, &mut self.scratch)))
+        };
+        if is_of(&self.key) != Some(false) {
             return false;
         }
-        let is_by_sandbox = mark.is_of(row.fingerprint(&self.sandbox_key, &mut self.scratch));
-        self.by_sandbox += u64::from(is_by_sandbox);
-        !is_by_sandbox
+        self.by_sandbox += u64::from(is_of(&self.sandbox_key) == Some(true));
+        true
     }
 
     fn explain(&self, account: &Account) {
@@ -101,9 +119,11 @@ impl Judge {
             );
         }
         if self.by_sandbox > 0 {
-            say(format_args!("{} rows were delivered to a sandbox, not to a real account", self.by_sandbox));
-        }
-        if account.changed > 0 && account.counts.in_sync() == 0 {
+            say(format_args!(
+                "{} rows were delivered to a sandbox (run --sandbox), not to this account. To verify a trial, add --sandbox",
+                self.by_sandbox
+            ));
+        } else if account.changed > 0 && account.counts.in_sync() == 0 {
             say("no row in sync matches the input: another input, or the API key is not the one of that run");
         }
     }

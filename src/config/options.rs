@@ -118,6 +118,10 @@ pub struct VerifyOptions {
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
 
+    /// The result file is that of a trial, made with run --sandbox
+    #[arg(long, conflicts_with = "api_key_file")]
+    pub sandbox: bool,
+
     /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]
     #[arg(long, value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,

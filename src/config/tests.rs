@@ -1,6 +1,7 @@
 //! Every mistake of the configuration has its message, and none shows the key.
 
 use super::*;
+use crate::offerit::ApiKey;
 use std::ffi::OsString;
 use std::fs;
 
@@ -69,10 +70,6 @@ fn wrong_values_name_their_option() {
         ),
         (RunOptions { result: Some(PathBuf::from("dir/in.csv")), ..options() }, "is the input itself"),
         (RunOptions { input: PathBuf::from("-"), ..options() }, "--result"),
-        (
-            RunOptions { input: "-".into(), result: Some("r".into()), resume: true, ..options() },
-            "--resume cannot be used with standard input",
-        ),
         (
             RunOptions { api_key_file: Some(PathBuf::from("/nowhere/key")), ..options() },
             "--api-key-file: /nowhere/key",

@@ -10,13 +10,12 @@ use std::collections::HashMap;
 use std::io;
 use std::task::{Context, Poll};
 use std::thread;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Rows a batch, when there is no hurry.
+/// Rows a batch of a file: a thread is woken once for all of them.
 const BATCH: usize = 64;
 
-/// Batches that wait to be taken.
+/// Batches of a file that wait to be taken.
 const WAITING: usize = 2;
 
 /// What the thread has to say. Its end is said too: a thread that dies says nothing, and must not look like the
@@ -47,9 +46,13 @@ impl ChannelFeed {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(rows: Rows, done: Done, key: FingerprintKey) -> io::Result<ChannelFeed> {
-        let (sender, messages) = channel(WAITING);
-        thread::Builder::new().name("feed".to_owned()).spawn(move || read(rows, &done, &key, &sender))?;
+    pub fn start(rows: Rows, is_stream: bool, done: Done, key: FingerprintKey) -> io::Result<ChannelFeed> {
+        // A stream's row must not be kept back until others come: nobody knows when that will be.
+        let (batch, waiting) = if is_stream { (1, WAITING * BATCH) } else { (BATCH, WAITING) };
+        let (sender, messages) = channel(waiting);
+        thread::Builder::new()
+            .name("feed".to_owned())
+            .spawn(move || read(rows, batch, &done, &key, &sender))?;
         Ok(ChannelFeed { messages })
     }
 }
@@ -65,8 +68,8 @@ impl Feed for ChannelFeed {
     }
 }
 
-fn read(mut rows: Rows, done: &Done, key: &FingerprintKey, sender: &Sender<Message>) {
-    let mut batch = Vec::with_capacity(BATCH);
+fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: &Sender<Message>) {
+    let mut batch = Vec::with_capacity(most);
     let mut scratch = Vec::new();
     loop {
         let row = match rows.next_row() {
@@ -89,35 +92,16 @@ fn read(mut rows: Rows, done: &Done, key: &FingerprintKey, sender: &Sender<Messa
             fingerprint,
             work: work(line, content, done.superseded.get(&number)),
         });
-        // A full batch waits for its place. A smaller one goes only to a delivery that has nothing else: so a
-        // slow pipe's rows are not kept back, and a fast file's are not handed over one by one.
-        let is_full = batch.len() >= BATCH;
-        if !is_full && sender.capacity() < WAITING {
+        if batch.len() < most {
             continue;
         }
-        let ready = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-        let sent = if is_full {
-            sender.blocking_send(Message::Jobs(ready)).is_ok()
-        } else {
-            offer(sender, ready, &mut batch)
-        };
-        if !sent {
+        let full = std::mem::replace(&mut batch, Vec::with_capacity(most));
+        if sender.blocking_send(Message::Jobs(full)).is_err() {
             return;
         }
     }
     let _ = sender.blocking_send(Message::Jobs(batch));
     let _ = sender.blocking_send(Message::End);
-}
-
-/// Hands a batch over if there is a place right now, or keeps it; false if nobody takes any more.
-fn offer(sender: &Sender<Message>, ready: Vec<Job>, batch: &mut Vec<Job>) -> bool {
-    match sender.try_send(Message::Jobs(ready)) {
-        Err(TrySendError::Full(Message::Jobs(back))) => {
-            *batch = back;
-            true
-        }
-        sent => sent.is_ok(),
-    }
 }
 
 fn work(line: u64, content: Result<Update, Invalid>, superseded: Option<&Superseded>) -> Work {

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// that was none costs one short pause.
 const SERIES: u32 = 10;
 
+/// So many are one already if a row is about to spend its last attempt.
+const SHORT_SERIES: u32 = 3;
+
 /// The pause before the first probe.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -54,16 +57,17 @@ impl Health {
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
                 false
             }
-            None => self.series >= SERIES && self.suspect(now),
+            None => self.series >= SERIES && self.begin(now),
         }
     }
 
-    /// Takes it for an outage before the series is long: a row is about to spend its last attempt. True if it
-    /// was none yet.
+    /// A row is about to spend its last attempt and nothing got through since its first: takes a shorter series
+    /// for an outage. True if that begins one.
     pub(super) fn suspect(&mut self, now: Time) -> bool {
-        if self.outage.is_some() {
-            return false;
-        }
+        self.outage.is_none() && self.series >= SHORT_SERIES && self.begin(now)
+    }
+
+    fn begin(&mut self, now: Time) -> bool {
         let began = self.series_began.unwrap_or(now);
         self.outage = Some(Outage { began, pause: FIRST_PAUSE * 2, next_probe: now + FIRST_PAUSE });
         true
@@ -116,7 +120,9 @@ mod tests {
     #[test]
     fn pauses_between_probes_grow_to_a_ceiling() {
         let mut health = Health::default();
-        assert!(health.suspect(Duration::ZERO));
+        assert!(!health.did_not_get_through(Duration::ZERO) && !health.suspect(Duration::ZERO));
+        assert!((1..SHORT_SERIES).all(|_| !health.did_not_get_through(Duration::ZERO)));
+        assert!(health.suspect(Duration::ZERO) && !health.suspect(Duration::ZERO));
         let mut now = Duration::ZERO;
         let mut pauses = Vec::new();
         for _ in 0..8 {
@@ -143,7 +149,7 @@ mod tests {
     #[test]
     fn time_that_the_server_asked_for_does_not_count_as_outage() {
         let mut health = Health::default();
-        health.suspect(SECOND);
+        assert!((0..SERIES).filter(|_| health.did_not_get_through(SECOND)).count() == 1);
         health.held(60 * SECOND);
         assert_eq!(health.outage_began(), Some(61 * SECOND));
     }

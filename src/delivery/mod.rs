@@ -197,8 +197,8 @@ pub enum Interrupt {
 pub enum Brake {
     /// Nothing got through for too long, or no row has an attempt left to find out.
     Outage {
-        /// How long nothing got through.
-        lasted: Duration,
+        /// How long nothing got through; `None`: the attempts of the rows ended before the patience did.
+        lasted: Option<Duration>,
         /// What the last attempt met.
         why: String,
     },

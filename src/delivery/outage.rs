@@ -34,8 +34,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         if self.is_last_of_input() && self.traffic.health.through() > 0 {
             self.settle_suspended();
         } else if !self.record_unknown() {
-            let began = self.traffic.health.outage_began().unwrap_or_default();
-            self.brake_for_outage(self.now().saturating_sub(began));
+            self.brake_for_outage(None);
         }
         true
     }
@@ -75,11 +74,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         };
         let lasted = now.saturating_sub(at) + self.settings.max_outage;
         self.record_unknown();
-        self.brake_for_outage(lasted);
+        self.brake_for_outage(Some(lasted));
         true
     }
 
-    pub(super) fn brake_for_outage(&mut self, lasted: Duration) {
+    pub(super) fn brake_for_outage(&mut self, lasted: Option<Duration>) {
         let why = self.traffic.last_failure().to_owned();
         self.stop(Stop::Brake(Brake::Outage { lasted, why }));
     }

@@ -5,6 +5,7 @@ use super::lanes::KeyMaker;
 use crate::customer::Update;
 use crate::journal::{Doing, Marks, Status};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 /// A row that a newer one has overtaken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +46,29 @@ impl Superseded {
 }
 
 /// Finds superseded rows in one pass over the input, in its order. Remembers only rows that are not done and
-/// stand before the last row in sync.
+/// stand before the last row in sync, some sixty bytes each.
 pub struct Supersession {
     keys: KeyMaker,
     last_in_sync: u64,
-    /// Rows that are not done, by lane.
-    pending: HashMap<u64, Vec<u64>>,
-    rows: HashMap<u64, State>,
+    /// Each lane's last link.
+    lanes: HashMap<u64, u32>,
+    /// The pending rows of a lane, each leading to the one before it.
+    links: Vec<Link>,
+    rows: Vec<Pending>,
 }
 
-struct State {
+struct Link {
+    row: u32,
+    previous: Option<NonZeroU32>,
+}
+
+/// A row that is not done.
+struct Pending {
+    row: u64,
+    /// The newest delivered row of its customer; 0 if there is none.
+    by: u64,
     /// The fields of the row that no newer delivered row has set, one bit a parameter.
     missing: u32,
-    by: Option<u64>,
     before: Option<Status>,
 }
 
@@ -68,8 +79,10 @@ impl Supersession {
         Supersession {
             keys: KeyMaker::default(),
             last_in_sync: marks.last_in_sync(),
-            pending: HashMap::new(),
-            rows: HashMap::new(),
+            lanes: HashMap::new(),
+            // Links are counted from 1.
+            links: vec![Link { row: 0, previous: None }],
+            rows: Vec::new(),
         }
     }
 
@@ -83,23 +96,30 @@ impl Supersession {
             Doing::Again(status) => Some(status),
             Doing::New | Doing::Changed => None,
         };
-        self.rows.insert(row, State { missing: fields(update), by: None, before });
         for key in self.keys.keys(update).iter() {
-            self.pending.entry(key).or_default().push(row);
+            // More than four thousand million rows that are not done are beyond what is kept apart.
+            let (Ok(index), Ok(link)) = (u32::try_from(self.rows.len()), u32::try_from(self.links.len()))
+            else {
+                return;
+            };
+            let previous = self.lanes.insert(key, link).and_then(NonZeroU32::new);
+            self.links.push(Link { row: index, previous });
         }
+        self.rows.push(Pending { row, by: 0, missing: fields(update), before });
     }
 
     fn overtake(&mut self, row: u64, update: &Update) {
-        if self.pending.is_empty() {
-            return;
-        }
         let set = fields(update);
         for key in self.keys.keys(update).iter() {
-            for older in self.pending.get(&key).into_iter().flatten() {
-                if let Some(state) = self.rows.get_mut(older) {
-                    state.missing &= !set;
-                    state.by = Some(row);
+            let mut link = self.lanes.get(&key).copied();
+            while let Some(Link { row: index, previous }) =
+                link.and_then(|link| self.links.get(link as usize))
+            {
+                if let Some(pending) = self.rows.get_mut(*index as usize) {
+                    pending.missing &= !set;
+                    pending.by = row;
                 }
+                link = previous.map(NonZeroU32::get);
             }
         }
     }
@@ -107,11 +127,12 @@ impl Supersession {
     /// The superseded rows, by row number.
     #[must_use]
     pub fn found(self) -> HashMap<u64, Superseded> {
-        let found = self.rows.into_iter().filter_map(|(row, state)| {
-            let State { missing, by, before } = state;
-            Some((row, Superseded { by: by?, is_covered: missing == 0, before }))
-        });
-        found.collect()
+        let superseded = self.rows.into_iter().filter(|pending| pending.by > 0);
+        superseded
+            .map(|Pending { row, by, missing, before }| {
+                (row, Superseded { by, is_covered: missing == 0, before })
+            })
+            .collect()
     }
 }
 

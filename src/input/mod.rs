@@ -4,13 +4,16 @@
 
 mod header;
 mod lines;
+mod quotes;
 mod rows;
 mod sniff;
+mod steady;
 
 use header::Header;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use steady::{Snapshot, SteadyFile};
 
 pub use header::HeaderFault;
 pub use rows::{Invalid, Problem, Row, Rows};
@@ -54,6 +57,18 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// It is not what it was when it was opened.
+    #[error(
+        "{}: the file has changed while it was read, at about line {line}: nothing more is read from it. Let it be \
+         written to its end first, then run again with --resume",
+        path.display()
+    )]
+    Changed {
+        /// The input.
+        path: PathBuf,
+        /// How far it was read.
+        line: u64,
+    },
     /// A record that never seems to end.
     #[error(
         "{}: line {line}: the record that begins here is longer than {limit} bytes: a quote is opened and not closed, or this is no CSV",
@@ -73,7 +88,7 @@ impl Error {
     /// Whether the machine failed rather than the file being wrong.
     #[must_use]
     pub fn is_fault_of_machine(&self) -> bool {
-        matches!(self, Error::Read { .. })
+        matches!(self, Error::Read { .. } | Error::Changed { .. })
     }
 }
 
@@ -86,7 +101,7 @@ pub struct Input {
 
 #[derive(Debug)]
 enum Source {
-    File(File),
+    File(File, Snapshot),
     Stream(Option<File>),
 }
 
@@ -96,22 +111,24 @@ impl Input {
     /// # Errors
     /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.
     pub fn open(path: &Path) -> Result<Input, Error> {
-        let path = path.to_path_buf();
         if path == Path::new("-") {
-            return Ok(Input { path, source: Source::Stream(None) });
+            return Ok(Input { path: PathBuf::from("standard input"), source: Source::Stream(None) });
         }
+        let path = path.to_path_buf();
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
             Err(source) => Err(Error::Open { path, source }),
             Ok((metadata, _)) if metadata.is_dir() => {
                 Err(Error::NotCsv { path, what: "is a directory: name the CSV file in it".to_owned() })
             }
-            Ok((metadata, file)) if metadata.is_file() => Ok(Input { path, source: Source::File(file) }),
+            Ok((metadata, file)) if metadata.is_file() => {
+                Ok(Input { path, source: Source::File(file, Snapshot::of(&metadata)) })
+            }
             Ok((_, file)) => Ok(Input { path, source: Source::Stream(Some(file)) }),
         }
     }
 
-    /// The path as it was given.
+    /// Its path or name, to show.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -129,7 +146,7 @@ impl Input {
     /// If this is no CSV, or its header cannot be mapped.
     pub fn rows(&self) -> Result<Rows, Error> {
         let reader: Box<dyn Read + Send> = match &self.source {
-            Source::File(file) => Box::new(self.rewound(file)?),
+            Source::File(file, snapshot) => Box::new(SteadyFile::new(self.rewound(file)?, *snapshot)),
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };

@@ -1,7 +1,8 @@
 //! The rows of the input, each as a customer update or as what is wrong with it.
 
 use super::lines::{EndlessRecord, LineCounter};
-use super::{Error, Header, HeaderFault};
+use super::steady::Changed;
+use super::{Error, Header, HeaderFault, quotes};
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, UpdateBuilder, Violation};
 use csv::ByteRecord;
 use std::fmt;
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 /// The longest record that is read, in bytes: far above any customer, far below what a quote that is never
 /// closed would swallow.
 const LONGEST_RECORD: usize = 1024 * 1024;
+
+/// Between two fields.
+const DELIMITER: u8 = b',';
 
 /// How much is read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -84,6 +88,8 @@ pub struct Rows {
     record: ByteRecord,
     builder: UpdateBuilder,
     number: u64,
+    /// A row that was read ahead.
+    ahead: Option<Row>,
 }
 
 impl Rows {
@@ -93,6 +99,7 @@ impl Rows {
             .has_headers(false)
             // Ragged rows are told here, with the columns' names, and cost only themselves.
             .flexible(true)
+            .delimiter(DELIMITER)
             .buffer_capacity(BUFFER)
             .from_reader(LineCounter::new(reader, LONGEST_RECORD));
         let mut record = ByteRecord::new();
@@ -106,7 +113,16 @@ impl Rows {
                 return Err(Error::NotCsv { path, what });
             }
         };
-        Ok(Rows { path, reader, header, record, builder: UpdateBuilder::default(), number: 0 })
+        Ok(Rows { path, reader, header, record, builder: UpdateBuilder::default(), number: 0, ahead: None })
+    }
+
+    /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn wait_for_first(&mut self) -> Result<(), Error> {
+        self.ahead = self.next_row()?;
+        Ok(())
     }
 
     /// The next row, or `None` behind the last.
@@ -114,6 +130,9 @@ impl Rows {
     /// # Errors
     /// If the file cannot be read on, if a record has no end, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        if let Some(row) = self.ahead.take() {
+            return Ok(Some(row));
+        }
         let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? else {
             if self.number == 0 {
                 let fault = HeaderFault::NoRows;
@@ -154,10 +173,11 @@ impl Rows {
 
     /// Why the record is not one field a column. The parser itself takes every text for a record: a quote that
     /// is never closed would send the rest of the file as one value.
-    fn malformed(&mut self) -> Option<String> {
+    fn malformed(&self) -> Option<String> {
         let end = self.reader.position().byte();
-        if self.reader.get_mut().has_odd_quotes(end) {
-            let what = "has a stray quote or one that is not closed: double a quote inside a quoted field";
+        if !quotes::are_well_placed(self.reader.get_ref().record(end), DELIMITER) {
+            let what = "has a stray quote or one that is not closed: enclose the whole field in quotes and double \
+                        those inside it";
             return Some(what.to_owned());
         }
         let (found, expected) = (self.record.len(), self.header.columns().len());
@@ -196,6 +216,9 @@ fn read_error(path: &std::path::Path, line: u64, error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<EndlessRecord>()) => {
             Error::Endless { path, line, limit: LONGEST_RECORD }
+        }
+        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<Changed>()) => {
+            Error::Changed { path, line }
         }
         csv::ErrorKind::Io(source) => Error::Read { path, line, source },
         other => Error::Read { path, line, source: std::io::Error::other(format!("{other:?}")) },

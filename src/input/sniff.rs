@@ -37,7 +37,7 @@ pub(super) fn refuse_what_is_no_csv(
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => head.truncate(filled),
-            Err(source) => return Err(Error::Open { path: path.to_path_buf(), source }),
+            Err(source) => return Err(Error::Read { path: path.to_path_buf(), line: 1, source }),
         }
     }
     match verdict(&head) {

@@ -16,6 +16,19 @@ pub enum Doing {
     Changed,
 }
 
+impl Doing {
+    /// What there is to do with a row.
+    #[must_use]
+    pub fn with(marks: &Marks, row: u64, fingerprint: Fingerprint) -> Doing {
+        match marks.get(row) {
+            None => Doing::New,
+            Some(mark) if !mark.status.is_in_sync() => Doing::Again(mark.status),
+            Some(mark) if mark.is_of(fingerprint) => Doing::Skip,
+            Some(_) => Doing::Changed,
+        }
+    }
+}
+
 /// The rows of an input, counted by what there is to do with each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -31,18 +44,16 @@ pub struct Survey {
     pub again: u64,
     /// No record yet.
     pub new: u64,
+    /// Rows to deal with that stand before the last row ever in sync.
+    pub overtaken: u64,
 }
 
 impl Survey {
     /// Counts one row and says what there is to do with it.
     pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> Doing {
-        let doing = match marks.get(row) {
-            None => Doing::New,
-            Some(mark) if !mark.status.is_in_sync() => Doing::Again(mark.status),
-            Some(mark) if mark.is_of(fingerprint) => Doing::Skip,
-            Some(_) => Doing::Changed,
-        };
+        let doing = Doing::with(marks, row, fingerprint);
         self.rows += 1;
+        self.overtaken += u64::from(doing != Doing::Skip && row < marks.last_in_sync());
         self.invalid += u64::from(!is_valid);
         *match doing {
             Doing::Skip => &mut self.in_sync,

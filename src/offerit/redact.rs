@@ -61,13 +61,25 @@ fn push_spellings(needles: &mut Vec<Needle>, value: &str, anywhere: bool) {
     let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let apostrophes = html.replace('\'', "&#039;");
     let percent = form.replace('+', "%20");
-    for text in [value.to_owned(), form, percent, json, html, apostrophes] {
+    let ascii: String = json.chars().flat_map(json_ascii).collect();
+    let php = ascii.replace('/', "\\/");
+    for text in [value.to_owned(), form, percent, json, ascii, php, html, apostrophes] {
         if !text.is_empty()
             && !needles.iter().any(|needle| needle.text == text && needle.anywhere == anywhere)
         {
             needles.push(Needle { text, anywhere });
         }
     }
+}
+
+/// A letter as JSON of ASCII alone spells it, PHP's for one.
+fn json_ascii(letter: char) -> Vec<char> {
+    if letter.is_ascii() {
+        return vec![letter];
+    }
+    let units =
+        letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    units.chars().collect()
 }
 
 fn without(text: &str, needle: &Needle) -> String {

@@ -1,10 +1,10 @@
 //! Runs the real binary in a folder and an environment of its own, and never waits for ever.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -71,14 +71,22 @@ impl Offerit {
         let mut command = self.command(arguments);
         command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("the program started");
-        if let (Some(mut pipe), Some(bytes)) = (process.stdin.take(), self.stdin.clone()) {
+        let mut child = Child::start(command);
+        if let (Some(mut pipe), Some(bytes)) = (child.stdin(), self.stdin.clone()) {
             // A program that does not read to the end is no fault of the test.
             thread::spawn(move || pipe.write_all(&bytes));
         }
-        let stdout = Capture::of(process.stdout.take().expect("a piped stdout"));
-        let stderr = Capture::of(process.stderr.take().expect("a piped stderr"));
-        Child { process, stdout, stderr }
+        child
+    }
+
+    /// The program behind a shell's words, for limits and streams that only a shell can set.
+    pub fn command_in_shell(&self, words: &str, arguments: &[&str]) -> Command {
+        let plain = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{words} exec \"$0\" \"$@\"")]);
+        command.arg(plain.get_program()).args(plain.get_args()).current_dir(self.folder()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
     }
 
     /// The program, not started and its standard streams not set: for tests that need their own.
@@ -127,6 +135,20 @@ pub struct Child {
 }
 
 impl Child {
+    /// Starts any command; of its output what is piped is kept.
+    #[track_caller]
+    pub fn start(mut command: Command) -> Self {
+        let mut process = command.spawn().expect("the program started");
+        let stdout = process.stdout.take().map_or_else(|| Capture::of(io::empty()), Capture::of);
+        let stderr = process.stderr.take().map_or_else(|| Capture::of(io::empty()), Capture::of);
+        Self { process, stdout, stderr }
+    }
+
+    /// Its standard input, if that is piped and was not taken yet.
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
+        self.process.stdin.take()
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.id()

@@ -7,12 +7,14 @@
 mod account;
 mod command;
 mod connection;
+pub mod job;
 mod reply;
 mod request;
 pub mod result;
 mod server;
 
 pub use command::{Child, Offerit, Output};
+pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
 pub use reply::{Gate, Reply};
 pub use request::Request;
 pub use result::Record;

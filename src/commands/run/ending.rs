@@ -92,7 +92,9 @@ impl Outcome {
             0 => String::new(),
             count => format!(", {count} of them retries"),
         };
-        format!("{}: {} ({} attempts{retries})", self.input.display(), parts.join(", "), tally.attempts)
+        let attempts =
+            if tally.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", tally.attempts) };
+        format!("{}: {} ({attempts}{retries})", self.input.display(), parts.join(", "))
     }
 
     /// What to do next.
@@ -102,7 +104,8 @@ impl Outcome {
             ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
             ExitCode::NotInSync => vec![
                 format!("why rows are not in sync stands in the error column of {result}"),
-                "correct them in the input and run the same command with --resume: only what is not in sync is sent"
+                "correct what is wrong in the input and run the same command with --resume: what is in sync is not \
+                 sent again"
                     .to_owned(),
             ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
@@ -114,9 +117,14 @@ impl Outcome {
 /// Which limit ended the run early.
 fn pulled(brake: &Brake) -> String {
     match brake {
-        Brake::Outage { lasted, why } => format!(
+        Brake::Outage { lasted: Some(lasted), why } => format!(
             "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
             rounded(*lasted),
+            harmless(why)
+        ),
+        Brake::Outage { lasted: None, why } => format!(
+            "nothing has got through to the server ({}), and no row that could be sent has an attempt left. No row \
+             was recorded as failed for it",
             harmless(why)
         ),
         Brake::RetryAfter { asked, most } => format!(
