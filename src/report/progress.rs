@@ -97,7 +97,9 @@ impl Observer for &mut Progress {
                     .filter(|status| tally.count(*status) > 0)
                     .map(|status| format!("{} {status}", tally.count(status)))
                     .collect();
-                say(format_args!("{done} rows{part}: {}", counts.join(", ")));
+                let slowed =
+                    tally.effective_rate.map(|rate| format!(", slowed to {rate:.1}/s")).unwrap_or_default();
+                say(format_args!("{done} rows{part}: {}{slowed}", counts.join(", ")));
             }
             Face::Lines { .. } | Face::None => {}
         }

@@ -24,6 +24,9 @@ impl Outcome {
         }
         if !is_quiet {
             say(self.account());
+            if let Some(weather) = self.weather() {
+                say(weather);
+            }
         }
         if !is_quiet || !matches!(code, ExitCode::InSync | ExitCode::NotInSync) {
             for line in self.advice(code) {
@@ -95,6 +98,21 @@ impl Outcome {
         let attempts =
             if tally.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", tally.attempts) };
         format!("{}: {} ({attempts}{retries})", self.input.display(), parts.join(", "))
+    }
+
+    /// What the server did to the pace, if anything.
+    fn weather(&self) -> Option<String> {
+        let tally = &self.ending.tally;
+        let times = |count: u64, what: &str| (count > 0).then(|| format!("{what} {count} times"));
+        let parts: Vec<_> = [
+            times(tally.holds, "asked for a pause"),
+            times(tally.outages, "did not answer"),
+            tally.effective_rate.map(|rate| format!("took {rate:.1} attempts a second in the end")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!parts.is_empty()).then(|| format!("the server {}", parts.join(", ")))
     }
 
     /// What to do next.
