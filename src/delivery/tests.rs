@@ -298,7 +298,7 @@ async fn rows_that_were_sent_and_never_answered_are_unknown_in_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_broken_server_never_sees_a_multiple_of_the_load() {
-    let is_bad = |row: u64, earlier: usize| fastrand::Rng::with_seed(row * 8 + earlier as u64).u8(..10) < 8;
+    let is_bad = |row: u64, earlier: usize| fastrand::Rng::with_seed(row * 8 + earlier as u64).u8(..10) < 6;
     let server = Simulated::new(move |arrival| {
         (SECOND / 100, if is_bad(arrival.row, arrival.earlier) { busy(500, None) } else { updated() })
     });
