@@ -434,6 +434,19 @@ async fn a_file_of_one_customer_goes_one_at_a_time() {
     assert!(server.account().is_sorted_by_key(|seen| seen.row));
 }
 
+#[tokio::test(start_paused = true)]
+async fn rows_that_spend_their_attempts_while_nothing_gets_through_are_not_burnt() {
+    for max_attempts in [1, 2] {
+        let server = Simulated::new(move |_| (SECOND / 10, busy(503, None)));
+        let settings =
+            Settings { max_attempts: NonZeroU32::new(max_attempts).unwrap(), ..settings("100", 4) };
+        let (ending, lines) = run(&settings, &server, Rows::distinct(1000)).await;
+        assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
+        assert_eq!(lines.statuses().len(), 0);
+        assert!(server.account().len() <= 16 * max_attempts as usize);
+    }
+}
+
 /// A log whose disk fails at its n-th batch.
 struct FailingLog {
     left: u32,
