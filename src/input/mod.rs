@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use steady::{Snapshot, SteadyFile};
 
 pub use header::HeaderFault;
+pub(crate) use quotes::quoted_length;
 pub use rows::{Invalid, Problem, Row, Rows};
 
 /// Why the input as a whole cannot be used.

@@ -14,7 +14,7 @@ pub(super) fn are_well_placed(record: &[u8], delimiter: u8) -> bool {
         if !opens_field {
             return false;
         }
-        let Some(behind) = end_of_quoted(&rest[at + 1..]).map(|length| &rest[at + 1 + length..]) else {
+        let Some(behind) = quoted_length(&rest[at..]).map(|length| &rest[at + length..]) else {
             return false;
         };
         match behind.first() {
@@ -27,11 +27,11 @@ pub(super) fn are_well_placed(record: &[u8], delimiter: u8) -> bool {
     true
 }
 
-/// How long what follows an opening quote is, its closing quote included.
-fn end_of_quoted(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// How long the quoted field is that begins `text`, both quotes included; `None` if it is not closed.
+pub(crate) fn quoted_length(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
     loop {
-        at += memchr::memchr(b'"', &text[at..])? + 1;
+        at += memchr::memchr(b'"', text.get(at..)?)? + 1;
         if text.get(at) != Some(&b'"') {
             return Some(at);
         }

@@ -2,6 +2,7 @@
 
 use super::text::{one_line, push_field, shorten, starts_formula};
 use crate::customer::Fingerprint;
+use crate::input::quoted_length;
 use std::fmt;
 use std::io::Write;
 use std::ops::Range;
@@ -228,18 +229,6 @@ fn split(line: &[u8]) -> Option<[Range<usize>; FIELDS]> {
         }
     }
     Some(fields)
-}
-
-/// The length of the quoted field at the start of `text`, both quotes included.
-fn quoted_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += memchr::memchr(b'"', &text[at..])? + 1;
-        if text.get(at) != Some(&b'"') {
-            return Some(at);
-        }
-        at += 1;
-    }
 }
 
 /// A decimal number as this program writes it: digits only, no leading zero.
