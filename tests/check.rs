@@ -92,7 +92,11 @@ fn it_needs_no_credentials() {
 fn it_reads_standard_input() {
     let offerit = Offerit::new().stdin("customer_id,city\n1,a\n,b\n");
     let output = offerit.run(&["check", "-"]).expect_code(3);
-    assert!(output.stdout.contains("2 rows") && output.stdout.contains("standard input:3:"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("2 rows") && output.stdout.contains("standard input:3:"),
+        "{}",
+        output.stdout
+    );
 }
 
 #[test]

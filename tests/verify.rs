@@ -103,9 +103,11 @@ fn what_was_delivered_to_a_sandbox_is_not_passed_off_as_delivered() {
     let offerit = Offerit::with_credentials("http://127.0.0.1:1");
     offerit.input(INPUT, table(1..=3));
     offerit.run(&["run", INPUT, "--sandbox"]).expect_code(0);
-    let output = offerit.run(&["verify", INPUT]);
+    let output = offerit.run(&["verify", INPUT]).expect_code(3);
     assert!(output.stderr.contains("sandbox"), "{}", output.stderr);
-    parts(&output, 3);
+    assert_eq!(parts(&output, 3), named(&[("changed", 3)]));
+    let output = offerit.run(&["verify", INPUT, "--sandbox"]).expect_code(0);
+    assert_eq!(parts(&output, 3), named(&[("updated", 3)]));
 }
 
 #[test]

@@ -78,16 +78,20 @@ impl Health {
         if let Some(outage) = &mut self.outage {
             outage.began += hold;
         }
+        if let Some(began) = &mut self.series_began {
+            *began += hold;
+        }
+    }
+
+    /// Since when nothing got through, if that is more than a short disturbance.
+    pub(super) fn silent_since(&self) -> Option<Time> {
+        let outage = self.outage.map(|outage| outage.began);
+        outage.or(self.series_began.filter(|_| self.series >= SHORT_SERIES))
     }
 
     /// In an outage, when the next probe may go out.
     pub(super) fn next_probe(&self) -> Option<Time> {
         self.outage.map(|outage| outage.next_probe)
-    }
-
-    /// In an outage, when it began.
-    pub(super) fn outage_began(&self) -> Option<Time> {
-        self.outage.map(|outage| outage.began)
     }
 
     /// How many attempts got through so far: if it has not changed, nothing did.
@@ -110,7 +114,7 @@ mod tests {
         }
         assert_eq!(health.next_probe(), None);
         assert!(health.did_not_get_through(2 * SECOND));
-        assert_eq!(health.outage_began(), Some(SECOND));
+        assert_eq!(health.silent_since(), Some(SECOND));
         assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
         assert!(health.got_through());
         assert_eq!(health.next_probe(), None);
@@ -151,6 +155,6 @@ mod tests {
         let mut health = Health::default();
         assert!((0..SERIES).filter(|_| health.did_not_get_through(SECOND)).count() == 1);
         health.held(60 * SECOND);
-        assert_eq!(health.outage_began(), Some(61 * SECOND));
+        assert_eq!(health.silent_since(), Some(61 * SECOND));
     }
 }

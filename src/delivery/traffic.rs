@@ -42,6 +42,8 @@ pub(super) struct Traffic {
     pub(super) budget: Budget,
     pub(super) health: Health,
     hold: Option<Time>,
+    /// When a 429 was last counted as an attempt that did not get through.
+    too_many_since: Option<Time>,
     /// What the last attempt met that did not get through.
     last_failure: String,
     max_retry_after: Duration,
@@ -57,6 +59,7 @@ impl Traffic {
             budget: Budget::new(rate),
             health: Health::default(),
             hold: None,
+            too_many_since: None,
             last_failure: String::new(),
             max_retry_after: settings.max_retry_after,
             max_outage: settings.max_outage,
@@ -103,8 +106,16 @@ impl Traffic {
             // These stop the run; they tell nothing of the server's health.
             Reply::Denied { .. } | Reply::Redirected { .. } => None,
             Reply::Overloaded { status, text, .. } => {
+                let is_too_many = *status == 429;
                 if let Some(adaptive) = &mut self.adaptive {
-                    adaptive.overloaded(now, started, *status == 429);
+                    adaptive.overloaded(now, started, is_too_many);
+                }
+                if is_too_many {
+                    // A limit refuses all that was in flight together: that is one refusal, not many.
+                    if self.too_many_since.is_some_and(|since| started < since) {
+                        return None;
+                    }
+                    self.too_many_since = Some(now);
                 }
                 self.failed(now, text)
             }
@@ -154,9 +165,9 @@ impl Traffic {
         Ok(Some(Hold { until, is_new: before.is_none() }))
     }
 
-    /// When the patience for an outage is at its end, if there is one and no hold was asked for.
+    /// When the patience for a server that lets nothing through is at its end, holds it asked for aside.
     pub(super) fn gives_up_at(&self) -> Option<Time> {
-        let at = self.health.outage_began()? + self.max_outage;
+        let at = self.health.silent_since()? + self.max_outage;
         Some(self.hold.map_or(at, |hold| at.max(hold)))
     }
 }
@@ -216,6 +227,9 @@ mod tests {
     #[test]
     fn a_hold_within_an_outage_is_not_taken_from_the_patience() {
         let mut traffic = traffic();
+        let too_many = Reply::Overloaded { status: 429, retry_after: None, text: String::new() };
+        assert!((0..100).all(|_| traffic.learn(&too_many, Duration::ZERO, SECOND).is_none()));
+        assert_eq!(traffic.gate(SECOND, 0), Gate::Open);
         let busy = Reply::Overloaded { status: 503, retry_after: None, text: String::new() };
         (0..20).for_each(|_| drop(traffic.learn(&busy, SECOND, SECOND)));
         traffic.hold(50 * SECOND, SECOND).unwrap();

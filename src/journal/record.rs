@@ -111,9 +111,9 @@ impl Record<'_> {
     pub fn write(&self, line: &mut Vec<u8>) {
         // Writing to a Vec cannot fail.
         let _ = write!(line, "{},{},", self.row, self.line);
-        push_field(line, &shorten(one_line(self.customer_id), LONGEST_ID));
+        push_field(line, &shown_id(self.customer_id));
         line.push(b',');
-        push_field(line, &shorten(one_line(self.subscription_id), LONGEST_ID));
+        push_field(line, &shown_id(self.subscription_id));
         let _ = write!(line, ",{},", self.status.name());
         if let Some(http_status) = self.http_status {
             let _ = write!(line, "{http_status}");
@@ -121,14 +121,26 @@ impl Record<'_> {
         let finished_at = humantime::format_rfc3339_millis(self.finished_at);
         let _ = write!(line, ",{},{},{finished_at},", self.attempts, self.duration.as_millis());
         if !self.error.is_empty() {
-            let mut error = shorten(one_line(self.error), LONGEST_ERROR);
-            if starts_formula(&error) {
-                error.insert(0, '\'');
-            }
-            push_field(line, &error);
+            push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
         }
         let _ = writeln!(line, ",{}", self.fingerprint);
     }
+}
+
+/// An id as it is written. A signed number is no formula and stays what it is.
+fn shown_id(id: &str) -> String {
+    let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
+    let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit());
+    let id = shorten(one_line(id), LONGEST_ID);
+    if is_number { id } else { no_formula(id) }
+}
+
+/// A text that a spreadsheet does not take for a formula.
+fn no_formula(mut text: String) -> String {
+    if starts_formula(&text) {
+        text.insert(0, '\'');
+    }
+    text
 }
 
 /// What is read back from a record. The rest of it is checked and not kept.
@@ -294,6 +306,11 @@ mod tests {
             let line = written(&record("1", text));
             let error = line.split(',').nth(9).unwrap();
             assert!(error.trim_start_matches('"').starts_with('\''), "{line}");
+        }
+        for (id, shown) in
+            [("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"), ("+49151", "+49151"), ("-7", "-7"), ("@x", "'@x")]
+        {
+            assert_eq!(written(&record(id, "no")).split(',').nth(2), Some(shown));
         }
         let line = written(&record("1", &"é".repeat(1_000_000)));
         assert!(line.len() < 2000 && line.contains("… (cut),"), "{}", line.len());
