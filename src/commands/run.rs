@@ -8,13 +8,12 @@ use crate::customer::FingerprintKey;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, Superseded, Supersession, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
-use crate::journal::{Doing, Existing, Marks, ResultFile, Survey, Writer};
+use crate::journal::{Doing, Existing, Marks, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,7 +80,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         warn_of_superseded(superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
-    let records = file.begin()?;
+    let records = OwnFile::new(settings.result.clone(), file.begin()?).map_err(cannot_start)?;
     let feed =
         ChannelFeed::start(rows, input.is_stream(), Done { marks, superseded }, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
@@ -189,7 +188,7 @@ fn announce(
     };
     if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
         say(format_args!(
-            "the result file ends in a torn record: its {} bytes are saved beside it",
+            "the result file ends in a torn record: its {} bytes go into a file beside it",
             tail.torn
         ));
     }
@@ -208,7 +207,7 @@ fn announce(
 fn drive(
     settings: &delivery::Settings,
     client: &Client,
-    records: File,
+    records: OwnFile,
     feed: ChannelFeed,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {

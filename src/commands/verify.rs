@@ -2,10 +2,10 @@
 
 use super::SANDBOX_CREDENTIALS;
 use super::check::cannot_print;
-use crate::customer::FingerprintKey;
+use crate::customer::{Fingerprint, FingerprintKey, Parameter};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Row};
-use crate::journal::{self, Mark, Marks, ResultFile};
+use crate::journal::{self, Keep, Mark, Marks, ResultFile, identity};
 use crate::report::{Account, put, say};
 use std::io;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct Settings {
 /// What the fingerprints of a result file are keyed with.
 #[derive(Debug, Clone)]
 pub enum Key {
-    /// Unknown: rows that changed since they were sent cannot be told.
+    /// Unknown: only ids are compared, so that rows whose fields changed since cannot be told.
     None,
     /// That of an account.
     Account(FingerprintKey),
@@ -38,7 +38,8 @@ pub enum Key {
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input)?;
-    let (marks, tail) = ResultFile::read(&settings.result).map_err(|error| match error {
+    let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
+    let (marks, tail) = ResultFile::read(&settings.result, keep).map_err(|error| match error {
         journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Failure::usage(format!(
                 "{}: there is no result file yet: run the job first, or name it with --result",
@@ -63,13 +64,28 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     judge.explain(&account);
     if marks.last_row() > account.rows {
         say(format_args!(
-            "the result file has a record of row {}, but the input has only {} rows: it belongs to another input",
+            "the result file has a record of row {}, but the input has only {} rows: rows were taken out of it since, \
+             or it is another input",
             marks.last_row(),
             account.rows
         ));
         return Ok(ExitCode::NotInSync);
     }
     Ok(if account.is_in_sync() { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+/// What a record can be compared with without the key.
+fn identity_of(row: &Row) -> Fingerprint {
+    match &row.content {
+        Ok(update) => {
+            let id = |parameter| update.get(parameter).unwrap_or_default();
+            identity(id(Parameter::CustomerId), id(Parameter::SubscriptionId))
+        }
+        Err(invalid) => identity(
+            invalid.customer_id.as_deref().unwrap_or_default(),
+            invalid.subscription_id.as_deref().unwrap_or_default(),
+        ),
+    }
 }
 
 /// Tells rows that are what they were from those that changed.
@@ -105,7 +121,7 @@ impl Judge {
         let mut is_of = |key: &Option<FingerprintKey>| {
             key.as_ref().map(|key| mark.is_of(row.fingerprint(key, &mut self.scratch)))
         };
-        if is_of(&self.key) != Some(false) {
+        if is_of(&self.key).unwrap_or_else(|| mark.is_of(identity_of(row))) {
             return false;
         }
         self.by_sandbox += u64::from(is_of(&self.sandbox_key) == Some(true));
@@ -115,7 +131,7 @@ impl Judge {
     fn explain(&self, account: &Account) {
         if self.key.is_none() {
             say(
-                "without the API key (OFFERIT_API_KEY, --api-key-file) rows that changed since cannot be told",
+                "without the API key (OFFERIT_API_KEY, --api-key-file) only the ids of rows are compared, not their fields",
             );
         }
         if self.by_sandbox > 0 {

@@ -14,7 +14,10 @@ const GONE_ABOVE: f64 = 1.02;
 const QUICK: f64 = 0.5;
 /// How much of the known limit is added a second around it.
 const SLOW: f64 = 0.0025;
-/// How much of the ceiling is added a second once the limit is gone, though no more than `QUICK` of the limit.
+/// What an unlimited run takes for the limit if it knows nothing better, in attempts a second.
+const FIRST_LIMIT: f64 = 10.0;
+/// How much of the ceiling is added a second once the limit is gone, though no more than `QUICK` of the limit or
+/// `FIRST_LIMIT`.
 const STEADY: f64 = 1.0 / 60.0;
 /// Limits are mostly per second: one that was passed says no until its second is over, however slowly it is asked.
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,6 +47,8 @@ pub(super) struct Adaptive {
     lowered: Option<Time>,
     overloads: u32,
     throughput: Throughput,
+    /// Since when sending goes on without a pause.
+    sending_since: Time,
 }
 
 impl Adaptive {
@@ -57,8 +62,14 @@ impl Adaptive {
             moved: Duration::ZERO,
             lowered: None,
             overloads: 0,
+            sending_since: Duration::ZERO,
             throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
         }
+    }
+
+    /// Sending goes on after a pause: what got through before says nothing about the rate.
+    pub(super) fn goes_on(&mut self, now: Time) {
+        self.sending_since = now;
     }
 
     /// An attempt got through.
@@ -78,7 +89,14 @@ impl Adaptive {
             return false;
         }
         let rate = self.rate(now).unwrap_or(self.ceiling);
-        self.limit = self.throughput.last_second(now).clamp(LOWEST, rate);
+        // What got through says what the server takes only after a whole second of sending. Before, a rate is
+        // halved and no more; where there was none, what got through is all there is to go by.
+        let is_known = now >= self.sending_since + SECOND;
+        self.limit = match self.throughput.last_second(now) {
+            took if is_known => took.clamp(LOWEST, rate),
+            took if rate >= UNLIMITED => took.max(FIRST_LIMIT),
+            _ => rate,
+        };
         self.rate = Some((rate / 2.0).min(self.limit).max(LOWEST));
         self.lowered = Some(now);
         self.moved = now;
@@ -93,7 +111,7 @@ impl Adaptive {
         let phases = [
             (self.limit * QUICK_UP_TO, self.limit * QUICK),
             (self.limit * GONE_ABOVE, self.limit * SLOW),
-            (self.ceiling, (self.ceiling * STEADY).min(self.limit * QUICK)),
+            (self.ceiling, (self.ceiling * STEADY).min((self.limit * QUICK).max(FIRST_LIMIT))),
         ];
         for (up_to, speed) in phases {
             if rate < up_to {

@@ -3,6 +3,7 @@
 
 use super::slots::SlotId;
 use crate::customer::{Parameter, Update};
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
@@ -29,7 +30,17 @@ impl KeyMaker {
     /// The lanes of an update. A hash stands for the id: two customers that share one only wait for each
     /// other for nothing.
     pub(super) fn keys(&self, update: &Update) -> Keys {
-        let key = |parameter| Some(self.hasher.hash_one((parameter, alike(update.get(parameter)?))));
+        self.keys_of(update, |id| Cow::Owned(alike(id)))
+    }
+
+    /// The same for ids that are equal to the letter: what is concluded from these must hold for the customer, not
+    /// only for the order.
+    pub(super) fn exact_keys(&self, update: &Update) -> Keys {
+        self.keys_of(update, Cow::Borrowed)
+    }
+
+    fn keys_of<'id>(&self, update: &'id Update, read: impl Fn(&'id str) -> Cow<'id, str>) -> Keys {
+        let key = |parameter| Some(self.hasher.hash_one((parameter, read(update.get(parameter)?))));
         match (key(Parameter::CustomerId), key(Parameter::SubscriptionId)) {
             (Some(first), second) => Keys { first, second: second.filter(|second| *second != first) },
             // An update names its customer one way or the other.

@@ -33,9 +33,28 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         if self.is_last_of_input() && self.traffic.health.through() > 0 {
             self.settle_suspended();
-        } else if !self.record_unknown() {
+        } else if !self.record_unknown() && !self.blame_one() {
             self.brake_for_outage(None);
         }
+        true
+    }
+
+    /// Every open row waits for one that a living server refuses with an error of its own, so that no other row can
+    /// show whether it is up: the oldest is taken to be at fault, and whoever comes after it goes next. Once in an
+    /// outage of a server that was up before, or as often as it takes for a 500, which is mostly about the row.
+    /// True if there was one.
+    fn blame_one(&mut self) -> bool {
+        let through = self.traffic.health.through();
+        let is_first = through > 0 && self.blamed_at != Some(through);
+        let more_follow = !self.is_last_of_input();
+        let may_blame = |suspended: &Suspended| match suspended.outcome.http_status {
+            Some(500) => more_follow || is_first,
+            status => status.is_some() && is_first,
+        };
+        let Some(index) = self.suspended.iter().position(may_blame) else { return false };
+        self.blamed_at = Some(through);
+        let blamed = self.suspended.remove(index);
+        self.record(blamed.slot, &blamed.outcome);
         true
     }
 
@@ -69,7 +88,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     /// Stops when the patience for an outage is at its end.
     pub(super) fn give_up(&mut self, now: Duration) -> bool {
-        let Some(at) = self.traffic.gives_up_at().filter(|at| *at <= now && self.stop.is_none()) else {
+        let Some(at) = self
+            .traffic
+            .gives_up_at()
+            .filter(|at| *at <= now && self.stop.is_none() && self.in_flight.is_empty())
+        else {
             return false;
         };
         let lasted = now.saturating_sub(at) + self.settings.max_outage;

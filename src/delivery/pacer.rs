@@ -21,9 +21,15 @@ use std::time::Duration;
 /// How long a request is taken to need to the server at most, if there is no sooner reply.
 const SLACK: Duration = Duration::from_millis(5);
 
+/// The same for the first attempts, which have to connect first.
+const FIRST_SLACK: Duration = Duration::from_millis(50);
+
+/// Which ones these are, by when they start.
+const FIRST: Duration = Duration::from_millis(500);
+
 /// One in so many is left unused at rates that have that many, for requests that took longer. With the slack
 /// that costs less than one per cent of the rate.
-const SPARE: usize = 250;
+const SPARE: usize = 300;
 
 /// How late a wake-up may come and still be made up for.
 const LATE: Duration = Duration::from_millis(5);
@@ -163,7 +169,7 @@ impl Limit {
         }
         match self.even.check() {
             Ok(()) => {
-                self.reached.push_back(now + SLACK);
+                self.reached.push_back(now + if now < FIRST { FIRST_SLACK } else { SLACK });
                 Ok(PermitId(self.first + self.reached.len() as u64 - 1))
             }
             Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),

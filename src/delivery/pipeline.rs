@@ -53,6 +53,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         jobs: VecDeque::new(),
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
+        blamed_at: None,
         batch: Batch::default(),
         under_way: None,
         timer: Box::pin(sleep_until(Instant::now())),
@@ -97,6 +98,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
     /// Rows that have spent their attempts while nothing got through.
     pub(super) suspended: Vec<Suspended>,
+    /// How many attempts had got through when a row was last blamed for a standstill.
+    pub(super) blamed_at: Option<u64>,
     /// Gathers while another batch is on its way to the disk.
     pub(super) batch: Batch,
     /// The rows of the batch that is on its way.

@@ -28,6 +28,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.settle_suspended();
         }
         let http_status = reply.status();
+        // Whatever becomes of this row: what the server asks for concerns them all.
+        let held_until = self.hold_as_asked(&reply, now);
         let outcome = |status, error| Outcome { status, http_status, duration, error };
         match verdict(reply, history) {
             Verdict::Done { status, error } => self.record(slot, &outcome(status, error)),
@@ -35,12 +37,13 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 self.suspended.push(Suspended { slot, outcome: outcome(status, error) });
             }
             Verdict::Spent { status, error } => self.record(slot, &outcome(status, error)),
-            Verdict::Again { hold, why, is_last } => {
+            Verdict::Again { why, is_last } => {
                 if is_last && history.is_alone {
                     let notice = self.traffic.suspect(now, &why);
                     self.notice(notice);
                 }
-                let until = self.pause_until(hold, history, now);
+                let own_pause = now + pause(history.attempts + history.not_sent, &mut self.random);
+                let until = held_until.unwrap_or(own_pause);
                 self.queue.pause(until, slot);
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),
@@ -70,19 +73,21 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         })
     }
 
-    /// When a row that is tried again may go: after what the server asked for, else after a pause of its own.
-    fn pause_until(&mut self, hold: Option<Duration>, history: History, now: Duration) -> Duration {
-        let held = hold.map(|asked| (asked, self.traffic.hold(asked, now)));
-        match held {
-            Some((asked, Ok(Some(hold)))) => {
+    /// Holds all sending if the server asks for it, and says until when.
+    fn hold_as_asked(&mut self, reply: &Reply, now: Duration) -> Option<Duration> {
+        let Reply::Overloaded { retry_after: Some(asked), .. } = reply else { return None };
+        match self.traffic.hold(*asked, now) {
+            Ok(None) => None,
+            Ok(Some(hold)) => {
                 self.tally.holds += u64::from(hold.is_new);
-                self.notice(hold.is_new.then_some(Notice::Held { asked }));
-                return hold.until;
+                self.notice(hold.is_new.then_some(Notice::Held { asked: *asked }));
+                Some(hold.until)
             }
-            Some((_, Err(brake))) => self.stop(Stop::Brake(brake)),
-            Some((_, Ok(None))) | None => {}
+            Err(brake) => {
+                self.stop(Stop::Brake(brake));
+                None
+            }
         }
-        now + pause(history.attempts + history.not_sent, &mut self.random)
     }
 
     fn notice(&mut self, notice: Option<Notice>) {

@@ -96,7 +96,7 @@ impl Supersession {
             Doing::Again(status) => Some(status),
             Doing::New | Doing::Changed => None,
         };
-        for key in self.keys.keys(update).iter() {
+        for key in self.keys.exact_keys(update).iter() {
             // More than four thousand million rows that are not done are beyond what is kept apart.
             let (Ok(index), Ok(link)) = (u32::try_from(self.rows.len()), u32::try_from(self.links.len()))
             else {
@@ -110,7 +110,7 @@ impl Supersession {
 
     fn overtake(&mut self, row: u64, update: &Update) {
         let set = fields(update);
-        for key in self.keys.keys(update).iter() {
+        for key in self.keys.exact_keys(update).iter() {
             let mut link = self.lanes.get(&key).copied();
             while let Some(Link { row: index, previous }) =
                 link.and_then(|link| self.links.get(link as usize))
@@ -181,6 +181,17 @@ mod tests {
         ]);
         assert_eq!(found.len(), 1);
         assert_eq!((found[&1].by, found[&1].is_covered, found[&1].status()), (3, true, Status::Unchanged));
+    }
+
+    #[test]
+    fn only_the_very_same_id_is_the_same_customer() {
+        for (older, newer) in [("bad7", "BAD7"), ("007", "7"), ("7 ", "7")] {
+            let rows = [
+                (update(older, "", CITY), Doing::Again(Status::Failed)),
+                (update(newer, "", CITY), Doing::Skip),
+            ];
+            assert!(found(&rows).is_empty(), "{older} {newer}");
+        }
     }
 
     #[test]

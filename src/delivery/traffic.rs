@@ -68,7 +68,9 @@ impl Traffic {
 
     /// What may start now, with so many attempts in flight.
     pub(super) fn gate(&mut self, now: Time, in_flight: usize) -> Gate {
-        self.hold = self.hold.filter(|until| *until > now);
+        if self.hold.take_if(|until| *until <= now).is_some() {
+            self.goes_on(now);
+        }
         match (self.hold, self.health.next_probe()) {
             (Some(until), _) => Gate::Closed(Some(until)),
             (None, Some(_)) if in_flight > 0 => Gate::Closed(None),
@@ -101,13 +103,18 @@ impl Traffic {
                 if let Some(adaptive) = &mut self.adaptive {
                     adaptive.got_through(now);
                 }
-                self.health.got_through().then_some(Notice::OutageOver)
+                self.health.got_through().then(|| {
+                    self.goes_on(now);
+                    Notice::OutageOver
+                })
             }
             // These stop the run; they tell nothing of the server's health.
             Reply::Denied { .. } | Reply::Redirected { .. } => None,
             Reply::Overloaded { status, text, .. } => {
                 let is_too_many = *status == 429;
-                if let Some(adaptive) = &mut self.adaptive {
+                // A probe in an outage tells that there still is one, and nothing of the rate.
+                if let Some(adaptive) = self.adaptive.as_mut().filter(|_| self.health.next_probe().is_none())
+                {
                     adaptive.overloaded(now, started, is_too_many);
                 }
                 if is_too_many {
@@ -122,6 +129,12 @@ impl Traffic {
             Reply::Unconfirmed { text, .. } | Reply::NotSent { text } | Reply::Lost { text } => {
                 self.failed(now, text)
             }
+        }
+    }
+
+    fn goes_on(&mut self, now: Time) {
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.goes_on(now);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use crate::journal::Status;
 use crate::offerit::Reply;
-use std::time::Duration;
 
 /// After so many replies that confirm nothing, a maintenance page is taken for what the server has to say.
 const MOST_UNCONFIRMED: u32 = 3;
@@ -29,8 +28,8 @@ pub(super) enum Verdict {
     Done { status: Status, error: String },
     /// Its attempts are spent: it is dealt with if the server is up.
     Spent { status: Status, error: String },
-    /// It is tried again; if the server asked for it, after all sending was held for a time.
-    Again { hold: Option<Duration>, why: String, is_last: bool },
+    /// It is tried again.
+    Again { why: String, is_last: bool },
     /// Every row would fare the same: the run stops and the row stays without a record.
     Stop(Refusal),
 }
@@ -63,26 +62,26 @@ pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
         Reply::Denied { status, text } => Verdict::Stop(Refusal::Denied { status, text }),
         Reply::Redirected { status, target } => Verdict::Stop(Refusal::Redirected { status, target }),
         Reply::Unconfirmed { status, text } => {
-            history.again(None, format!("HTTP {status}: {text}"), MOST_UNCONFIRMED, history.attempts)
+            history.again(format!("HTTP {status}: {text}"), MOST_UNCONFIRMED, history.attempts)
         }
-        Reply::Overloaded { status, retry_after, text } => {
-            history.again(retry_after, format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
+        Reply::Overloaded { status, text, .. } => {
+            history.again(format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
         }
-        Reply::Lost { text } => history.again(None, text, u32::MAX, history.attempts),
+        Reply::Lost { text } => history.again(text, u32::MAX, history.attempts),
         // What never left is no attempt. It counts only while others get through: then it must end some time.
         Reply::NotSent { text } => {
             let tries = if history.is_alone { 0 } else { history.attempts + history.not_sent };
-            history.again(None, text, u32::MAX, tries)
+            history.again(text, u32::MAX, tries)
         }
     }
 }
 
 impl History {
-    fn again(self, hold: Option<Duration>, why: String, most: u32, tries: u32) -> Verdict {
+    fn again(self, why: String, most: u32, tries: u32) -> Verdict {
         let most = most.min(self.max_attempts);
         if tries < most {
             let is_last = self.attempts + self.not_sent + 1 >= most;
-            return Verdict::Again { hold, why, is_last };
+            return Verdict::Again { why, is_last };
         }
         let status = if self.maybe_applied { Status::Unknown } else { Status::Failed };
         Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent) }

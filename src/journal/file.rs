@@ -2,7 +2,7 @@
 //! the run begins.
 
 use super::record::HEADER;
-use super::scan::{Tail, scan};
+use super::scan::{Keep, Tail, scan};
 use super::{Error, Marks};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
@@ -55,7 +55,7 @@ impl ResultFile {
         lock(path, &file)?;
         let (marks, tail) = match existing {
             Existing::Refuse => return Err(Error::Exists { path: owned }),
-            Existing::Resume => scan(path, &mut file)?,
+            Existing::Resume => scan(path, &mut file, Keep::Fingerprint)?,
             Existing::Overwrite => {
                 refuse_foreign(path, &mut file)?;
                 (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
@@ -69,9 +69,9 @@ impl ResultFile {
     ///
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
-    pub fn read(path: &Path) -> Result<(Marks, Tail), Error> {
+    pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
         match open_regular(path, OpenOptions::new().read(true))? {
-            Some(file) => scan(path, file),
+            Some(file) => scan(path, file, keep),
             None => Err(io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into())),
         }
     }

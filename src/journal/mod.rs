@@ -18,11 +18,11 @@ use std::path::PathBuf;
 
 pub use file::{Existing, ResultFile};
 pub use marks::{Mark, Marks};
-pub use record::{HEADER, ParseFault, Record, Status};
-pub use scan::{Tail, scan};
+pub use record::{HEADER, ParseFault, Record, Status, identity};
+pub use scan::{Keep, Tail, scan};
 pub use survey::{Doing, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
-pub use writer::{Log, Storage, Writer};
+pub use writer::{Log, OwnFile, Storage, Writer};
 
 /// Why the result file cannot be used.
 #[derive(Debug, thiserror::Error)]

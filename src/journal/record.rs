@@ -4,6 +4,7 @@ use super::text::{one_line, push_field, shorten, starts_formula};
 use crate::customer::Fingerprint;
 use crate::input::quoted_length;
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -150,6 +151,24 @@ pub(super) struct Parsed {
     pub line: u64,
     pub status: Status,
     pub fingerprint: Fingerprint,
+    /// Stands for the ids, see [`identity`].
+    pub identity: Fingerprint,
+}
+
+/// Stands for a row's ids as its record shows them: what can be compared without the key.
+#[must_use]
+pub fn identity(customer_id: &str, subscription_id: &str) -> Fingerprint {
+    let mut fields = Vec::new();
+    push_field(&mut fields, &shown_id(customer_id));
+    fields.push(b',');
+    push_field(&mut fields, &shown_id(subscription_id));
+    hash(&fields)
+}
+
+fn hash(bytes: &[u8]) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    Fingerprint(hasher.finish())
 }
 
 /// Why a line is no record.
@@ -211,7 +230,8 @@ impl Parsed {
             return Err(ParseFault::Field("finished_at"));
         }
         let fingerprint = Fingerprint::parse(field(10)).ok_or(ParseFault::Field("fingerprint"))?;
-        Ok(Parsed { row, line: line_number, status, fingerprint })
+        let identity = hash(&line[fields[2].start..fields[3].end]);
+        Ok(Parsed { row, line: line_number, status, fingerprint, identity })
     }
 }
 
@@ -322,7 +342,8 @@ mod tests {
             let line = written(&record(&id, &error));
             let line = line.strip_suffix('\n').unwrap().as_bytes();
             prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
-            let parsed = Parsed { row: 12, line: 15, status: Status::Rejected, fingerprint: Fingerprint(0xabc) };
+            let (fingerprint, identity) = (Fingerprint(0xabc), identity(&id, ""));
+            let parsed = Parsed { row: 12, line: 15, status: Status::Rejected, fingerprint, identity };
             prop_assert_eq!(Parsed::from_line(line), Ok(parsed));
         }
 

@@ -23,11 +23,20 @@ pub struct Tail {
     pub records: u64,
 }
 
+/// What a mark keeps of a record, to be compared with the input's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Its fingerprint, which takes the key to compare.
+    Fingerprint,
+    /// Its ids ([`super::identity`]).
+    Identity,
+}
+
 /// Reads every record into marks. The file itself is not touched.
 ///
 /// # Errors
 /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
-pub fn scan(path: &Path, file: impl Read) -> Result<(Marks, Tail), Error> {
+pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), Error> {
     let reader = BufReader::with_capacity(BUFFER, file);
     let mut lines = Lines { path, reader, buffer: Vec::new(), offset: 0, line: 1 };
     let mut marks = Marks::default();
@@ -39,7 +48,10 @@ pub fn scan(path: &Path, file: impl Read) -> Result<(Marks, Tail), Error> {
                 break torn;
             }
             match Parsed::from_line(&lines.buffer[..lines.buffer.len() - 1]) {
-                Ok(record) => marks.set(record.row, record.status, record.fingerprint),
+                Ok(record) => {
+                    let kept = if keep == Keep::Identity { record.identity } else { record.fingerprint };
+                    marks.set(record.row, record.status, kept);
+                }
                 // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
                 Err(ParseFault::Unfinished) if lines.is_at_end()? => break lines.buffer.len() as u64,
                 Err(fault) => return Err(lines.damaged(fault)),

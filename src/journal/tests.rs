@@ -195,6 +195,26 @@ impl Storage for Disk {
     }
 }
 
+#[test]
+fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let harms: [fn(&Path); 3] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::rename(path, path.with_extension("moved")).unwrap(),
+        |path| fs::write(path, "").unwrap(),
+    ];
+    for harm in harms {
+        let file = ResultFile::open(&path, Existing::Overwrite).unwrap().0.begin().unwrap();
+        let mut own = OwnFile::new(path.clone(), file).unwrap();
+        own.append(&line(1)).unwrap();
+        own.sync().unwrap();
+        harm(&path);
+        own.append(&line(2)).unwrap();
+        assert!(own.sync().is_err());
+    }
+}
+
 async fn durable(writer: &mut Writer) -> io::Result<Vec<u8>> {
     poll_fn(|context| writer.poll_durable(context)).await
 }
@@ -229,6 +249,6 @@ proptest! {
     #[test]
     fn no_bytes_at_all_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
         let file = if header { [HEADER.as_bytes(), &bytes].concat() } else { bytes };
-        let _ = scan(Path::new("r"), file.as_slice());
+        let _ = scan(Path::new("r"), file.as_slice(), Keep::Identity);
     }
 }

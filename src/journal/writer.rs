@@ -1,8 +1,10 @@
 //! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
 //! next one gathers, so the disk's own pace sets the size of a batch, and no timer does.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -35,13 +37,45 @@ pub trait Storage: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-impl Storage for File {
+/// The result file as the writer owns it. Each sync makes sure that the file is still the one at its path and as long
+/// as it was written: a record in a file that was removed, replaced or emptied meanwhile is none.
+pub struct OwnFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl OwnFile {
+    /// Takes the file that [`super::ResultFile::begin`] has made ready.
+    ///
+    /// # Errors
+    /// If the system does not tell its length.
+    pub fn new(path: PathBuf, file: File) -> io::Result<OwnFile> {
+        let length = file.metadata()?.len();
+        Ok(OwnFile { path, file, length })
+    }
+}
+
+impl Storage for OwnFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+        self.file.write_all(bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()?;
+        let own = self.file.metadata()?;
+        let there = fs::symlink_metadata(&self.path)?;
+        if (own.dev(), own.ino()) != (there.dev(), there.ino()) {
+            return Err(io::Error::other("the file was removed or replaced while the run wrote to it"));
+        }
+        if own.len() != self.length {
+            return Err(io::Error::other(
+                "the file was changed by another program while the run wrote to it",
+            ));
+        }
+        Ok(())
     }
 }
 

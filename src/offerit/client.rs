@@ -104,7 +104,7 @@ impl Client {
         *patch.body_mut() = Some(request.body.clone().into());
         let mut response = match self.client.execute(patch).await {
             Ok(response) => response,
-            Err(error) => return self.broken(&error, request),
+            Err(error) => return self.broken(&error),
         };
         let status = response.status();
         let body = match class(status.as_u16()) {
@@ -112,8 +112,9 @@ impl Client {
             Class::Redirect => Body { bytes: Vec::new(), is_cut: false },
             class => match read(&mut response).await {
                 Ok(body) => body,
-                Err(_) if class == Class::Denial => Body { bytes: Vec::new(), is_cut: false },
-                Err(error) => return self.broken(&error, request),
+                // Only a success needs its body; any other status is said already, and its Retry-After with it.
+                Err(_) if class != Class::Success => Body { bytes: Vec::new(), is_cut: false },
+                Err(error) => return self.broken(&error),
             },
         };
         let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
@@ -121,8 +122,12 @@ impl Client {
     }
 
     /// What an error of the transport means: whether the request can have left, and in few words why.
-    fn broken(&self, error: &reqwest::Error, request: &Request) -> Reply {
-        let why = redact(&innermost(error), &request.update, self.settings.credentials.key());
+    fn broken(&self, error: &reqwest::Error) -> Reply {
+        let why = innermost(error);
+        // hyper-util's words for a 407 to CONNECT; there is no other sign of it.
+        if why.contains("proxy authorization required") {
+            return Reply::Denied { status: 407, text: why };
+        }
         if error.is_connect() {
             return Reply::NotSent {
                 text: format!("cannot connect to {}: {why}", self.settings.endpoint.origin()),

@@ -82,7 +82,8 @@ impl Credentials {
 }
 
 fn header_text(text: &str) -> Result<String, BadCredential> {
-    let text = text.trim();
+    // Editors put a byte order mark before the key.
+    let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Err(BadCredential::Empty);
     }

@@ -25,8 +25,8 @@ pub enum BadUrl {
     /// A query or fragment.
     #[error("holds a '?' or '#': give the base URL alone")]
     Extra,
-    /// The whole path of the call.
-    #[error("already ends in {PATH}: give the base URL, the path is appended")]
+    /// The path of the call, or the start of it.
+    #[error("already holds a part of {PATH}: give the base URL, the path is appended")]
     WholePath,
 }
 
@@ -54,7 +54,7 @@ impl Endpoint {
             return Err(BadUrl::Extra);
         }
         let path = url.path().trim_end_matches('/').to_owned();
-        if path.ends_with(PATH) {
+        if path.ends_with(PATH) || path.ends_with("/api") || path.ends_with("/api/customer") {
             return Err(BadUrl::WholePath);
         }
         url.set_path(&(path + PATH));
@@ -140,7 +140,8 @@ mod tests {
         assert_eq!(Endpoint::new("file:///etc/passwd", true), Err(BadUrl::Scheme));
         assert_eq!(Endpoint::new("https://me:pw@a.example", false), Err(BadUrl::Userinfo));
         assert_eq!(Endpoint::new("https://a.example/?x=1", false), Err(BadUrl::Extra));
-        let whole = "https://a.example/api/customer/set_customer_details/";
-        assert_eq!(Endpoint::new(whole, false), Err(BadUrl::WholePath));
+        for path in ["/api/customer/set_customer_details/", "/api", "/sub/api/", "/api/customer"] {
+            assert_eq!(Endpoint::new(&format!("https://a.example{path}"), false), Err(BadUrl::WholePath));
+        }
     }
 }

@@ -7,25 +7,32 @@ use crate::customer::{Parameter, REMOVE, Update};
 const REDACTED: &str = "[redacted]";
 
 /// How much of a text is looked at, in characters. More than is ever shown.
-const LOOKED_AT: usize = 4096;
+const LOOKED_AT: usize = 1500;
 
 /// Field values shorter than this are taken out only where they stand alone: "US" is part of many words.
 const SHORT: usize = 4;
 
-/// `text` without the key and without any value of the row but its ids, which the record names anyway. Values
-/// are also found as a form, JSON or HTML would spell them, in upper or lower case.
+/// So many characters of the key or the password in a row are taken out too: servers cut what they echo.
+const PART: usize = 6;
+
+/// More of a value is not compared: what begins like it for so long is it.
+const LONGEST_COMPARED: usize = 128;
+
+/// The start of `text` without the key and without any value of the row but its ids, which the record names anyway.
+/// Values are also found as forms, JSON, HTML, SQL and Base64 spell them, in upper or lower case.
 pub(super) fn redact(text: &str, update: &Update, key: &ApiKey) -> String {
     let needles = needles(update, key);
-    let longest = needles.iter().map(|needle| needle.text.chars().count()).max().unwrap_or(0);
-    let cut = text.char_indices().nth(LOOKED_AT + longest).map(|(end, _)| end);
-    let mut clean = text[..cut.unwrap_or(text.len())].to_owned();
+    let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(end, _)| end);
+    let mut clean = text[..end].to_owned();
     for needle in &needles {
         clean = without(&clean, needle);
     }
-    if cut.is_some() {
-        // The cut may have gone through a value that is then no longer found.
-        let keep = clean.chars().count().saturating_sub(longest);
-        clean = clean.chars().take(keep).collect();
+    for secret in update.get(Parameter::Password).into_iter().chain([key.secret()]) {
+        clean = without_parts(&clean, secret);
+    }
+    let twice = format!("{REDACTED}{REDACTED}");
+    while clean.contains(&twice) {
+        clean = clean.replace(&twice, REDACTED);
     }
     clean
 }
@@ -40,11 +47,13 @@ fn needles(update: &Update, key: &ApiKey) -> Vec<Needle> {
     let mut needles = Vec::new();
     push_spellings(&mut needles, key.secret(), true);
     for (parameter, value) in update.values() {
-        if !parameter.is_lookup() && value != REMOVE {
-            let anywhere = parameter == Parameter::Password || value.chars().count() >= SHORT;
-            push_spellings(&mut needles, value, anywhere);
-            push_spellings(&mut needles, value.trim(), anywhere);
+        if parameter.is_lookup() || value == REMOVE {
+            continue;
         }
+        let is_password = parameter == Parameter::Password;
+        let anywhere = is_password || value.chars().count() >= SHORT;
+        push_spellings(&mut needles, value, anywhere);
+        push_spellings(&mut needles, value.trim(), anywhere);
     }
     needles.sort_by_key(|needle: &Needle| std::cmp::Reverse(needle.text.len()));
     needles.dedup_by(|one, other| one.text == other.text && one.anywhere == other.anywhere);
@@ -56,14 +65,33 @@ fn push_spellings(needles: &mut Vec<Needle>, value: &str, anywhere: bool) {
         return;
     }
     let form: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let json = serde_json::to_string(value).unwrap_or_default();
-    let json = json.trim_matches('"').to_owned();
-    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let apostrophes = html.replace('\'', "&#039;");
     let percent = form.replace('+', "%20");
-    let ascii: String = json.chars().flat_map(json_ascii).collect();
+    let every_byte: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
+    let ascii: String = json.chars().map(json_ascii).collect();
     let php = ascii.replace('/', "\\/");
-    for text in [value.to_owned(), form, percent, json, ascii, php, html, apostrophes] {
+    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let apostrophes = ["&#039;", "&#39;", "&#x27;", "&apos;"].map(|entity| html.replace('\'', entity));
+    let entities: String = value.chars().map(|letter| format!("&#{};", u32::from(letter))).collect();
+    let doubled = value.replace('\'', "''");
+    let slashes = value.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
+    let spellings = [
+        value.to_owned(),
+        form,
+        percent,
+        every_byte,
+        hex,
+        json,
+        ascii,
+        php,
+        html,
+        entities,
+        doubled,
+        slashes,
+    ];
+    for text in spellings.into_iter().chain(apostrophes).chain([base64(value.as_bytes())]) {
         if !text.is_empty()
             && !needles.iter().any(|needle| needle.text == text && needle.anywhere == anywhere)
         {
@@ -72,14 +100,48 @@ fn push_spellings(needles: &mut Vec<Needle>, value: &str, anywhere: bool) {
     }
 }
 
-/// A letter as JSON of ASCII alone spells it, PHP's for one.
-fn json_ascii(letter: char) -> Vec<char> {
-    if letter.is_ascii() {
-        return vec![letter];
+/// `text` without any stretch of [`PART`] characters or more of a secret.
+fn without_parts(text: &str, secret: &str) -> String {
+    let folded = |text: &str| text.chars().map(|letter| letter.to_lowercase().next()).collect::<Vec<_>>();
+    let (letters, secret) = (folded(text), folded(secret));
+    let mut is_secret = vec![false; letters.len()];
+    for (at, stretch) in letters.windows(PART).enumerate() {
+        if secret.windows(PART).take(LONGEST_COMPARED).any(|part| part == stretch) {
+            is_secret[at..at + PART].fill(true);
+        }
     }
-    let units =
-        letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-    units.chars().collect()
+    let mut clean = String::with_capacity(text.len());
+    for (index, (letter, hide)) in text.chars().zip(&is_secret).enumerate() {
+        if !hide {
+            clean.push(letter);
+        } else if index == 0 || !is_secret[index - 1] {
+            clean.push_str(REDACTED);
+        }
+    }
+    clean
+}
+
+/// A letter as JSON of ASCII alone spells it, PHP's for one.
+fn json_ascii(letter: char) -> String {
+    if letter.is_ascii() {
+        return letter.to_string();
+    }
+    letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+/// Base64 (RFC 4648, section 4) without its padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
+        let digits = (0..=chunk.len()).map(|digit| ALPHABET[(word >> (18 - 6 * digit) & 63) as usize]);
+        text.extend(digits.map(char::from));
+    }
+    text
 }
 
 fn without(text: &str, needle: &Needle) -> String {
@@ -87,6 +149,12 @@ fn without(text: &str, needle: &Needle) -> String {
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
+        // Never within what stands for something taken out: a part of a value may be spelt like it.
+        if rest.starts_with(REDACTED) {
+            clean.push_str(REDACTED);
+            at += REDACTED.len();
+            continue;
+        }
         let found = starts_with_any_case(rest, &needle.text);
         if let Some(length) = found.filter(|length| needle.anywhere || stands_alone(text, at, at + length)) {
             clean.push_str(REDACTED);
@@ -100,16 +168,22 @@ fn without(text: &str, needle: &Needle) -> String {
     clean
 }
 
-/// How many bytes of `text` are `needle`, case aside.
+/// How many bytes of `text` are `needle`, case aside. A long needle is found by its beginning, and by the part of
+/// it that stands at the end of a text that was cut.
 fn starts_with_any_case(text: &str, needle: &str) -> Option<usize> {
-    let mut letters = text.char_indices();
-    for wanted in needle.chars() {
-        let (_, letter) = letters.next()?;
-        if letter != wanted && !letter.to_lowercase().eq(wanted.to_lowercase()) {
-            return None;
+    let mut letters = text.chars();
+    let mut length = 0;
+    for (count, wanted) in needle.chars().enumerate() {
+        match letters.next() {
+            Some(letter) if letter == wanted || letter.to_lowercase().eq(wanted.to_lowercase()) => {
+                length += letter.len_utf8();
+            }
+            Some(_) if count < LONGEST_COMPARED => return None,
+            None if count < PART => return None,
+            Some(_) | None => break,
         }
     }
-    Some(letters.offset())
+    Some(length)
 }
 
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {
@@ -165,6 +239,31 @@ mod tests {
             redacted("customer 191: must not USE 'US', REMOVE", &values),
             "customer 191: must not USE '[redacted]', REMOVE"
         );
+    }
+
+    #[test]
+    fn secrets_are_found_as_servers_spell_and_cut_them() {
+        let password = "p'w\"‹é/&x> 9Zq";
+        for echo in [
+            "p&#x27;w&quot;‹é/&amp;x&gt; 9Zq",
+            "p''w\"‹é/&x> 9Zq",
+            "p\\'w\\\"‹é/&x> 9Zq",
+            "cCd3IuKAucOpLyZ4PiA5WnE=",
+            "p'w\"‹é/&x",
+            "é/&x> 9Zq",
+        ] {
+            let clean = redacted(&format!("no: {echo}"), &[(Parameter::Password, password)]);
+            assert!(!clean.contains("é/&x") && !clean.contains("9Zq") && !clean.contains("cCd3"), "{clean}");
+        }
+        assert_eq!(redacted("key 44b5498db", &[(Parameter::City, "Riga")]), "key [redacted]");
+    }
+
+    #[test]
+    fn a_long_value_against_a_long_text_is_soon_done() {
+        let value = "a".repeat(60_000) + "b";
+        let values = Parameter::ALL.map(|parameter| (parameter, value.as_str()));
+        let fields: Vec<_> = values.into_iter().filter(|(parameter, _)| !parameter.is_lookup()).collect();
+        assert_eq!(redacted(&"a".repeat(65_000), &fields), REDACTED);
     }
 
     #[test]

@@ -183,7 +183,12 @@ fn said(value: &Value) -> String {
 }
 
 fn lossy(body: &Body) -> String {
-    String::from_utf8_lossy(&body.bytes).into_owned()
+    match std::str::from_utf8(&body.bytes) {
+        Ok(text) => text.to_owned(),
+        // Cut within a letter, or Latin-1, which many old servers speak: letters then are what they were.
+        Err(error) if error.error_len().is_none() => String::from_utf8_lossy(&body.bytes).into_owned(),
+        Err(_) => body.bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
 }
 
 /// The start of a text, white space folded.

@@ -1,0 +1,121 @@
+//! `Retry-After`: never undercut, whatever else the reply is, and never a trap.
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use support::{Offerit, Reply, Server, rows, table};
+
+/// A server that gives these replies first and updates from then on, and when it gave each reply.
+fn first(replies: Vec<Reply>) -> (Server, Arc<Mutex<Vec<Instant>>>) {
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&times);
+    let server = Server::start(move |_, number| {
+        noted.lock().expect("no panic").push(Instant::now());
+        replies.get(number).cloned().unwrap_or_else(Reply::updated)
+    });
+    (server, times)
+}
+
+/// Asserts that the request after this one came no sooner than a second after its reply.
+#[track_caller]
+fn assert_held(server: &Server, times: &Mutex<Vec<Instant>>, number: usize) {
+    let pause = server.requests()[number + 1].arrived.duration_since(times.lock().expect("no panic")[number]);
+    assert!(pause >= Duration::from_secs(1), "request {} came after {pause:?}", number + 1);
+}
+
+#[test]
+fn a_row_on_its_last_attempt_hands_the_servers_wish_on() {
+    for code in [429, 503] {
+        let (server, times) = first(vec![Reply::new(code).header("retry-after", "1")]);
+        let offerit = Offerit::job(&server, table(1..=5));
+        // It is spent, but what the server wants concerns every row.
+        offerit.send(&["--concurrency", "1", "--max-attempts", "1", "--no-adapt"]).expect_code(3);
+        assert_held(&server, &times, 0);
+    }
+}
+
+#[test]
+fn a_wish_counts_though_its_reply_breaks_off() {
+    let broken = Reply::new(429).header("retry-after", "1").body("slow down").truncated_after(3);
+    let (server, times) = first(vec![broken]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1", "--no-adapt"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
+fn of_several_wishes_none_is_undercut() {
+    let twice =
+        Reply::new(503).header("retry-after", "1").header("Retry-After", "0").header("retry-after", "soon");
+    let (server, times) = first(vec![twice]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
+fn a_wish_that_nobody_can_mean_neither_hangs_nor_ends_the_run() {
+    let absurd = [
+        "100000000000000000000",
+        "18446744073709551616",
+        "18446744073709551615",
+        "-1",
+        "soon",
+        "1e9",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "1, 2",
+    ];
+    let replies = absurd.into_iter().map(|text| Reply::new(429).header("retry-after", text)).collect();
+    let (server, _) = first(replies);
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.send(&["--concurrency", "1", "--no-adapt", "--max-attempts", "20"]).expect_code(0);
+    assert_eq!(server.count(), 30 + absurd.len());
+}
+
+#[test]
+fn a_wish_beyond_our_patience_stops_the_run_and_loses_nothing() {
+    let (server, _) = first(vec![Reply::updated(), Reply::new(503).header("retry-after", "3")]);
+    let offerit = Offerit::job(&server, table(1..=20));
+    let output = offerit.send(&["--concurrency", "1", "--max-retry-after", "2s"]).expect_code(4);
+    assert!(output.stderr.contains("--max-retry-after"), "{}", output.stderr);
+    assert_eq!((server.count(), offerit.records().len()), (2, 1));
+    offerit.send(&["--resume"]).expect_code(0);
+    assert_eq!((offerit.outcomes().len(), server.count()), (20, 21));
+}
+
+#[test]
+fn a_wish_on_the_last_attempt_beyond_our_patience_stops_the_run_too() {
+    let (server, _) = first(vec![Reply::updated(), Reply::new(503).header("retry-after", "3")]);
+    let offerit = Offerit::job(&server, table(1..=20));
+    let arguments = ["--concurrency", "1", "--max-attempts", "1", "--max-retry-after", "2s"];
+    offerit.send(&arguments).expect_code(4);
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
+fn time_that_the_server_asked_for_is_not_taken_from_the_patience() {
+    // Three holds of a second, then it is back: it never was silent without a word.
+    let busy = Reply::new(503).header("retry-after", "1");
+    let (server, times) = first(vec![busy; 3]);
+    let offerit = Offerit::job(&server, table(1..=20));
+    let arguments = ["--concurrency", "1", "--max-attempts", "4", "--max-outage", "1s", "--no-adapt"];
+    offerit.send(&arguments).expect_code(0);
+    (0..3).for_each(|number| assert_held(&server, &times, number));
+    assert_eq!(offerit.outcomes().len(), 20);
+}
+
+#[test]
+fn sigint_ends_a_hold_at_once() {
+    let (server, _) = first(vec![Reply::updated(), Reply::new(429).header("retry-after", "3000")]);
+    let offerit = Offerit::job(&server, table(1..=20));
+    let child = offerit.start_sending(&["--concurrency", "1"]);
+    server.wait_for(2);
+    child.signal("INT");
+    child.wait().expect_code(130);
+    assert_eq!((server.count(), offerit.records().len()), (2, 1));
+    offerit.send(&["--resume"]).expect_code(0);
+    assert!(!rows(&server.requests()[2..]).contains(&1), "row 1 was in sync");
+    assert_eq!((server.count(), offerit.outcomes().len()), (21, 20));
+}
