@@ -204,10 +204,12 @@ proptest! {
 
     #[test]
     fn the_account_of_any_result_adds_up(
-        fates in proptest::collection::vec(any_fate(), 1..60),
+        mut fates in proptest::collection::vec(any_fate(), 1..60),
         dropped in proptest::collection::vec(proptest::bool::weighted(0.1), 60),
         added in 0_usize..3,
     ) {
+        // One that gets through: else the server would be to blame, and not the rows.
+        fates[0] = Fate::Updated;
         let replies = fates.clone();
         let server = Server::start(move |request, _| {
             let row: usize = request.field("customer_id").and_then(|id| id.parse().ok()).expect("a row");

@@ -1,6 +1,6 @@
 //! The adaptive rate: what the server can take, found by asking for a little more until it says no.
 //!
-//! An overload halves the rate. It then climbs back quickly to just below what the server took before, slowly
+//! An overload halves what the server took. The rate then climbs back quickly to just below what the server took before, slowly
 //! past that, and, once that limit seems gone, steadily to the configured ceiling. Halving alone would leave a
 //! quarter of what the server admits unused.
 
@@ -49,6 +49,8 @@ pub(super) struct Adaptive {
     throughput: Throughput,
     /// Since when sending goes on without a pause.
     sending_since: Time,
+    /// Until when the server's second is used up.
+    used_up_until: Time,
 }
 
 impl Adaptive {
@@ -63,6 +65,7 @@ impl Adaptive {
             lowered: None,
             overloads: 0,
             sending_since: Duration::ZERO,
+            used_up_until: Duration::ZERO,
             throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
         }
     }
@@ -70,6 +73,15 @@ impl Adaptive {
     /// Sending goes on after a pause: what got through before says nothing about the rate.
     pub(super) fn goes_on(&mut self, now: Time) {
         self.sending_since = now;
+    }
+
+    /// An outage is over: what was learnt in it was about the outage.
+    pub(super) fn recovered(&mut self, now: Time) {
+        self.goes_on(now);
+        self.limit = self.ceiling;
+        let half = if self.ceiling < UNLIMITED { self.ceiling / 2.0 } else { FIRST_LIMIT };
+        self.rate = self.rate.map(|rate| rate.max(half));
+        self.moved = now;
     }
 
     /// An attempt got through.
@@ -89,18 +101,29 @@ impl Adaptive {
             return false;
         }
         let rate = self.rate(now).unwrap_or(self.ceiling);
-        // What got through says what the server takes only after a whole second of sending. Before, a rate is
-        // halved and no more; where there was none, what got through is all there is to go by.
-        let is_known = now >= self.sending_since + SECOND;
-        self.limit = match self.throughput.last_second(now) {
-            took if is_known => took.clamp(LOWEST, rate),
-            took if rate >= UNLIMITED => took.max(FIRST_LIMIT),
-            _ => rate,
+        // What got through says what the server takes after a whole second of sending, or if it was not little.
+        // Else a rate is halved and no more; where there was none, little is all there is to go by.
+        let took = self.throughput.last_second(now);
+        self.limit = if now >= self.sending_since + SECOND {
+            took.clamp(LOWEST, rate)
+        } else if took >= FIRST_LIMIT {
+            // All that it takes in a second went out in less than one: more would only be refused.
+            self.used_up_until = self.sending_since + SECOND;
+            took.min(rate)
+        } else if rate >= UNLIMITED {
+            FIRST_LIMIT
+        } else {
+            rate
         };
-        self.rate = Some((rate / 2.0).min(self.limit).max(LOWEST));
+        self.rate = Some((self.limit / 2.0).max(LOWEST));
         self.lowered = Some(now);
         self.moved = now;
         true
+    }
+
+    /// Until when nothing more would be taken, if that is so.
+    pub(super) fn used_up_until(&self, now: Time) -> Option<Time> {
+        Some(self.used_up_until).filter(|until| *until > now)
     }
 
     /// The effective rate in attempts a second; `None`: nothing below the ceiling.
@@ -197,7 +220,7 @@ mod tests {
         let mut adaptive = Adaptive::new(Some(100.0));
         (0..50).for_each(|_| adaptive.got_through(Duration::from_millis(900)));
         assert!(adaptive.overloaded(Duration::from_secs(1), Duration::from_millis(900), true));
-        assert_eq!(adaptive.rate(Duration::from_secs(1)), Some(50.0));
+        assert_eq!(adaptive.rate(Duration::from_secs(1)), Some(25.0));
         assert_eq!(adaptive.rate(Duration::from_secs(120)), None);
     }
 

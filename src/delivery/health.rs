@@ -52,6 +52,8 @@ impl Health {
         self.series = self.series.saturating_add(1);
         self.series_began.get_or_insert(now);
         match &mut self.outage {
+            // What was in flight when the outage began says nothing new.
+            Some(outage) if now < outage.next_probe => false,
             Some(outage) => {
                 outage.next_probe = now + outage.pause;
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);

@@ -42,8 +42,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                     let notice = self.traffic.suspect(now, &why);
                     self.notice(notice);
                 }
-                let own_pause = now + pause(history.attempts + history.not_sent, &mut self.random);
-                let until = held_until.unwrap_or(own_pause);
+                let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
+                // A limit is mostly one of a second: sooner it would only say the same again.
+                let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
+                let until = held_until.unwrap_or(now + own_pause.max(least));
                 self.queue.pause(until, slot);
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),

@@ -68,8 +68,10 @@ impl Traffic {
 
     /// What may start now, with so many attempts in flight.
     pub(super) fn gate(&mut self, now: Time, in_flight: usize) -> Gate {
-        if self.hold.take_if(|until| *until <= now).is_some() {
-            self.goes_on(now);
+        if self.hold.take_if(|until| *until <= now).is_some()
+            && let Some(adaptive) = &mut self.adaptive
+        {
+            adaptive.goes_on(now);
         }
         match (self.hold, self.health.next_probe()) {
             (Some(until), _) => Gate::Closed(Some(until)),
@@ -82,6 +84,9 @@ impl Traffic {
 
     /// Takes the permit for one attempt, or says when to ask again.
     pub(super) fn permit(&mut self, now: Time) -> Result<PermitId, Time> {
+        if let Some(until) = self.adaptive.as_ref().and_then(|adaptive| adaptive.used_up_until(now)) {
+            return Err(until);
+        }
         let rate = self.effective_rate(now);
         self.pacer.permit(now, rate)
     }
@@ -104,7 +109,9 @@ impl Traffic {
                     adaptive.got_through(now);
                 }
                 self.health.got_through().then(|| {
-                    self.goes_on(now);
+                    if let Some(adaptive) = &mut self.adaptive {
+                        adaptive.recovered(now);
+                    }
                     Notice::OutageOver
                 })
             }
@@ -119,7 +126,7 @@ impl Traffic {
                 }
                 if is_too_many {
                     // A limit refuses all that was in flight together: that is one refusal, not many.
-                    if self.too_many_since.is_some_and(|since| started < since) {
+                    if self.too_many_since.is_some_and(|since| started <= since) {
                         return None;
                     }
                     self.too_many_since = Some(now);
@@ -129,12 +136,6 @@ impl Traffic {
             Reply::Unconfirmed { text, .. } | Reply::NotSent { text } | Reply::Lost { text } => {
                 self.failed(now, text)
             }
-        }
-    }
-
-    fn goes_on(&mut self, now: Time) {
-        if let Some(adaptive) = &mut self.adaptive {
-            adaptive.goes_on(now);
         }
     }
 
