@@ -1,20 +1,18 @@
-//! The PATCH itself, with reqwest.
+//! Sends attempts and tells what their replies mean: one origin, one set of headers, one of two ways to send.
 
+use super::direct::Direct;
+use super::exchange::{Broken, Exchange, Received};
+use super::pooled::Pooled;
 use super::redact::redact;
-use super::reply::{Body, Class, class, meaning};
+use super::reply::{Class, class, meaning};
 use super::{Attempt, Credentials, Endpoint, Reply, Request, Transport};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Certificate, Method, redirect, retry};
-use std::error::Error as _;
+use bytes::Bytes;
+use reqwest::Certificate;
 use std::time::{Duration, Instant, SystemTime};
-
-/// How much of a body is read, in bytes. The API's answer is four.
-const LONGEST_BODY: usize = 64 * 1024;
+use tokio::time::timeout;
 
 /// How long a connection may take to come about, within the attempt's own timeout.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
-
-const CLIENT_NAME: &str = concat!("offerit-sync/", env!("CARGO_PKG_VERSION"));
 
 /// Where and as whom to send, and for how long to wait.
 #[derive(Debug, Clone)]
@@ -47,6 +45,10 @@ impl Authorities {
         let certificates = Certificate::from_pem_bundle(pem).map_err(|_| BadCertificate)?;
         if certificates.is_empty() { Err(BadCertificate) } else { Ok(Authorities(certificates)) }
     }
+
+    pub(super) fn certificates(&self) -> Vec<Certificate> {
+        self.0.clone()
+    }
 }
 
 /// Why no client can be made.
@@ -60,11 +62,27 @@ pub enum ClientError {
     Credentials,
 }
 
-/// The client of one run: one origin, one set of headers, a pool of connections.
+/// The client of one run.
 pub struct Client {
-    client: reqwest::Client,
+    wire: Wire,
     settings: Settings,
-    headers: HeaderMap,
+}
+
+/// How requests get to the server.
+enum Wire {
+    /// Plain HTTP/1.1 to the server itself.
+    Direct(Direct),
+    /// Anything else.
+    Pooled(Pooled),
+}
+
+impl Wire {
+    async fn exchange(&self, body: &Bytes) -> Result<Received, Broken> {
+        match self {
+            Wire::Direct(direct) => direct.exchange(body).await,
+            Wire::Pooled(pooled) => pooled.exchange(body).await,
+        }
+    }
 }
 
 impl Client {
@@ -73,73 +91,44 @@ impl Client {
     /// # Errors
     /// If TLS cannot be set up, for want of the system's certificates for example.
     pub fn new(settings: Settings) -> Result<Client, ClientError> {
-        // An error means that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            // A redirect would carry the key and the row to another place.
-            .redirect(redirect::Policy::none())
-            // Every attempt is paced and counted by delivery.
-            .retry(retry::never())
-            .referer(false)
-            .tcp_nodelay(true)
-            .timeout(settings.timeout)
-            .connect_timeout(settings.timeout.min(LONGEST_CONNECT));
-        if settings.endpoint.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        builder = if settings.endpoint.is_https() {
-            builder.tls_certs_merge(settings.authorities.0.clone())
-        } else {
-            // No certificate can be needed: a machine without any must still be able to try the sandbox.
-            builder.tls_certs_only([])
+        let longest_connect = settings.timeout.min(LONGEST_CONNECT);
+        let wire = match Direct::new(&settings.endpoint, &settings.credentials, longest_connect) {
+            Some(direct) => Wire::Direct(direct),
+            None => Wire::Pooled(Pooled::new(&settings, longest_connect)?),
         };
-        let client = builder.build().map_err(|error| ClientError::Setup(innermost(&error)))?;
-        let headers = headers(&settings.credentials).ok_or(ClientError::Credentials)?;
-        Ok(Client { client, settings, headers })
+        Ok(Client { wire, settings })
     }
 
     async fn send(&self, request: &Request) -> Reply {
-        let mut patch = reqwest::Request::new(Method::PATCH, self.settings.endpoint.url().clone());
-        *patch.headers_mut() = self.headers.clone();
-        *patch.body_mut() = Some(request.body.clone().into());
-        let mut response = match self.client.execute(patch).await {
-            Ok(response) => response,
-            Err(error) => return self.broken(&error),
-        };
-        let status = response.status();
-        let body = match class(status.as_u16()) {
-            // The status says it all.
-            Class::Redirect => Body { bytes: Vec::new(), is_cut: false },
-            class => match read(&mut response).await {
-                Ok(body) => body,
-                // Only a success needs its body; any other status is said already, and its Retry-After with it.
-                Err(_) if class != Class::Success => Body { bytes: Vec::new(), is_cut: false },
-                Err(error) => return self.broken(&error),
-            },
-        };
-        let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
-        meaning(status, response.headers(), &body, SystemTime::now(), redact)
+        let exchange = timeout(self.settings.timeout, self.wire.exchange(&request.body)).await;
+        match exchange.unwrap_or(Err(Broken::TimedOut)) {
+            // Only a success needs its body; any other status is said already, and its Retry-After with it.
+            Ok(Received { status, broken: Some(why), .. }) if class(status.as_u16()) == Class::Success => {
+                self.broken(Broken::Lost(why))
+            }
+            Ok(Received { status, headers, body, .. }) => {
+                let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
+                meaning(status, &headers, &body, SystemTime::now(), redact)
+            }
+            Err(broken) => self.broken(broken),
+        }
     }
 
-    /// What an error of the transport means: whether the request can have left, and in few words why.
-    fn broken(&self, error: &reqwest::Error) -> Reply {
-        let why = innermost(error);
-        // hyper-util's words for a 407 to CONNECT; there is no other sign of it.
-        if why.contains("proxy authorization required") {
-            return Reply::Denied { status: 407, text: why };
-        }
-        if error.is_connect() {
-            return Reply::NotSent {
+    /// What the lack of a reply means: whether the request can have left, and in few words why.
+    fn broken(&self, broken: Broken) -> Reply {
+        match broken {
+            Broken::Proxy(why) => Reply::Denied { status: 407, text: why },
+            Broken::NotSent(why) => Reply::NotSent {
                 text: format!("cannot connect to {}: {why}", self.settings.endpoint.origin()),
-            };
+            },
+            Broken::TimedOut => {
+                let timeout = humantime::format_duration(self.settings.timeout);
+                Reply::Lost { text: format!("no whole reply within {timeout}") }
+            }
+            Broken::Lost(why) => {
+                Reply::Lost { text: format!("the connection broke before the reply was whole: {why}") }
+            }
         }
-        let text = if error.is_timeout() {
-            let timeout = humantime::format_duration(self.settings.timeout);
-            format!("no whole reply within {timeout}")
-        } else {
-            format!("the connection broke before the reply was whole: {why}")
-        };
-        Reply::Lost { text }
     }
 }
 
@@ -151,44 +140,8 @@ impl Transport for Client {
     }
 }
 
-fn headers(credentials: &Credentials) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(4);
-    headers.insert(HeaderName::from_static("api-key"), credentials.key_header()?);
-    headers.insert(HeaderName::from_static("api-username"), credentials.username_header()?);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(CLIENT_NAME));
-    Some(headers)
-}
-
-/// Reads a body up to the limit and leaves the rest, however much it is. No compression is offered to the
-/// server, so that what is counted is what came.
-async fn read(response: &mut reqwest::Response) -> Result<Body, reqwest::Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = LONGEST_BODY - bytes.len();
-        if chunk.len() > room {
-            bytes.extend_from_slice(&chunk[..room]);
-            return Ok(Body { bytes, is_cut: true });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Body { bytes, is_cut: false })
-}
-
-/// The cause at the bottom of an error: the ones above only repeat that something failed.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: Option<&dyn std::error::Error> = error.source();
-    let mut text = String::new();
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
-    }
-    if text.is_empty() { "no cause given".to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::ApiKey;
     use super::*;
     use crate::customer::{Parameter, UpdateBuilder};
 
@@ -199,14 +152,5 @@ mod tests {
         builder.set(Parameter::CustomerId, b"007");
         let request = Request::new(builder.build().unwrap());
         assert_eq!(&request.body[..], b"customer_id=007&city=a%26b%3Dc+d%2Be%25%C3%A9%0A");
-    }
-
-    #[test]
-    fn the_headers_mask_the_key() {
-        let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
-        let headers = headers(&credentials).unwrap();
-        assert_eq!(headers["api-key"], "s3cret");
-        assert_eq!(headers["api-username"], "admin");
-        assert!(!format!("{headers:?}").contains("s3cret"));
     }
 }

@@ -1,7 +1,7 @@
 //! The API key and the user name. The key is masked by its type.
 
 use crate::customer::FingerprintKey;
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use std::fmt;
 
 /// Why a credential cannot be used. Never shows it.

@@ -5,7 +5,10 @@
 
 mod client;
 mod credentials;
+mod direct;
 mod endpoint;
+mod exchange;
+mod pooled;
 mod redact;
 mod reply;
 mod retry_after;

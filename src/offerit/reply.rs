@@ -1,8 +1,8 @@
 //! What a reply means. Pure: a status, headers and a body in, a [`Reply`] out.
 
 use super::retry_after::retry_after;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION};
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
@@ -84,11 +84,22 @@ impl Reply {
     }
 }
 
-/// What a body is, as far as it was read.
+/// What a body is, as far as it was read. No compression is offered to the server, so that what is counted is
+/// what came.
+#[derive(Default)]
 pub(super) struct Body {
     pub bytes: Vec<u8>,
     /// Whether there was more than is ever read.
     pub is_cut: bool,
+}
+
+impl Body {
+    /// Takes the next piece, up to `most` bytes in all; the rest is left, however much it is.
+    pub(super) fn add(&mut self, piece: &[u8], most: usize) {
+        let room = most - self.bytes.len();
+        self.is_cut |= piece.len() > room;
+        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
 }
 
 /// What a status means before its body is looked at.
@@ -212,7 +223,7 @@ fn target(headers: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::{HeaderValue, RETRY_AFTER};
+    use http::header::{HeaderValue, RETRY_AFTER};
 
     fn reply(status: u16, body: &str) -> Reply {
         let body = Body { bytes: body.as_bytes().to_vec(), is_cut: false };

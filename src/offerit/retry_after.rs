@@ -1,6 +1,6 @@
 //! `Retry-After` (RFC 9110, section 10.2.3): delay-seconds or an HTTP date.
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
 /// How long the server asks to be left alone, as of `now`. `None`: nothing that can be understood, or a time
@@ -21,7 +21,7 @@ fn parse(text: &str, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     fn wait(values: &[&str]) -> Option<u64> {
         let mut headers = HeaderMap::new();
