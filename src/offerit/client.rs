@@ -9,7 +9,6 @@ use super::{Attempt, Credentials, Endpoint, Reply, Request, Transport};
 use bytes::Bytes;
 use reqwest::Certificate;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::time::timeout;
 
 /// How long a connection may take to come about, within the attempt's own timeout.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
@@ -25,6 +24,13 @@ pub struct Settings {
     pub authorities: Authorities,
     /// For one attempt, from its start to the end of its reply.
     pub timeout: Duration,
+}
+
+impl Settings {
+    /// How long a connection may take to come about.
+    pub(super) fn longest_connect(&self) -> Duration {
+        self.timeout.min(LONGEST_CONNECT)
+    }
 }
 
 /// Certificate authorities of one's own.
@@ -91,20 +97,18 @@ impl Client {
     /// # Errors
     /// If TLS cannot be set up, for want of the system's certificates for example.
     pub fn new(settings: Settings) -> Result<Client, ClientError> {
-        let longest_connect = settings.timeout.min(LONGEST_CONNECT);
-        let wire = match Direct::new(&settings.endpoint, &settings.credentials, longest_connect) {
+        let wire = match Direct::new(&settings) {
             Some(direct) => Wire::Direct(direct),
-            None => Wire::Pooled(Pooled::new(&settings, longest_connect)?),
+            None => Wire::Pooled(Pooled::new(&settings)?),
         };
         Ok(Client { wire, settings })
     }
 
     async fn send(&self, request: &Request) -> Reply {
-        let exchange = timeout(self.settings.timeout, self.wire.exchange(&request.body)).await;
-        match exchange.unwrap_or(Err(Broken::TimedOut)) {
+        match self.wire.exchange(&request.body).await {
             // Only a success needs its body; any other status is said already, and its Retry-After with it.
-            Ok(Received { status, broken: Some(why), .. }) if class(status.as_u16()) == Class::Success => {
-                self.broken(Broken::Lost(why))
+            Ok(Received { status, broken: Some(broken), .. }) if class(status.as_u16()) == Class::Success => {
+                self.broken(broken)
             }
             Ok(Received { status, headers, body, .. }) => {
                 let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());

@@ -2,9 +2,9 @@
 //! by the attempt that uses it. It does without a pool shared by tasks, a task for each connection and a URL parsed
 //! anew for each request, which together are more than half of what a row costs.
 
-use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, innermost};
-use super::reply::Body;
-use super::{Credentials, Endpoint};
+use super::client::Settings;
+use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost};
+use super::reply::{Body, Class, class};
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
@@ -17,9 +17,13 @@ use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// What came of a request: a reply, or an error that may give the request back.
+type Sent = Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>>;
 
 /// Connections to one server.
 pub(super) struct Direct {
@@ -28,6 +32,7 @@ pub(super) struct Direct {
     /// The path, as it stands in the request line.
     path: Uri,
     headers: HeaderMap,
+    timeout: Duration,
     longest_connect: Duration,
     /// Those that no attempt uses at present, the one used last on top.
     idle: RefCell<Vec<Line>>,
@@ -35,11 +40,8 @@ pub(super) struct Direct {
 
 impl Direct {
     /// `None` if this server takes more than plain HTTP/1.1: TLS, or a proxy that the environment names.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        credentials: &Credentials,
-        longest_connect: Duration,
-    ) -> Option<Direct> {
+    pub(super) fn new(settings: &Settings) -> Option<Direct> {
+        let endpoint = &settings.endpoint;
         let url = endpoint.url();
         let uri = url.as_str().parse().ok()?;
         if endpoint.is_https()
@@ -52,7 +54,7 @@ impl Direct {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let mut headers = super::exchange::headers(credentials)?;
+        let mut headers = headers(&settings.credentials)?;
         headers.insert(HOST, HeaderValue::from_str(&authority).ok()?);
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         Some(Direct {
@@ -60,7 +62,8 @@ impl Direct {
             port: url.port_or_known_default()?,
             path: url.path().parse().ok()?,
             headers,
-            longest_connect,
+            timeout: settings.timeout,
+            longest_connect: settings.longest_connect(),
             idle: RefCell::default(),
         })
     }
@@ -73,7 +76,7 @@ impl Direct {
         request
     }
 
-    async fn connect(&self) -> Result<Line, Broken> {
+    async fn connect(&self, deadline: Instant) -> Result<Line, Broken> {
         let connecting = timeout(self.longest_connect, TcpStream::connect((self.host.as_str(), self.port)));
         let stream = match connecting.await {
             Ok(Ok(stream)) => stream,
@@ -85,24 +88,33 @@ impl Direct {
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| innermost(&error))
         };
         let (sender, connection) = ready.await.map_err(Broken::NotSent)?;
-        Ok(Line { sender, connection, is_over: false })
+        let drive = Drive { connection, is_over: false, timer: Box::pin(sleep_until(deadline)) };
+        Ok(Line { sender, drive })
+    }
+
+    /// A connection that no attempt uses, or a new one; and whether it is a new one.
+    async fn line(&self, deadline: Instant) -> Result<(Line, bool), Broken> {
+        let idle = self.idle.borrow_mut().pop();
+        match idle {
+            Some(mut line) => {
+                line.drive.timer.as_mut().reset(deadline);
+                Ok((line, false))
+            }
+            None => Ok((self.connect(deadline).await?, true)),
+        }
     }
 }
 
 impl Exchange for Direct {
     async fn exchange(&self, body: &Bytes) -> Result<Received, Broken> {
+        let deadline = Instant::now() + self.timeout;
         let mut request = self.request(body);
         loop {
-            // Not within the match: the guard must not be held over an await.
-            let idle = self.idle.borrow_mut().pop();
-            let (mut line, is_fresh) = match idle {
-                Some(line) => (line, false),
-                None => (self.connect().await?, true),
-            };
-            let mut error = match line.send(request).await {
+            let (mut line, is_new) = self.line(deadline).await?;
+            let mut error = match line.send(request).await? {
                 Ok(response) => {
-                    let (received, is_whole) = line.read(response).await?;
-                    if is_whole && !line.is_over {
+                    let (received, is_reusable) = line.read(response).await?;
+                    if is_reusable && !line.drive.is_over {
                         self.idle.borrow_mut().push(line);
                     }
                     return Ok(received);
@@ -111,7 +123,7 @@ impl Exchange for Direct {
             };
             match error.take_message() {
                 // The server had closed the connection while it was idle, and nothing went out on it.
-                Some(unsent) if !is_fresh => request = unsent,
+                Some(unsent) if !is_new => request = unsent,
                 Some(_) => return Err(Broken::NotSent(innermost(error.error()))),
                 None => return Err(Broken::Lost(innermost(error.error()))),
             }
@@ -122,59 +134,69 @@ impl Exchange for Direct {
 /// One connection.
 struct Line {
     sender: SendRequest<Full<Bytes>>,
-    connection: Connection<TokioIo<TcpStream>, Full<Bytes>>,
-    /// Whether it has ended.
-    is_over: bool,
+    drive: Drive,
 }
 
 impl Line {
-    async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Sent, Broken> {
         // An idle connection may have been closed by the server: that shows here, before anything is sent. If
         // it is over, `try_send_request` gives the request back.
-        let Line { sender, connection, is_over } = self;
-        let _ = driven(connection, is_over, poll_fn(|context| sender.poll_ready(context))).await;
-        let response = sender.try_send_request(request);
-        driven(connection, is_over, response).await
+        let sender = &mut self.sender;
+        let _ = self.drive.until(poll_fn(|context| sender.poll_ready(context))).await?;
+        let response = self.sender.try_send_request(request);
+        self.drive.until(response).await
     }
 
     /// Reads a reply up to the limit; says whether that was all of it, so that the connection can be used again.
     async fn read(&mut self, response: Response<Incoming>) -> Result<(Received, bool), Broken> {
         let (head, mut incoming) = response.into_parts();
-        let Line { connection, is_over, .. } = self;
         let mut body = Body::default();
         let mut broken = None;
-        while !incoming.is_end_stream() && !body.is_cut && broken.is_none() {
-            match driven(connection, is_over, incoming.frame()).await {
-                None => break,
-                Some(Ok(frame)) => {
+        // Of a redirect the head says it all.
+        let is_wanted = class(head.status.as_u16()) != Class::Redirect;
+        let mut is_whole = incoming.is_end_stream();
+        while is_wanted && !is_whole && !body.is_cut && broken.is_none() {
+            match self.drive.until(incoming.frame()).await {
+                Ok(None) => is_whole = true,
+                Ok(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
                         body.add(&chunk, LONGEST_BODY);
                     }
+                    is_whole = incoming.is_end_stream();
                 }
-                Some(Err(error)) => broken = Some(innermost(&error)),
+                Ok(Some(Err(error))) => broken = Some(Broken::Lost(innermost(&error))),
+                Err(timed_out) => broken = Some(timed_out),
             }
         }
-        let is_whole = broken.is_none() && !body.is_cut;
-        Ok((Received { status: head.status, headers: head.headers, body, broken }, is_whole))
+        let is_reusable = is_whole && !body.is_cut;
+        Ok((Received { status: head.status, headers: head.headers, body, broken }, is_reusable))
     }
 }
 
-/// Waits for `future` and moves the connection that feeds it meanwhile.
-async fn driven<F: Future>(
-    connection: &mut Connection<TokioIo<TcpStream>, Full<Bytes>>,
-    is_over: &mut bool,
-    future: F,
-) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        // Why it ended, the future learns too.
-        if !*is_over && Pin::new(&mut *connection).poll(context).is_ready() {
-            *is_over = true;
-        }
-        future.as_mut().poll(context)
-    })
-    .await
+/// What moves a connection: whoever waits for something on it.
+struct Drive {
+    connection: Connection<TokioIo<TcpStream>, Full<Bytes>>,
+    /// Whether it has ended.
+    is_over: bool,
+    /// When the attempt has lasted too long. It stays with the connection: to set it to a later time costs nothing,
+    /// to enter and remove one for each attempt wakes the runtime each time.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Drive {
+    /// Waits for `future` and moves the connection meanwhile.
+    async fn until<F: Future>(&mut self, future: F) -> Result<F::Output, Broken> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            // Why it ended, the future learns too.
+            if !self.is_over && Pin::new(&mut self.connection).poll(context).is_ready() {
+                self.is_over = true;
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
+            }
+            self.timer.as_mut().poll(context).map(|()| Err(Broken::TimedOut))
+        })
+        .await
+    }
 }

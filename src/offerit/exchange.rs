@@ -18,8 +18,8 @@ pub(super) struct Received {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Body,
-    /// Why the body is not whole, if the connection broke while it came.
-    pub broken: Option<String>,
+    /// Why the body is not whole, if it is not.
+    pub broken: Option<Broken>,
 }
 
 /// Why there is no reply.
@@ -37,7 +37,7 @@ pub(super) enum Broken {
 
 /// Sends one request's body with the headers of the run and reads the reply.
 pub(super) trait Exchange {
-    /// Sends it once; nothing is repeated that may have gone out.
+    /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out.
     fn exchange(&self, body: &Bytes) -> impl Future<Output = Result<Received, Broken>>;
 }
 

@@ -6,7 +6,6 @@ use super::reply::{Body, Class, class};
 use bytes::Bytes;
 use http::HeaderMap;
 use reqwest::{Method, redirect, retry};
-use std::time::Duration;
 use url::Url;
 
 /// A client with a pool of connections.
@@ -17,7 +16,7 @@ pub(super) struct Pooled {
 }
 
 impl Pooled {
-    pub(super) fn new(settings: &Settings, longest_connect: Duration) -> Result<Pooled, ClientError> {
+    pub(super) fn new(settings: &Settings) -> Result<Pooled, ClientError> {
         // An error means that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -27,7 +26,8 @@ impl Pooled {
             .retry(retry::never())
             .referer(false)
             .tcp_nodelay(true)
-            .connect_timeout(longest_connect);
+            .timeout(settings.timeout)
+            .connect_timeout(settings.longest_connect());
         if settings.endpoint.is_loopback() {
             builder = builder.no_proxy();
         }
@@ -48,7 +48,7 @@ impl Exchange for Pooled {
         let mut patch = reqwest::Request::new(Method::PATCH, self.url.clone());
         *patch.headers_mut() = self.headers.clone();
         *patch.body_mut() = Some(body.clone().into());
-        let mut response = self.client.execute(patch).await.map_err(|error| broken(&error))?;
+        let mut response = self.client.execute(patch).await.map_err(|error| why(&error))?;
         let mut body = Body::default();
         let mut broken = None;
         // Of a redirect the head says it all.
@@ -57,7 +57,7 @@ impl Exchange for Pooled {
                 Ok(Some(chunk)) => body.add(&chunk, LONGEST_BODY),
                 Ok(None) => break,
                 Err(error) => {
-                    broken = Some(innermost(&error));
+                    broken = Some(why(&error));
                     break;
                 }
             }
@@ -71,14 +71,16 @@ impl Exchange for Pooled {
     }
 }
 
-fn broken(error: &reqwest::Error) -> Broken {
-    let why = innermost(error);
+fn why(error: &reqwest::Error) -> Broken {
+    let text = innermost(error);
     // hyper-util's words for a 407 to CONNECT; there is no other sign of it.
-    if why.contains("proxy authorization required") {
-        Broken::Proxy(why)
+    if text.contains("proxy authorization required") {
+        Broken::Proxy(text)
     } else if error.is_connect() {
-        Broken::NotSent(why)
+        Broken::NotSent(text)
+    } else if error.is_timeout() {
+        Broken::TimedOut
     } else {
-        Broken::Lost(why)
+        Broken::Lost(text)
     }
 }
