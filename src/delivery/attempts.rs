@@ -1,6 +1,6 @@
 //! Attempts: which row goes next, and when.
 
-use super::pacer::PermitId;
+use super::arrivals::AttemptId;
 use super::pipeline::{Pipeline, Start};
 use super::slots::SlotId;
 use super::traffic::Gate;
@@ -40,7 +40,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     /// The row to send next, its permit and its place in the retry budget taken; or when to look again.
-    fn next(&mut self, gate: Gate, now: Duration) -> Result<(SlotId, PermitId), Option<Duration>> {
+    fn next(&mut self, gate: Gate, now: Duration) -> Result<(SlotId, AttemptId), Option<Duration>> {
         let is_probe = gate == Gate::Probe;
         let has_again = self.queue.has_again();
         let may_retry = has_again && (is_probe || self.traffic.budget.has_token());

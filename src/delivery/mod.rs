@@ -3,6 +3,7 @@
 //! queue for the rows, pacer, health, budget and adaptive rate for the server, verdict and schedule for replies.
 
 mod adapt;
+mod arrivals;
 mod attempts;
 mod batch;
 mod budget;

@@ -3,36 +3,30 @@
 //! Three rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
 //! few. The window is the ceiling itself: a start is only allowed if the N-th attempt before it reached the
 //! server more than a window ago, so that no window ever sees more than N, whatever the clock or the scheduler
-//! did. When an attempt reached the server is not known, but its reply is later; until there is one, a slack is
-//! added to its start. Below both, a spacing that can change from one start to the next (governor's cannot) keeps to the adaptive rate.
+//! did; [`super::arrivals`] tells when an attempt has reached the server. Below both, a spacing that can change from
+//! one start to the next (governor's cannot) keeps to the adaptive rate.
 
+use super::arrivals::{Arrivals, AttemptId};
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How long a request is taken to need to the server at most, if there is no sooner reply.
-const SLACK: Duration = Duration::from_millis(5);
+/// One in so many is left unused at rates that have that many, for requests that took longer than is known.
+/// With the slack of [`super::arrivals`] that costs less than one per cent of the rate.
+const SPARE: usize = 400;
 
-/// The same for the first attempts, which have to connect first.
-const FIRST_SLACK: Duration = Duration::from_millis(50);
+/// How late a wake-up may come and still be made up for. The window above keeps the ceiling.
+const LATE: Duration = Duration::from_millis(50);
 
-/// Which ones these are, by when they start.
-const FIRST: Duration = Duration::from_millis(500);
-
-/// One in so many is left unused at rates that have that many, for requests that took longer. With the slack
-/// that costs less than one per cent of the rate.
-const SPARE: usize = 300;
-
-/// How late a wake-up may come and still be made up for.
-const LATE: Duration = Duration::from_millis(5);
+/// The same at the adaptive rate: a server that is overloaded already shall see no burst.
+const LATE_ADAPTED: Duration = Duration::from_millis(5);
 
 /// The most attempts that may start in any window of `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,17 +96,11 @@ pub(super) struct Pacer {
     next: Duration,
 }
 
-/// Names a permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PermitId(u64);
-
 struct Limit {
     count: usize,
     window: Duration,
-    /// By when each attempt of the last window has reached the server, oldest first; never more than `count`.
-    reached: VecDeque<Duration>,
-    /// The permit of the first of them.
-    first: u64,
+    /// The attempts of the last window; never more than `count`.
+    arrivals: Arrivals,
     even: RateLimiter<NotKeyed, InMemoryState, GivenClock, NoOpMiddleware<Duration>>,
     clock: GivenClock,
 }
@@ -135,43 +123,34 @@ impl Pacer {
     }
 
     /// Takes a permit, or says when to ask again. `rate` is the adaptive rate, in attempts a second.
-    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<PermitId, Duration> {
+    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<AttemptId, Duration> {
         if rate.is_some() && self.next > now {
             return Err(self.next);
         }
-        let permit = self.limit.as_mut().map_or(Ok(PermitId(0)), |limit| limit.permit(now))?;
+        let permit = self.limit.as_mut().map_or(Ok(AttemptId::default()), |limit| limit.permit(now))?;
         if let Some(rate) = rate {
             // As with governor, what a late wake-up lost is made up for, up to the slack.
-            self.next = self.next.max(now.saturating_sub(LATE)) + Duration::from_secs_f64(1.0 / rate);
+            self.next = self.next.max(now.saturating_sub(LATE_ADAPTED)) + Duration::from_secs_f64(1.0 / rate);
         }
         Ok(permit)
     }
 
-    /// The attempt with this permit has its reply: it had reached the server by now.
-    pub(super) fn replied(&mut self, permit: PermitId, now: Duration) {
-        let Some(limit) = &mut self.limit else { return };
-        let index = permit.0.checked_sub(limit.first).and_then(|index| usize::try_from(index).ok());
-        if let Some(reached) = index.and_then(|index| limit.reached.get_mut(index)) {
-            *reached = now.min(*reached);
+    /// This attempt has its reply: it had reached the server by now.
+    pub(super) fn replied(&mut self, attempt: AttemptId, now: Duration) {
+        if let Some(limit) = &mut self.limit {
+            limit.arrivals.replied(attempt, now);
         }
     }
 }
 
 impl Limit {
-    fn permit(&mut self, now: Duration) -> Result<PermitId, Duration> {
+    fn permit(&mut self, now: Duration) -> Result<AttemptId, Duration> {
         self.clock.0.set(now);
-        while self.reached.front().is_some_and(|reached| *reached + self.window <= now) {
-            self.reached.pop_front();
-            self.first += 1;
-        }
-        if let Some(oldest) = self.reached.front().filter(|_| self.reached.len() >= self.count) {
-            return Err(*oldest + self.window);
+        if let Some(until) = self.arrivals.full_until(now, self.window, self.count) {
+            return Err(until);
         }
         match self.even.check() {
-            Ok(()) => {
-                self.reached.push_back(now + if now < FIRST { FIRST_SLACK } else { SLACK });
-                Ok(PermitId(self.first + self.reached.len() as u64 - 1))
-            }
+            Ok(()) => Ok(self.arrivals.start(now)),
             Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),
         }
     }
@@ -185,8 +164,12 @@ fn limit(rate: Rate) -> Option<Limit> {
     let burst = NonZeroU32::MIN.saturating_add(late.max(1)).min(count);
     let quota = Quota::with_period(period)?.allow_burst(burst);
     let even = RateLimiter::direct_with_clock(quota, clock.clone());
+    // Nothing is late at the start: it must not begin with a burst.
+    if let Some(late) = NonZeroU32::new(burst.get() - 1) {
+        let _ = even.check_n(late);
+    }
     let count = count.get() as usize;
-    Some(Limit { count: count - count / SPARE, window: per, reached: VecDeque::new(), first: 0, even, clock })
+    Some(Limit { count: count - count / SPARE, window: per, arrivals: Arrivals::default(), even, clock })
 }
 
 #[cfg(test)]
@@ -196,13 +179,17 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// The starts within `span` of a caller that always wants more and wakes `late` after each time it is told.
+    /// The starts within `span` of a caller that always wants more, wakes `late` after each time it is told and has
+    /// its replies at once.
     fn starts(rate: &str, span: Duration, mut late: impl FnMut() -> Duration) -> Vec<Duration> {
         let mut pacer = Pacer::new(rate.parse().unwrap());
         let (mut now, mut starts) = (Duration::ZERO, Vec::new());
         while now < span {
             match pacer.permit(now, None) {
-                Ok(_) => starts.push(now),
+                Ok(attempt) => {
+                    pacer.replied(attempt, now);
+                    starts.push(now);
+                }
                 Err(at) => {
                     assert!(at > now);
                     now = at + late();

@@ -4,10 +4,10 @@
 //! A row's slot is held from its admission until its record is durable. So is its customer's lane: were the
 //! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
 
+use super::arrivals::AttemptId;
 use super::batch::Batch;
 use super::lanes::{KeyMaker, Lanes};
 use super::outage::Suspended;
-use super::pacer::PermitId;
 use super::queue::Queue;
 use super::slots::{SlotId, Slots};
 use super::traffic::Traffic;
@@ -71,7 +71,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
 pub(super) struct Start {
     pub slot: SlotId,
     pub at: Duration,
-    pub permit: PermitId,
+    pub permit: AttemptId,
 }
 
 /// An attempt that has ended, with its request back.

@@ -2,9 +2,10 @@
 //! attempt passes here, retries and probes included.
 
 use super::adapt::Adaptive;
+use super::arrivals::AttemptId;
 use super::budget::Budget;
 use super::health::Health;
-use super::pacer::{Pacer, PermitId};
+use super::pacer::Pacer;
 use super::{Brake, Notice, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
@@ -83,7 +84,7 @@ impl Traffic {
     }
 
     /// Takes the permit for one attempt, or says when to ask again.
-    pub(super) fn permit(&mut self, now: Time) -> Result<PermitId, Time> {
+    pub(super) fn permit(&mut self, now: Time) -> Result<AttemptId, Time> {
         if let Some(until) = self.adaptive.as_ref().and_then(|adaptive| adaptive.used_up_until(now)) {
             return Err(until);
         }
@@ -92,7 +93,7 @@ impl Traffic {
     }
 
     /// The attempt with this permit has its reply.
-    pub(super) fn replied(&mut self, permit: PermitId, now: Time) {
+    pub(super) fn replied(&mut self, permit: AttemptId, now: Time) {
         self.pacer.replied(permit, now);
     }
 

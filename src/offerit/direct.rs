@@ -35,7 +35,7 @@ pub(super) struct Direct {
     timeout: Duration,
     longest_connect: Duration,
     /// Those that no attempt uses at present, the one used last on top.
-    idle: RefCell<Vec<Line>>,
+    idle: RefCell<Vec<Box<Line>>>,
 }
 
 impl Direct {
@@ -76,7 +76,7 @@ impl Direct {
         request
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Line, Broken> {
+    async fn connect(&self, deadline: Instant) -> Result<Box<Line>, Broken> {
         let connecting = timeout(self.longest_connect, TcpStream::connect((self.host.as_str(), self.port)));
         let stream = match connecting.await {
             Ok(Ok(stream)) => stream,
@@ -89,11 +89,11 @@ impl Direct {
         };
         let (sender, connection) = ready.await.map_err(Broken::NotSent)?;
         let drive = Drive { connection, is_over: false, timer: Box::pin(sleep_until(deadline)) };
-        Ok(Line { sender, drive })
+        Ok(Box::new(Line { sender, drive }))
     }
 
     /// A connection that no attempt uses, or a new one; and whether it is a new one.
-    async fn line(&self, deadline: Instant) -> Result<(Line, bool), Broken> {
+    async fn line(&self, deadline: Instant) -> Result<(Box<Line>, bool), Broken> {
         let idle = self.idle.borrow_mut().pop();
         match idle {
             Some(mut line) => {
@@ -139,8 +139,8 @@ struct Line {
 
 impl Line {
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Sent, Broken> {
-        // An idle connection may have been closed by the server: that shows here, before anything is sent. If
-        // it is over, `try_send_request` gives the request back.
+        // An idle connection may have been closed by the server: that shows before anything is written, and
+        // `try_send_request` gives the request back.
         let sender = &mut self.sender;
         let _ = self.drive.until(poll_fn(|context| sender.poll_ready(context))).await?;
         let response = self.sender.try_send_request(request);
@@ -188,6 +188,10 @@ impl Drive {
     async fn until<F: Future>(&mut self, future: F) -> Result<F::Output, Broken> {
         let mut future = pin!(future);
         poll_fn(|context| {
+            // Often the connection has brought already what is waited for.
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
+            }
             // Why it ended, the future learns too.
             if !self.is_over && Pin::new(&mut self.connection).poll(context).is_ready() {
                 self.is_over = true;
