@@ -187,6 +187,26 @@ fn the_result_file_of_another_input_is_refused() {
 }
 
 #[test]
+fn a_refusal_says_in_what_the_rows_differ() {
+    let (server, offerit) = finished(10);
+    let refused = |input: &str, told: &[&str]| {
+        offerit.input(INPUT, input);
+        assert_refused(&server, &offerit, &["--resume"], told);
+    };
+    // Fields of six rows; then a row put in before the fourth.
+    let mut edited = table(1..=10);
+    (5..=10).for_each(|row| edited = edited.replace(&format!("City {row}\n"), "Elsewhere\n"));
+    refused(&edited, &["6 of its 10 rows in sync", "all of them name the same customers", "API key"]);
+    let inserted = table(1..=10).replace("\n4,", "\n99,Riga\n4,");
+    refused(&inserted, &["7 of its 10 rows in sync", "7 of them name other customers", "row 4 (line 5)"]);
+    // Rows taken out: the place in the result file is told.
+    let result = String::from_utf8(offerit.result_bytes()).expect("UTF-8");
+    let offset = result.find("\n10,").expect("the record of row 10") + 1;
+    let line = result[..offset].lines().count() + 1;
+    refused(&table(1..=9), &[&format!("line {line} (byte {offset}) is a record of row 10"), "only 9 rows"]);
+}
+
+#[test]
 fn a_resorted_input_is_refused_rather_than_sent_in_full() {
     let (server, offerit) = finished(30);
     let mut lines: Vec<String> = table(1..=30).lines().map(str::to_owned).collect();

@@ -19,12 +19,12 @@ use std::io;
 use std::path::PathBuf;
 
 pub use file::{Existing, ResultFile};
-pub use marks::{Mark, Marks};
+pub use marks::{Mark, Marks, RowSet};
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
 pub use record::{HEADER, Record, Status, identity};
 pub use scan::{Keep, scan};
-pub use survey::{Doing, Survey};
+pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
 pub use writer::{Log, OwnFile, Storage, Writer};
 

@@ -215,14 +215,17 @@ fn is_plain(line: &[u8]) -> bool {
     line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'"'))
 }
 
-/// [`split`] for a plain line.
+/// [`split`] for a plain line. Fields are too short for a search to pay.
 fn split_plain(line: &[u8]) -> Option<Ends> {
     let mut ends = [line.len(); FIELDS];
-    let mut commas = memchr::memchr_iter(b',', line);
-    for (end, comma) in ends[..FIELDS - 1].iter_mut().zip(&mut commas) {
-        *end = comma;
+    let mut found = 0;
+    for (at, byte) in line.iter().enumerate() {
+        if *byte == b',' {
+            *ends.get_mut(found)? = at;
+            found += 1;
+        }
     }
-    (ends[FIELDS - 2] < line.len() && commas.next().is_none()).then_some(ends)
+    (found == FIELDS - 1).then_some(ends)
 }
 
 /// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be

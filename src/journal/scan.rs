@@ -26,7 +26,7 @@ pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), E
             Keep::Identity => record.identity(),
             Keep::Fingerprint => record.fingerprint(),
         };
-        marks.set(record.row(), record.status(), kept);
+        marks.set_at(record.place(), record.row(), record.status(), kept);
     }
     Ok((marks, records.tail()))
 }
