@@ -186,6 +186,57 @@ fn the_result_file_of_another_input_is_refused() {
     assert_eq!(server.count(), 20);
 }
 
+/// So many rows, then two of one customer: the older one is rejected, the newer one delivered.
+fn overtaken(others: u64) -> (Server, Offerit, String) {
+    let (older, newer) = (others + 1, others + 2);
+    let city = format!("City {older}");
+    let server = Server::start(move |request, _| {
+        if request.field("city").as_deref() == Some(&city) { Reply::new(400) } else { Reply::updated() }
+    });
+    let table = table(1..=newer).replace(&format!("\n{newer},"), &format!("\n{older},"));
+    let offerit = Offerit::job(&server, &table);
+    offerit.send(&["--concurrency", "1"]).expect_code(3);
+    (server, offerit, table)
+}
+
+#[test]
+fn a_single_overtaken_row_is_told_in_the_one_pass_over_the_input() {
+    let (server, offerit, _) = overtaken(0);
+    offerit.send(&["--resume"]).expect_code(0);
+    assert_eq!((server.count(), offerit.outcomes()[&1].status.as_str()), (2, "unchanged"));
+}
+
+#[test]
+fn overtaken_rows_are_told_where_most_of_the_input_has_changed_too() {
+    let (server, offerit, table) = overtaken(8);
+    let edited = (2..=8).fold(table, |text, row| text.replace(&format!("City {row}\n"), "Elsewhere\n"));
+    offerit.input(INPUT, edited);
+    let before = server.count();
+    assert_refused(&server, &offerit, &["--resume"], &["7 of its 9 rows in sync"]);
+    offerit.send(&["--resume", "--accept-changed-input"]).expect_code(0);
+    assert_eq!((server.count() - before, offerit.outcomes()[&9].status.as_str()), (7, "unchanged"));
+}
+
+#[test]
+fn a_refusal_says_in_what_the_rows_differ() {
+    let (server, offerit) = finished(10);
+    let refused = |input: &str, told: &[&str]| {
+        offerit.input(INPUT, input);
+        assert_refused(&server, &offerit, &["--resume"], told);
+    };
+    // Fields of six rows; then a row put in before the fourth.
+    let mut edited = table(1..=10);
+    (5..=10).for_each(|row| edited = edited.replace(&format!("City {row}\n"), "Elsewhere\n"));
+    refused(&edited, &["6 of its 10 rows in sync", "all of them name the same customers", "API key"]);
+    let inserted = table(1..=10).replace("\n4,", "\n99,Riga\n4,");
+    refused(&inserted, &["7 of its 10 rows in sync", "7 of them name other customers", "row 4 (line 5)"]);
+    // Rows taken out: the place in the result file is told.
+    let result = String::from_utf8(offerit.result_bytes()).expect("UTF-8");
+    let offset = result.find("\n10,").expect("the record of row 10") + 1;
+    let line = result[..offset].lines().count() + 1;
+    refused(&table(1..=9), &[&format!("line {line} (byte {offset}) is a record of row 10"), "only 9 rows"]);
+}
+
 #[test]
 fn a_resorted_input_is_refused_rather_than_sent_in_full() {
     let (server, offerit) = finished(30);

@@ -164,6 +164,60 @@ fn what_cannot_be_verified_is_no_success() {
     assert_eq!(offerit.result_bytes(), good);
 }
 
+/// The account for machines: one JSON object, whatever else is said.
+#[track_caller]
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_str(&output.stdout).expect("one JSON object on standard output")
+}
+
+#[test]
+fn the_account_for_machines_says_what_the_other_says() {
+    let (_, offerit) = finished(6);
+    let output = offerit.run(&["verify", INPUT, "--json"]).expect_code(0);
+    let expected = serde_json::json!({
+        "version": 1, "input": INPUT, "result": RESULT, "compared": "fingerprints", "rows": 6,
+        "counts": {
+            "updated": 6, "unchanged": 0, "invalid": 0, "rejected": 0, "failed": 0, "unknown": 0, "changed": 0,
+            "no_record": 0
+        },
+        "records": 6, "highest_row": 6, "torn_bytes": 0, "in_sync": true, "reason": "in_sync", "exit_code": 0
+    });
+    assert_eq!(json(&output), expected);
+
+    // A row changed, a row added, a torn record.
+    let mut bytes = offerit.result_bytes();
+    bytes.truncate(bytes.len() - 5);
+    offerit.input(RESULT, &bytes);
+    offerit.input(INPUT, table(1..=7).replace("City 2\n", "Elsewhere\n"));
+    let account = json(&offerit.run(&["verify", INPUT, "--json"]).expect_code(3));
+    let is_row_2_left = account["counts"]["changed"] == 1;
+    assert_eq!(account["counts"]["no_record"], 2);
+    assert_eq!(account["counts"]["updated"], if is_row_2_left { 4 } else { 5 });
+    assert!(account["torn_bytes"].as_u64().expect("a figure") > 40);
+    assert_eq!((&account["in_sync"], &account["reason"]), (&false.into(), &"not_in_sync".into()));
+    assert_eq!((&account["exit_code"], &account["records"]), (&3.into(), &5.into()));
+
+    offerit.input(INPUT, table(1..=2));
+    let account = json(&offerit.run(&["verify", INPUT, "--json"]).expect_code(3));
+    assert_eq!((&account["reason"], &account["rows"]), (&"rows_beyond_input".into(), &2.into()));
+
+    fs::remove_file(offerit.path(RESULT)).expect("the file removed");
+    assert_eq!(offerit.run(&["verify", INPUT, "--json"]).expect_code(2).stdout, "");
+}
+
+#[test]
+fn without_the_key_machines_are_told_that_only_ids_were_compared() {
+    let (_, offerit) = finished(2);
+    let without_key = Offerit::new();
+    without_key.input(INPUT, table(1..=2));
+    without_key.input(RESULT, offerit.result_bytes());
+    let account = json(&without_key.run(&["verify", INPUT, "--json"]).expect_code(0));
+    assert_eq!(account["compared"], "ids");
+    without_key.input(INPUT, table(2..=3));
+    let account = json(&without_key.run(&["verify", INPUT, "--json"]).expect_code(3));
+    assert_eq!(account["counts"]["changed"], 2);
+}
+
 /// What becomes of a row of the tables below.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {

@@ -6,12 +6,28 @@ pub mod sandbox;
 mod signals;
 pub mod verify;
 
+use crate::customer::{Fingerprint, Parameter};
 use crate::exit::{ExitCode, Failure};
+use crate::input::Row;
 use crate::{input, journal};
 
 /// The user name and key that a run with `--sandbox` shows, and its fingerprints are keyed with: so a result
 /// file of a trial is never taken for the memory of a real account.
 const SANDBOX_CREDENTIALS: &str = "sandbox";
+
+/// What a record can be compared with without the key.
+fn identity_of(row: &Row) -> Fingerprint {
+    match &row.content {
+        Ok(update) => {
+            let id = |parameter| update.get(parameter).unwrap_or_default();
+            journal::identity(id(Parameter::CustomerId), id(Parameter::SubscriptionId))
+        }
+        Err(invalid) => journal::identity(
+            invalid.customer_id.as_deref().unwrap_or_default(),
+            invalid.subscription_id.as_deref().unwrap_or_default(),
+        ),
+    }
+}
 
 impl From<input::Error> for Failure {
     fn from(error: input::Error) -> Failure {

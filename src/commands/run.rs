@@ -1,19 +1,18 @@
 //! `run`: sends every row that is not in sync yet.
 
 mod ending;
+mod survey;
 
 use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
-use crate::customer::FingerprintKey;
-use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, Superseded, Supersession, deliver};
+use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
-use crate::journal::{Doing, Existing, Marks, OwnFile, ResultFile, Survey, Writer};
+use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,25 +63,23 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
-    let (survey, superseded) = if input.is_stream() {
-        (None, HashMap::new())
+    let (survey, done) = if input.is_stream() {
+        (None, Done::default())
     } else {
-        let survey = survey(&input, &marks, &key)?;
-        refuse_foreign(&survey, &marks, &settings.result, settings.accept_changed_input)?;
-        let superseded = superseded(&input, &survey, &marks, &key)?;
-        (Some(survey), superseded)
+        let accept = settings.accept_changed_input;
+        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept)?;
+        (Some(survey), done)
     };
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
     let is_quiet = settings.progress == ProgressMode::Quiet;
     if !is_quiet {
         announce(&input, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
-        warn_of_superseded(superseded.len());
+        warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?).map_err(cannot_start)?;
-    let feed =
-        ChannelFeed::start(rows, input.is_stream(), Done { marks, superseded }, key).map_err(cannot_start)?;
+    let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
     let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
     let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
@@ -111,61 +108,12 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
     }
 }
 
-/// Reads the whole input once before anything is sent: what is wrong with the file as a whole shows now.
-fn survey(input: &Input, marks: &Marks, key: &FingerprintKey) -> Result<Survey, Failure> {
-    let mut rows = input.rows()?;
-    let mut survey = Survey::default();
-    let mut scratch = Vec::new();
-    while let Some(row) = rows.next_row()? {
-        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
-    }
-    Ok(survey)
-}
-
-/// Reads the input once more for rows that newer ones have overtaken, if there can be any.
-fn superseded(
-    input: &Input,
-    survey: &Survey,
-    marks: &Marks,
-    key: &FingerprintKey,
-) -> Result<HashMap<u64, Superseded>, Failure> {
-    if survey.in_sync == 0 || survey.overtaken == 0 {
-        return Ok(HashMap::new());
-    }
-    let mut rows = input.rows()?;
-    let mut supersession = Supersession::new(marks);
-    let mut scratch = Vec::new();
-    while let Some(row) = rows.next_row()? {
-        let doing = Doing::with(marks, row.number, row.fingerprint(key, &mut scratch));
-        if let Ok(update) = &row.content {
-            supersession.see(row.number, update, doing);
-        }
-    }
-    Ok(supersession.found())
-}
-
 fn warn_of_superseded(count: usize) {
     if count > 0 {
         say(format_args!(
             "{count} of these are not sent any more: newer rows of the same customers were delivered since, and \
              they would overwrite them (the error column says which)"
         ));
-    }
-}
-
-fn refuse_foreign(
-    survey: &Survey,
-    marks: &Marks,
-    result: &std::path::Path,
-    accept: bool,
-) -> Result<(), Failure> {
-    match survey.foreign(marks) {
-        Some(what) if !accept => Err(Failure::usage(format!(
-            "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
-             --accept-changed-input to send what does not match once more",
-            result.display()
-        ))),
-        _ => Ok(()),
     }
 }
 

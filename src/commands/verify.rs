@@ -1,12 +1,15 @@
 //! `verify`: accounts for every input row against the result file, sends nothing.
 
-use super::SANDBOX_CREDENTIALS;
 use super::check::cannot_print;
-use crate::customer::{Fingerprint, FingerprintKey, Parameter};
+use super::{SANDBOX_CREDENTIALS, identity_of};
+use crate::customer::FingerprintKey;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Row};
-use crate::journal::{self, Keep, Mark, Marks, ResultFile, identity};
+use crate::journal::{self, Keep, Mark, Marks, ResultFile, Tail};
 use crate::report::{Account, put, say};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -19,6 +22,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// What the fingerprints are keyed with.
     pub key: Key,
+    /// Whether the account is for machines.
+    pub json: bool,
 }
 
 /// What the fingerprints of a result file are keyed with.
@@ -54,7 +59,11 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     while let Some(row) = rows.next_row()? {
         judge.add(&mut account, &marks, &row);
     }
-    put(&account).map_err(cannot_print)?;
+    if settings.json {
+        Document::put(settings, &account, &marks, tail).map_err(cannot_print)?;
+    } else {
+        put(&account).map_err(cannot_print)?;
+    }
     if tail.torn > 0 {
         say(format_args!(
             "the result file ends in a torn record of {} bytes, which does not count",
@@ -64,27 +73,81 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     judge.explain(&account);
     if marks.last_row() > account.rows {
         say(format_args!(
-            "the result file has a record of row {}, but the input has only {} rows: rows were taken out of it since, \
-             or it is another input",
+            "the result file has a record of row {} on its line {}, but the input has only {} rows: rows were taken \
+             out of it since, or it is another input",
             marks.last_row(),
+            marks.last_row_at().line,
             account.rows
         ));
-        return Ok(ExitCode::NotInSync);
     }
-    Ok(if account.is_in_sync() { ExitCode::InSync } else { ExitCode::NotInSync })
+    Ok(Reason::of(&account, &marks).exit_code())
 }
 
-/// What a record can be compared with without the key.
-fn identity_of(row: &Row) -> Fingerprint {
-    match &row.content {
-        Ok(update) => {
-            let id = |parameter| update.get(parameter).unwrap_or_default();
-            identity(id(Parameter::CustomerId), id(Parameter::SubscriptionId))
+/// How a verification ended, for machines: the words are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    /// Every row is in sync.
+    InSync,
+    /// Some are not.
+    NotInSync,
+    /// The result file knows rows that the input does not have.
+    RowsBeyondInput,
+}
+
+impl Reason {
+    fn of(account: &Account, marks: &Marks) -> Reason {
+        match account {
+            _ if marks.last_row() > account.rows => Reason::RowsBeyondInput,
+            _ if account.is_in_sync() => Reason::InSync,
+            _ => Reason::NotInSync,
         }
-        Err(invalid) => identity(
-            invalid.customer_id.as_deref().unwrap_or_default(),
-            invalid.subscription_id.as_deref().unwrap_or_default(),
-        ),
+    }
+
+    fn exit_code(self) -> ExitCode {
+        if self == Reason::InSync { ExitCode::InSync } else { ExitCode::NotInSync }
+    }
+}
+
+/// The account as `--json` prints it. Fields may be added; one that is renamed, removed or means something else
+/// gets a new version.
+#[derive(Serialize)]
+struct Document<'account> {
+    version: u32,
+    input: Cow<'account, str>,
+    result: Cow<'account, str>,
+    /// What rows in sync were compared by.
+    compared: &'static str,
+    rows: u64,
+    /// Adds up to the rows.
+    counts: BTreeMap<&'static str, u64>,
+    records: u64,
+    highest_row: u64,
+    torn_bytes: u64,
+    in_sync: bool,
+    reason: Reason,
+    exit_code: u8,
+}
+
+impl Document<'_> {
+    fn put(settings: &Settings, account: &Account, marks: &Marks, tail: Tail) -> io::Result<()> {
+        let counts = account.counts.iter().map(|(status, count)| (status.name(), count));
+        let reason = Reason::of(account, marks);
+        let document = Document {
+            version: 1,
+            input: settings.input.to_string_lossy(),
+            result: settings.result.to_string_lossy(),
+            compared: if matches!(settings.key, Key::None) { "ids" } else { "fingerprints" },
+            rows: account.rows,
+            counts: counts.chain([("changed", account.changed), ("no_record", account.no_record)]).collect(),
+            records: tail.records,
+            highest_row: marks.last_row(),
+            torn_bytes: tail.torn,
+            in_sync: reason == Reason::InSync,
+            reason,
+            exit_code: reason.exit_code().number(),
+        };
+        put(serde_json::to_string_pretty(&document)?)
     }
 }
 

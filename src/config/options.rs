@@ -118,6 +118,10 @@ pub struct VerifyOptions {
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
 
+    /// Print the account as one JSON object
+    #[arg(long)]
+    pub json: bool,
+
     /// The result file is that of a trial, made with run --sandbox
     #[arg(long, conflicts_with = "api_key_file")]
     pub sandbox: bool,

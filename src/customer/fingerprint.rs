@@ -15,20 +15,13 @@ impl Fingerprint {
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.
     #[must_use]
     pub fn parse(digits: &[u8]) -> Option<Fingerprint> {
-        if digits.len() != Self::DIGITS {
-            return None;
-        }
-        digits
-            .iter()
-            .try_fold(0_u64, |value, digit| {
-                let digit = match digit {
-                    b'0'..=b'9' => digit - b'0',
-                    b'a'..=b'f' => digit - b'a' + 10,
-                    _ => return None,
-                };
-                Some(value << 4 | u64::from(digit))
-            })
-            .map(Fingerprint)
+        let digits: &[u8; Self::DIGITS] = digits.try_into().ok()?;
+        // Folded, so that all digits are looked at together.
+        let is_one =
+            digits.iter().fold(true, |is_one, digit| is_one & matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        // The letters are 0x61 to 0x66, the figures 0x30 to 0x39.
+        let value = |digit: &u8| u64::from((digit & 0xf) + 9 * (digit >> 6));
+        is_one.then(|| Fingerprint(digits.iter().fold(0, |all, digit| all << 4 | value(digit))))
     }
 }
 
@@ -83,8 +76,8 @@ impl FingerprintKey {
         scratch.clear();
         scratch.push(kind);
         for (parameter, value) in values {
-            scratch.push(parameter as u8);
-            scratch.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            let [a, b, c, d, e, f, g, h] = (value.len() as u64).to_le_bytes();
+            scratch.extend_from_slice(&[parameter as u8, a, b, c, d, e, f, g, h]);
             scratch.extend_from_slice(value);
         }
         let hash = blake3::keyed_hash(&self.0, scratch);

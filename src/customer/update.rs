@@ -84,10 +84,15 @@ impl UpdateBuilder {
     /// # Errors
     /// All violations in the order of the API page, the row's own last.
     pub fn build(&mut self) -> Result<Update, &[Violation]> {
-        for parameter in Parameter::ALL {
-            if let Some(message) = fault(parameter, &self.values[parameter.index()]) {
-                self.violations.push(Violation { parameter: Some(parameter), message });
-            }
+        let joined = self.joined();
+        let values = Parameter::ALL.into_iter().zip(&self.values).filter(|(_, value)| !value.is_empty());
+        for (parameter, value) in values {
+            let text = match &joined {
+                Some(update) => Ok(update.get(parameter).unwrap_or_default()),
+                None => std::str::from_utf8(value),
+            };
+            let fault = text.map_or(Some(NO_TEXT), |text| fault(parameter, text));
+            self.violations.extend(fault.map(|message| Violation { parameter: Some(parameter), message }));
         }
         let has = |lookup: bool| self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup);
         let (has_lookup, has_field) = (has(true), has(false));
@@ -97,45 +102,40 @@ impl UpdateBuilder {
         if !has_field {
             self.refuse("has no field to set: fill in at least one column besides the ids");
         }
-        if !self.violations.is_empty() {
-            return Err(&self.violations);
+        if joined.is_none() && self.violations.is_empty() {
+            self.refuse("is longer than one request can be");
         }
-        self.joined().ok_or_else(|| {
-            self.violations.push(Violation { parameter: None, message: TOO_LONG });
-            self.violations.as_slice()
-        })
+        joined.filter(|_| self.violations.is_empty()).ok_or(&self.violations)
     }
 
     fn refuse(&mut self, message: &'static str) {
         self.violations.push(Violation { parameter: None, message });
     }
 
-    /// The checked values as one string. None only if the row is longer than 4 GiB.
+    /// The values as one string, which is checked once for all. `None` if one of them is no UTF-8, or if the row is
+    /// longer than 4 GiB.
     fn joined(&self) -> Option<Update> {
-        let mut text = String::with_capacity(self.values.iter().map(Vec::len).sum());
+        let mut text = Vec::with_capacity(self.values.iter().map(Vec::len).sum());
         let mut ends = [0; Parameter::COUNT];
         for (end, value) in ends.iter_mut().zip(&self.values) {
-            text.push_str(std::str::from_utf8(value).ok()?);
+            text.extend_from_slice(value);
             *end = u32::try_from(text.len()).ok()?;
         }
-        Some(Update { text: text.into_boxed_str(), ends })
+        let text = String::from_utf8(text).ok()?.into_boxed_str();
+        // The halves of a character in two values are none, although they are one when joined.
+        let is_text = ends.iter().all(|end| text.is_char_boundary(*end as usize));
+        is_text.then_some(Update { text, ends })
     }
 }
 
-const TOO_LONG: &str = "is longer than one request can be";
+const NO_TEXT: &str = "is not valid UTF-8: save the file as UTF-8";
 
-/// What is wrong with one value. `None`: nothing, or there is no value.
-fn fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
-    if value.is_empty() {
-        return None;
-    }
-    let Ok(text) = std::str::from_utf8(value) else {
-        return Some("is not valid UTF-8: save the file as UTF-8");
-    };
+/// What is wrong with one value, which is not empty.
+fn fault(parameter: Parameter, text: &str) -> Option<&'static str> {
     if parameter.is_lookup() {
         return id_fault(text);
     }
-    if text.contains('\0') {
+    if memchr::memchr(b'\0', text.as_bytes()).is_some() {
         return Some("holds a NUL character: the file is damaged or not plain text");
     }
     if parameter == Parameter::Password && text == REMOVE {
@@ -236,6 +236,17 @@ mod tests {
             row.push((parameter, value));
             assert_eq!(first_fault(&row).0, Some(parameter));
         }
+    }
+
+    #[test]
+    fn half_a_character_is_no_text_even_if_the_next_value_holds_the_other_half() {
+        let row: [(Parameter, &[u8]); 3] = [
+            (Parameter::CustomerId, b"5"),
+            (Parameter::Firstname, b"M\xc3"),
+            (Parameter::Lastname, b"\xbcller"),
+        ];
+        let told: Vec<_> = build(&row).unwrap_err().iter().map(|violation| violation.parameter).collect();
+        assert_eq!(told, [Some(Parameter::Firstname), Some(Parameter::Lastname)]);
     }
 
     #[test]

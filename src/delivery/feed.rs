@@ -4,7 +4,7 @@
 use super::{Feed, FeedError, Job, Superseded, Work};
 use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
-use crate::journal::{Marks, Status};
+use crate::journal::{RowSet, Status};
 use crate::offerit::Request;
 use std::collections::HashMap;
 use std::io;
@@ -29,8 +29,8 @@ enum Message {
 /// What earlier runs have done with the rows of an input.
 #[derive(Default)]
 pub struct Done {
-    /// Every row's last record.
-    pub marks: Marks,
+    /// Rows in sync and unchanged: not looked at again.
+    pub rows: RowSet,
     /// Rows that must not be sent any more.
     pub superseded: HashMap<u64, Superseded>,
 }
@@ -72,7 +72,7 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
     let mut batch = Vec::with_capacity(most);
     let mut scratch = Vec::new();
     loop {
-        let row = match rows.next_row() {
+        let row = match rows.next_row_of(|number| !done.rows.contains(number)) {
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(error) => {
@@ -82,9 +82,6 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             }
         };
         let fingerprint = row.fingerprint(key, &mut scratch);
-        if done.marks.is_done(row.number, fingerprint) {
-            continue;
-        }
         let Row { number, line, content } = row;
         batch.push(Job {
             row: number,

@@ -130,18 +130,28 @@ impl Rows {
     /// # Errors
     /// If the file cannot be read on, if a record has no end, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        if let Some(row) = self.ahead.take() {
+        self.next_row_of(|_| true)
+    }
+
+    /// The next row whose number is wanted, or `None` behind the last. The others are not looked at.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn next_row_of(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<Option<Row>, Error> {
+        if let Some(row) = self.ahead.take().filter(|row| is_wanted(row.number)) {
             return Ok(Some(row));
         }
-        let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? else {
-            if self.number == 0 {
-                let fault = HeaderFault::NoRows;
-                return Err(Error::Header { path: self.path.clone(), line: 1, fault });
+        while let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? {
+            self.number += 1;
+            if is_wanted(self.number) {
+                return Ok(Some(Row { number: self.number, line, content: self.content() }));
             }
-            return Ok(None);
-        };
-        self.number += 1;
-        Ok(Some(Row { number: self.number, line, content: self.content() }))
+        }
+        if self.number == 0 {
+            let fault = HeaderFault::NoRows;
+            return Err(Error::Header { path: self.path.clone(), line: 1, fault });
+        }
+        Ok(None)
     }
 
     fn content(&mut self) -> Result<Update, Invalid> {
@@ -285,6 +295,18 @@ mod tests {
     fn a_header_alone_is_refused() {
         assert!(rows("customer_id,city\n").unwrap_err().to_string().contains("no rows"));
         assert!(rows("\n\n").unwrap_err().to_string().contains("only blank lines"));
+    }
+
+    #[test]
+    fn rows_that_are_not_wanted_keep_their_numbers_and_lines() {
+        let text = "customer_id,city\n1,a\n\n2,\"b\nc\"\n3\n4,d\n";
+        let mut rows = Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text))).unwrap();
+        rows.wait_for_first().unwrap();
+        let row = rows.next_row_of(|number| number % 2 == 0).unwrap().unwrap();
+        assert_eq!((row.number, row.line), (2, 4));
+        let row = rows.next_row_of(|number| number > 3).unwrap().unwrap();
+        assert_eq!((row.number, row.line), (4, 7));
+        assert!(rows.next_row_of(|_| true).unwrap().is_none());
     }
 
     #[test]

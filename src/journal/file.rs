@@ -1,8 +1,9 @@
 //! Opening the result file: never through a link, never without the lock, never changed before it is sure that
 //! the run begins.
 
+use super::reader::{Records, Tail};
 use super::record::HEADER;
-use super::scan::{Keep, Tail, scan};
+use super::scan::{Keep, scan};
 use super::{Error, Marks};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
@@ -70,10 +71,15 @@ impl ResultFile {
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
     pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
-        match open_regular(path, OpenOptions::new().read(true))? {
-            Some(file) => scan(path, file, keep),
-            None => Err(io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into())),
-        }
+        scan(path, open_to_read(path)?, keep)
+    }
+
+    /// The records of a result file one after the other, without a lock, as [`ResultFile::read`] reads them.
+    ///
+    /// # Errors
+    /// If there is none or it is no regular file.
+    pub fn records(path: &Path) -> Result<Records<File>, Error> {
+        Ok(Records::new(path, open_to_read(path)?))
     }
 
     /// Whether the file existed, and how it ended.
@@ -125,6 +131,11 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, 
     // Looked at once more: it may have been exchanged in between.
     refuse_irregular(path, metadata.file_type())?;
     Ok(Some(file))
+}
+
+fn open_to_read(path: &Path) -> Result<File, Error> {
+    let missing = || io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into());
+    open_regular(path, OpenOptions::new().read(true))?.ok_or_else(missing)
 }
 
 fn refuse_irregular(path: &Path, kind: fs::FileType) -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! What the result file says of every row, in eight bytes a row.
 
+use super::parse::Place;
 use super::record::Status;
 use crate::customer::Fingerprint;
-use std::collections::BTreeMap;
 
-/// Rows a page: small enough that a single late row costs little, large enough that the tree stays small.
+/// Rows a page: small enough that a single late row costs little, large enough that there are few pages.
 const PAGE: u64 = 4096;
 
 /// The bits of a word that hold the status; the others hold the fingerprint's upper bits.
@@ -29,28 +29,60 @@ impl Mark {
 /// The last record of every row, by row number. Grows by pages, so that memory never doubles on the way.
 #[derive(Debug, Default)]
 pub struct Marks {
-    pages: BTreeMap<u64, Box<[u64]>>,
+    /// In the order of their rows.
+    pages: Vec<Page>,
     last_row: u64,
+    last_row_at: Place,
     last_in_sync: u64,
+    in_sync: u64,
+}
+
+/// The words of [`PAGE`] rows.
+#[derive(Debug)]
+struct Page {
+    number: u64,
+    words: Box<[u64]>,
 }
 
 impl Marks {
     /// Notes a record; a later one of the same row replaces it.
     pub fn set(&mut self, row: u64, status: Status, fingerprint: Fingerprint) {
-        let page = self.pages.entry(row / PAGE).or_insert_with(|| vec![0; PAGE as usize].into_boxed_slice());
-        page[(row % PAGE) as usize] = (fingerprint.0 & !STATUS_BITS) | status as u64;
+        let number = row / PAGE;
+        let index = self.find(number).unwrap_or_else(|index| {
+            self.pages.insert(index, Page { number, words: vec![0; PAGE as usize].into_boxed_slice() });
+            index
+        });
+        let word = &mut self.pages[index].words[(row % PAGE) as usize];
+        let was_in_sync = status_of(*word).is_some_and(Status::is_in_sync);
+        *word = (fingerprint.0 & !STATUS_BITS) | status as u64;
+        self.in_sync = self.in_sync + u64::from(status.is_in_sync()) - u64::from(was_in_sync);
         self.last_row = self.last_row.max(row);
         if status.is_in_sync() {
             self.last_in_sync = self.last_in_sync.max(row);
         }
     }
 
+    /// As [`Marks::set`], and notes where in the result file the record stands.
+    pub(super) fn set_at(&mut self, place: Place, row: u64, status: Status, fingerprint: Fingerprint) {
+        if row > self.last_row {
+            self.last_row_at = place;
+        }
+        self.set(row, status, fingerprint);
+    }
+
+    /// Where a page is, or where it belongs. Nearly always the pages have no gap, and it is where its number says.
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        match usize::try_from(number) {
+            Ok(index) if self.pages.get(index).is_some_and(|page| page.number == number) => Ok(index),
+            _ => self.pages.binary_search_by_key(&number, |page| page.number),
+        }
+    }
+
     /// The last record of a row, if it has one.
     #[must_use]
     pub fn get(&self, row: u64) -> Option<Mark> {
-        let word = self.pages.get(&(row / PAGE))?[(row % PAGE) as usize];
-        let status = Status::ALL.into_iter().find(|status| *status as u64 == word & STATUS_BITS)?;
-        Some(Mark { status, fingerprint: word & !STATUS_BITS })
+        let word = self.pages[self.find(row / PAGE).ok()?].words[(row % PAGE) as usize];
+        Some(Mark { status: status_of(word)?, fingerprint: word & !STATUS_BITS })
     }
 
     /// Whether this very row, unchanged, is in sync already.
@@ -65,16 +97,55 @@ impl Marks {
         self.last_in_sync
     }
 
+    /// How many rows are in sync by their last record, whatever they are now.
+    #[must_use]
+    pub fn in_sync(&self) -> u64 {
+        self.in_sync
+    }
+
     /// The highest row that has a record; 0 if none has.
     #[must_use]
     pub fn last_row(&self) -> u64 {
         self.last_row
+    }
+
+    /// Where the first record of that row stands in the result file.
+    #[must_use]
+    pub fn last_row_at(&self) -> Place {
+        self.last_row_at
+    }
+}
+
+fn status_of(word: u64) -> Option<Status> {
+    Status::ALL.into_iter().find(|status| *status as u64 == word & STATUS_BITS)
+}
+
+/// Rows by number, a bit each.
+#[derive(Debug, Default)]
+pub struct RowSet(Vec<u64>);
+
+impl RowSet {
+    /// Puts a row in. Takes the memory of all rows before it.
+    pub fn insert(&mut self, row: u64) {
+        let word = (row / 64) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (row % 64);
+    }
+
+    /// Whether a row is in it.
+    #[must_use]
+    pub fn contains(&self, row: u64) -> bool {
+        self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_last_record_of_a_row_counts() {
@@ -86,6 +157,36 @@ mod tests {
         assert!(marks.is_done(4096, print));
         assert!(!marks.is_done(4096, Fingerprint(0x0234_5678_9abc_def5)));
         assert_eq!((marks.get(4095), marks.get(1), marks.last_row()), (None, None, 4096));
+    }
+
+    proptest! {
+        #[test]
+        fn marks_are_a_map_by_row_whatever_the_order(
+            records in proptest::collection::vec(
+                (prop_oneof![0_u64..3 * PAGE, any::<u64>()], 0_usize..6, any::<u64>()), 0..60,
+            ),
+            asked in any::<u64>(),
+        ) {
+            let (mut marks, mut map) = (Marks::default(), BTreeMap::new());
+            for (row, status, print) in &records {
+                marks.set(*row, Status::ALL[*status], Fingerprint(*print));
+                map.insert(*row, (Status::ALL[*status], *print & !STATUS_BITS));
+            }
+            for row in map.keys().flat_map(|row| [row.saturating_sub(1), *row, row.saturating_add(1)]).chain([asked]) {
+                let mark = marks.get(row).map(|mark| (mark.status, mark.fingerprint));
+                prop_assert_eq!(mark, map.get(&row).copied(), "row {}", row);
+            }
+            let in_sync = |(_, (status, _)): &(&u64, &(Status, u64))| status.is_in_sync();
+            prop_assert_eq!(marks.in_sync(), map.iter().filter(in_sync).count() as u64);
+            prop_assert_eq!(marks.last_row(), map.keys().next_back().copied().unwrap_or(0));
+        }
+
+        #[test]
+        fn a_row_set_holds_what_was_put_in(rows in proptest::collection::btree_set(0_u64..1000, 0..40)) {
+            let mut set = RowSet::default();
+            rows.iter().for_each(|row| set.insert(*row));
+            prop_assert!((0..1100).all(|row| set.contains(row) == rows.contains(&row)));
+        }
     }
 
     #[test]

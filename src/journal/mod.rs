@@ -7,6 +7,8 @@
 
 mod file;
 mod marks;
+mod parse;
+mod reader;
 mod record;
 mod scan;
 mod survey;
@@ -17,10 +19,12 @@ use std::io;
 use std::path::PathBuf;
 
 pub use file::{Existing, ResultFile};
-pub use marks::{Mark, Marks};
-pub use record::{HEADER, ParseFault, Record, Status, identity};
-pub use scan::{Keep, Tail, scan};
-pub use survey::{Doing, Survey};
+pub use marks::{Mark, Marks, RowSet};
+pub use parse::{ParseFault, Place, RecordRef};
+pub use reader::{Records, Tail};
+pub use record::{HEADER, Record, Status, identity};
+pub use scan::{Keep, scan};
+pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
 pub use writer::{Log, OwnFile, Storage, Writer};
 

@@ -1,6 +1,6 @@
 //! What is there to do: the input held against the marks, before anything is sent.
 
-use super::{Marks, Status};
+use super::{Marks, Place, Status};
 use crate::customer::Fingerprint;
 
 /// What a run will do with a row.
@@ -44,8 +44,6 @@ pub struct Survey {
     pub again: u64,
     /// No record yet.
     pub new: u64,
-    /// Rows to deal with that stand before the last row ever in sync.
-    pub overtaken: u64,
 }
 
 impl Survey {
@@ -53,7 +51,6 @@ impl Survey {
     pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> Doing {
         let doing = Doing::with(marks, row, fingerprint);
         self.rows += 1;
-        self.overtaken += u64::from(doing != Doing::Skip && row < marks.last_in_sync());
         self.invalid += u64::from(!is_valid);
         *match doing {
             Doing::Skip => &mut self.in_sync,
@@ -73,17 +70,37 @@ impl Survey {
     /// Why the result file plainly belongs to another input, if it does: most of what it says is done is not
     /// in the input, or it speaks of rows the input does not have.
     #[must_use]
-    pub fn foreign(&self, marks: &Marks) -> Option<String> {
-        if marks.last_row() > self.rows {
-            let (last, rows) = (marks.last_row(), self.rows);
-            return Some(format!("it has a record of row {last}, but the input has only {rows} rows"));
+    pub fn foreign(&self, marks: &Marks) -> Option<Foreign> {
+        let (row, rows) = (marks.last_row(), self.rows);
+        if row > rows {
+            return Some(Foreign::Beyond { row, rows, at: marks.last_row_at() });
         }
-        let finished = self.in_sync + self.changed;
-        (self.changed * 2 > finished).then(|| {
-            let changed = self.changed;
-            format!("{changed} of its {finished} rows in sync do not match the input (or the API key is another one)")
-        })
+        let (changed, finished) = (self.changed, self.in_sync + self.changed);
+        (changed * 2 > finished).then_some(Foreign::Changed { changed, finished })
     }
+}
+
+/// Why a result file plainly belongs to another input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    /// It has a record of a row that the input does not have.
+    #[error("its line {} (byte {}) is a record of row {row}, but the input has only {rows} rows", at.line, at.offset)]
+    Beyond {
+        /// The highest row that has a record.
+        row: u64,
+        /// The rows of the input.
+        rows: u64,
+        /// Where the first record of that row stands.
+        at: Place,
+    },
+    /// Most rows in sync are not what they were.
+    #[error("{changed} of its {finished} rows in sync do not match the input")]
+    Changed {
+        /// Rows in sync that do not match.
+        changed: u64,
+        /// All rows in sync.
+        finished: u64,
+    },
 }
 
 #[cfg(test)]
@@ -113,8 +130,8 @@ mod tests {
         let mut survey = Survey::default();
         survey.add(&marks, 1, Fingerprint(0x10), true);
         survey.add(&marks, 2, Fingerprint(0x20), true);
-        assert!(survey.foreign(&marks).unwrap().contains("row 3, but the input has only 2 rows"));
+        assert!(survey.foreign(&marks).unwrap().to_string().contains("row 3, but the input has only 2 rows"));
         survey.add(&marks, 3, Fingerprint(0x20), true);
-        assert!(survey.foreign(&marks).unwrap().contains("2 of its 3 rows"));
+        assert!(survey.foreign(&marks).unwrap().to_string().contains("2 of its 3 rows"));
     }
 }

@@ -1,0 +1,85 @@
+//! What there is to do, found out before anything is sent: one pass over the input, held against what the result
+//! file says.
+
+use super::super::identity_of;
+use crate::customer::FingerprintKey;
+use crate::delivery::{Done, Supersession};
+use crate::exit::Failure;
+use crate::input::Input;
+use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
+use std::path::Path;
+
+/// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
+/// back, a bit a row, and the marks themselves are given up.
+pub(super) fn survey(
+    input: &Input,
+    marks: Marks,
+    key: &FingerprintKey,
+    result: &Path,
+    accept: bool,
+) -> Result<(Survey, Done), Failure> {
+    let mut rows = input.rows()?;
+    let mut survey = Survey::default();
+    let mut finished = RowSet::default();
+    let mut supersession = Supersession::new(&marks);
+    let mut scratch = Vec::new();
+    while let Some(row) = rows.next_row()? {
+        let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+        if doing == Doing::Skip {
+            finished.insert(row.number);
+        }
+        // Nothing is overtaken before a row that is to be sent. Where the run is refused anyway, the rows of another
+        // input are not remembered.
+        let is_refused = !accept && survey.changed * 2 > marks.in_sync();
+        if let Ok(update) = &row.content
+            && survey.to_do() > 0
+            && !is_refused
+        {
+            supersession.see(row.number, update, doing);
+        }
+    }
+    match survey.foreign(&marks) {
+        Some(foreign) if !accept => {
+            drop((marks, supersession));
+            Err(refusal(input, result, &foreign)?)
+        }
+        _ => Ok((survey, Done { rows: finished, superseded: supersession.found() })),
+    }
+}
+
+fn refusal(input: &Input, result: &Path, foreign: &Foreign) -> Result<Failure, Failure> {
+    let what = match foreign {
+        Foreign::Beyond { .. } => foreign.to_string(),
+        Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result)?),
+    };
+    Ok(Failure::usage(format!(
+        "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
+         --accept-changed-input to send what does not match once more",
+        result.display()
+    )))
+}
+
+/// In what the rows differ, as far as the result file can tell: it holds the ids, but no fields.
+fn difference(input: &Input, result: &Path) -> Result<String, Failure> {
+    let (marks, _) = ResultFile::read(result, Keep::Identity)?;
+    let (mut others, mut first) = (0_u64, None);
+    let mut rows = input.rows()?;
+    while let Some(row) = rows.next_row()? {
+        let mark = marks.get(row.number).filter(|mark| mark.status.is_in_sync());
+        if mark.is_some_and(|mark| !mark.is_of(identity_of(&row))) {
+            others += 1;
+            first.get_or_insert((row.number, row.line));
+        }
+    }
+    Ok(match first {
+        None => {
+            "all of them name the same customers as before, so their fields were changed, or the API key is \
+                 another one than that of the earlier run: a key that was replaced looks just like this"
+                .to_owned()
+        }
+        Some((row, line)) => format!(
+            "{others} of them name other customers than before, the first is row {row} (line {line}). It is another \
+             input, or rows were inserted, deleted or sorted"
+        ),
+    })
+}

@@ -1,0 +1,441 @@
+//! One line of the result file, as it is read: strictly. What this program does not write is a fault.
+
+use super::record::{FIELDS, Status, hash};
+use crate::customer::Fingerprint;
+use crate::input::quoted_length;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Why a line is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseFault {
+    /// The first line is another.
+    #[error(
+        "this is not the header of a result file (was it saved by a spreadsheet, or is it another file?)"
+    )]
+    Header,
+    /// It does not end in a fingerprint.
+    #[error("the record does not end in a fingerprint of 16 hex digits")]
+    Unfinished,
+    /// Fields are missing, or there are too many.
+    #[error("the record does not have 11 fields")]
+    Fields,
+    /// A field holds what it cannot hold.
+    #[error("the field '{0}' does not hold what it must")]
+    Field(&'static str),
+    /// A control character, or bytes that are no UTF-8.
+    #[error("the record holds a control character or is not valid UTF-8")]
+    Text,
+    /// A line that no record can be.
+    #[error("the line is longer than any record")]
+    TooLong,
+}
+
+/// Where a line begins in the result file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The physical line, from 1; the header is line 1.
+    pub line: u64,
+    /// The byte offset.
+    pub offset: u64,
+}
+
+/// A record as it stands in the result file, every field of it checked. Its texts are as harmless as
+/// [`super::Record`] writes them: one line each, no control character, no spreadsheet formula.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordRef<'file> {
+    pub(super) text: &'file [u8],
+    pub(super) parsed: Parsed,
+    pub(super) place: Place,
+}
+
+/// What is read from a line once and for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Parsed {
+    row: u64,
+    line: u64,
+    status: Status,
+    http_status: Option<u16>,
+    attempts: u64,
+    duration_ms: u64,
+    fingerprint: Fingerprint,
+    ends: Ends,
+}
+
+/// Where each field ends; the next one begins behind the comma there.
+type Ends = [usize; FIELDS];
+
+impl<'file> RecordRef<'file> {
+    /// The row's number in the input, from 1.
+    #[must_use]
+    pub fn row(&self) -> u64 {
+        self.parsed.row
+    }
+
+    /// The physical line of the input on which the row starts, from 1.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.parsed.line
+    }
+
+    /// The row's `customer_id` as it is shown; empty if it has none.
+    #[must_use]
+    pub fn customer_id(&self) -> Cow<'file, str> {
+        self.unquoted(2)
+    }
+
+    /// The row's `subscription_id` as it is shown; empty if it has none.
+    #[must_use]
+    pub fn subscription_id(&self) -> Cow<'file, str> {
+        self.unquoted(3)
+    }
+
+    /// What became of the row.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.parsed.status
+    }
+
+    /// The last attempt's HTTP status, 100 to 999; `None` if there was no reply.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.parsed.http_status
+    }
+
+    /// How many attempts were made in the run that wrote it.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.parsed.attempts
+    }
+
+    /// How long the last attempt took, in whole milliseconds; zero if there was none.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.parsed.duration_ms)
+    }
+
+    /// When the outcome was known, as `2026-11-23T17:24:05.123Z`: such texts compare as the times do. Only the
+    /// shape is checked.
+    #[must_use]
+    pub fn finished_at(&self) -> &'file str {
+        std::str::from_utf8(self.field(8)).unwrap_or_default()
+    }
+
+    /// Why the row is not in sync, or was not sent; empty for `updated`.
+    #[must_use]
+    pub fn error(&self) -> Cow<'file, str> {
+        self.unquoted(9)
+    }
+
+    /// Of the row as it was in the run that wrote it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.parsed.fingerprint
+    }
+
+    /// Stands for the ids, see [`super::identity`].
+    #[must_use]
+    pub fn identity(&self) -> Fingerprint {
+        hash(&self.text[self.parsed.ends[1] + 1..self.parsed.ends[3]])
+    }
+
+    /// Where the record begins in the result file.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    fn field(&self, index: usize) -> &'file [u8] {
+        field(self.text, &self.parsed.ends, index)
+    }
+
+    /// A text field without the quotes that the CSV may have put around it. It is UTF-8: the line was checked.
+    fn unquoted(&self, index: usize) -> Cow<'file, str> {
+        let text = self.field(index);
+        match text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) {
+            None => String::from_utf8_lossy(text),
+            Some(inner) if !inner.contains(&b'"') => String::from_utf8_lossy(inner),
+            Some(inner) => Cow::Owned(String::from_utf8_lossy(inner).replace("\"\"", "\"")),
+        }
+    }
+}
+
+fn field<'line>(line: &'line [u8], ends: &Ends, index: usize) -> &'line [u8] {
+    let start = if index == 0 { 0 } else { ends[index - 1] + 1 };
+    &line[start..ends[index]]
+}
+
+impl Parsed {
+    /// Reads one line, its line feed cut off.
+    pub(super) fn from_line(line: &[u8]) -> Result<Parsed, ParseFault> {
+        let fingerprint = ending(line).ok_or(ParseFault::Unfinished)?;
+        let ends = if is_plain(line) {
+            split_plain(line)
+        } else if line.iter().any(u8::is_ascii_control) || std::str::from_utf8(line).is_err() {
+            return Err(ParseFault::Text);
+        } else {
+            split(line)
+        };
+        let ends = ends.ok_or(ParseFault::Fields)?;
+        let field = |index: usize| field(line, &ends, index);
+        let number = |index, name| number(field(index)).ok_or(ParseFault::Field(name));
+        let row = number(0, "row")?;
+        let line_number = number(1, "line")?;
+        // Row 1 starts behind the header, and every row takes a line at least.
+        if row == 0 || line_number <= row {
+            return Err(ParseFault::Field("line"));
+        }
+        let status = Status::from_name(field(4)).ok_or(ParseFault::Field("status"))?;
+        let http_status = match field(5) {
+            b"" => None,
+            _ => match u16::try_from(number(5, "http_status")?) {
+                Ok(http_status @ 100..=999) => Some(http_status),
+                _ => return Err(ParseFault::Field("http_status")),
+            },
+        };
+        let attempts = number(6, "attempts")?;
+        let duration_ms = number(7, "duration_ms")?;
+        if !is_time(field(8)) {
+            return Err(ParseFault::Field("finished_at"));
+        }
+        Ok(Parsed { row, line: line_number, status, http_status, attempts, duration_ms, fingerprint, ends })
+    }
+}
+
+/// The fingerprint that a whole record ends in, with the comma before it. Where the fields are as many as they must
+/// be, it is the whole of the last one: a last field in quotes would end in a quote.
+fn ending(line: &[u8]) -> Option<Fingerprint> {
+    let (rest, digits) = line.split_at_checked(line.len().checked_sub(Fingerprint::DIGITS)?)?;
+    (rest.last() == Some(&b',')).then(|| Fingerprint::parse(digits))?
+}
+
+/// Whether every comma of a line separates fields and its text needs no further look: printable ASCII without a
+/// quote, as nearly all records are. Folded rather than searched, so that it takes many bytes at a time.
+fn is_plain(line: &[u8]) -> bool {
+    line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'"'))
+}
+
+/// [`split`] for a plain line. Fields are too short for a search to pay.
+fn split_plain(line: &[u8]) -> Option<Ends> {
+    let mut ends = [line.len(); FIELDS];
+    let mut found = 0;
+    for (at, byte) in line.iter().enumerate() {
+        if *byte == b',' {
+            *ends.get_mut(found)? = at;
+            found += 1;
+        }
+    }
+    (found == FIELDS - 1).then_some(ends)
+}
+
+/// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be
+/// and every quote stands where RFC 4180 has one.
+fn split(line: &[u8]) -> Option<Ends> {
+    let mut ends = [0; FIELDS];
+    let mut start = 0;
+    for (index, end) in ends.iter_mut().enumerate() {
+        let length = if line.get(start) == Some(&b'"') {
+            quoted_length(&line[start..])?
+        } else {
+            let rest = &line[start..];
+            let length = memchr::memchr(b',', rest).unwrap_or(rest.len());
+            if memchr::memchr(b'"', &rest[..length]).is_some() {
+                return None;
+            }
+            length
+        };
+        start += length;
+        *end = start;
+        let is_last = index == FIELDS - 1;
+        match line.get(start) {
+            Some(b',') if !is_last => start += 1,
+            None if is_last => {}
+            _ => return None,
+        }
+    }
+    Some(ends)
+}
+
+/// A decimal number as this program writes it: digits only, no leading zero.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || (digits.len() > 1 && digits[0] == b'0') {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, digit| {
+        digit.is_ascii_digit().then_some(())?;
+        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+/// `2026-11-23T17:24:05.123Z`, by its shape.
+fn is_time(text: &[u8]) -> bool {
+    const LEAST: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+    const MOST: &[u8; 24] = b"9999-99-99T99:99:99.999Z";
+    let bounds = LEAST.iter().zip(MOST);
+    text.len() == LEAST.len()
+        && text
+            .iter()
+            .zip(bounds)
+            .fold(true, |fits, (byte, (least, most))| fits & (least <= byte) & (byte <= most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Record, identity};
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::SystemTime;
+
+    const FINISHED_AT: u64 = 1_795_000_000_123;
+
+    fn record<'text>(customer_id: &'text str, error: &'text str) -> Record<'text> {
+        Record {
+            row: 12,
+            line: 15,
+            customer_id,
+            subscription_id: "s, 1",
+            status: Status::Rejected,
+            http_status: Some(400),
+            attempts: 2,
+            duration: Duration::from_micros(61_900),
+            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT),
+            error,
+            fingerprint: Fingerprint(0xabc),
+        }
+    }
+
+    /// Without its line feed.
+    fn written(record: &Record<'_>) -> Vec<u8> {
+        let mut line = Vec::new();
+        record.write(&mut line);
+        assert_eq!(line.pop(), Some(b'\n'));
+        line
+    }
+
+    fn read(text: &[u8]) -> Result<RecordRef<'_>, ParseFault> {
+        Ok(RecordRef { text, parsed: Parsed::from_line(text)?, place: Place::default() })
+    }
+
+    #[test]
+    fn every_field_reads_back_as_it_was_written() {
+        let line = written(&record("00191", "server said: no, \"never\"\nagain"));
+        let read = read(&line).unwrap();
+        assert_eq!((read.row(), read.line(), read.status()), (12, 15, Status::Rejected));
+        assert_eq!((&*read.customer_id(), &*read.subscription_id()), ("00191", "s, 1"));
+        assert_eq!((read.http_status(), read.attempts()), (Some(400), 2));
+        assert_eq!(read.duration(), Duration::from_millis(61));
+        assert_eq!(read.finished_at(), "2026-11-18T11:06:40.123Z");
+        assert_eq!(read.error(), "server said: no, \"never\"\\nagain");
+        assert_eq!((read.fingerprint(), read.identity()), (Fingerprint(0xabc), identity("00191", "s, 1")));
+        let line = written(&Record { http_status: None, error: "", ..record("", "") });
+        assert_eq!((super::tests::read(&line).unwrap().http_status()), None);
+    }
+
+    /// What is done to a record to damage it.
+    #[derive(Debug, Clone)]
+    enum Harm {
+        Replace(u8),
+        Insert(u8),
+        Remove,
+    }
+
+    fn any_harm() -> impl Strategy<Value = Harm> {
+        let byte =
+            || prop_oneof![any::<u8>(), proptest::sample::select(b",\",\"\r\0 09az\x7f\x80\xc3".to_vec())];
+        prop_oneof![byte().prop_map(Harm::Replace), byte().prop_map(Harm::Insert), Just(Harm::Remove)]
+    }
+
+    fn harmed(mut line: Vec<u8>, harms: &[(prop::sample::Index, Harm)]) -> Vec<u8> {
+        for (at, harm) in harms.iter().filter(|_| !line.is_empty()).collect::<Vec<_>>() {
+            let at = at.index(line.len().max(1));
+            match harm {
+                Harm::Replace(byte) => line[at] = *byte,
+                Harm::Insert(byte) => line.insert(at, *byte),
+                Harm::Remove if line.len() > 1 => drop(line.remove(at)),
+                Harm::Remove => {}
+            }
+        }
+        line
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_are_one_line_that_reads_back(id in any::<String>(), error in any::<String>()) {
+            let line = written(&record(&id, &error));
+            prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
+            let read = read(&line).unwrap();
+            prop_assert_eq!(read.identity(), identity(&id, "s, 1"));
+            prop_assert_eq!((read.row(), read.line(), read.fingerprint()), (12, 15, Fingerprint(0xabc)));
+        }
+
+        #[test]
+        fn a_strict_prefix_is_never_a_record(id in any::<String>(), error in any::<String>()) {
+            let line = written(&record(&id, &error));
+            // An error that itself ends in a comma and 16 hex digits still leaves fields missing.
+            for end in 0..line.len() {
+                prop_assert!(read(&line[..end]).is_err());
+            }
+        }
+
+        #[test]
+        fn garbage_is_a_fault_and_no_panic(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&line);
+            let mut finished = line;
+            finished.extend_from_slice(b",0123456789abcdef");
+            let _ = read(&finished);
+        }
+
+        /// The short way for plain lines and the long way see the same fields, whatever was done to a record.
+        #[test]
+        fn a_plain_line_is_split_as_any_other(
+            id in "[a-z0-9 ,\"é]{0,8}",
+            error in "[a-z0-9 ,\"é]{0,20}",
+            harms in proptest::collection::vec((any::<prop::sample::Index>(), any_harm()), 0..4),
+        ) {
+            let line = harmed(written(&record(&id, &error)), &harms);
+            let is_text = std::str::from_utf8(&line).is_ok() && !line.iter().any(u8::is_ascii_control);
+            prop_assert!(is_text || !is_plain(&line));
+            if is_plain(&line) {
+                prop_assert_eq!(split_plain(&line), split(&line));
+            }
+        }
+    }
+
+    #[test]
+    fn what_this_program_never_writes_is_a_fault() {
+        let good = String::from_utf8(written(&Record { subscription_id: "", ..record("1", "no") })).unwrap();
+        assert!(read(good.as_bytes()).is_ok());
+        for (old, new) in [
+            ("12,15", "012,15"),
+            ("12,15", "+12,15"),
+            ("12,15", "0,15"),
+            ("12,15", "12,12"),
+            ("12,15", ",15"),
+            ("12,15", "99999999999999999999,15"),
+            ("rejected", "reject"),
+            (",400,", ",40,"),
+            (",400,", ",1000,"),
+            (",400,", ",65936,"),
+            (",2,", ",two,"),
+            ("T11", " 11"),
+            ("T11", "T1:"),
+            ("T11", "T1/"),
+            ("no", "\"no"),
+            ("no", "n\"o"),
+            ("no", "\"no\"x"),
+            ("no,", "no,,"),
+            (",,rejected", ",rejected"),
+            ("no", "n\0o"),
+            ("no", "n\x7fo"),
+            ("0abc", "0ABC"),
+            ("0abc", "0ab/"),
+            ("0abc", "0ab:"),
+            ("0abc", "0ab`"),
+            ("0abc", "0abg"),
+        ] {
+            let bad = good.replacen(old, new, 1);
+            assert_ne!(bad, good, "{old}");
+            assert!(read(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

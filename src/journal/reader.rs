@@ -1,0 +1,288 @@
+//! Reads a result file from its start to its end: every whole record, and where the torn tail of a crash begins.
+//! Holds one buffer, whatever the length of the file.
+
+use super::Error;
+use super::parse::{ParseFault, Parsed, Place, RecordRef};
+use super::record::HEADER;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Longer than any record that is written, its line feed included: what is longer is no record.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// How much is held at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// How a result file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// The byte offset behind the last whole record.
+    pub whole: u64,
+    /// How many bytes of a torn record stand behind it.
+    pub torn: u64,
+    /// How many records there are.
+    pub records: u64,
+}
+
+/// The records of a result file in the order in which they were written, each of them checked strictly. A row
+/// may have several; the last one counts.
+///
+/// The one reader of result files: resume, `verify` and everything that is derived from a result file go through
+/// it. [`super::ResultFile::records`] opens one.
+///
+/// ```
+/// use offerit_sync::journal::{Error, HEADER, Records};
+///
+/// let file = format!("{HEADER}1,2,10241,,updated,200,1,84,2026-11-23T01:30:01.061Z,,eb265bfa80c45b6d\n2,3,102");
+/// let mut records = Records::new("in.result.csv".as_ref(), file.as_bytes());
+/// while let Some(record) = records.next_record()? {
+///     assert_eq!((record.row(), record.customer_id().as_ref()), (1, "10241"));
+/// }
+/// assert_eq!((records.tail().records, records.tail().torn), (1, 7));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Records<R> {
+    path: PathBuf,
+    file: R,
+    buffer: Box<[u8]>,
+    /// What of the buffer was read from the file and not yet passed.
+    ahead: Range<usize>,
+    /// Where `ahead` begins.
+    place: Place,
+    tail: Tail,
+    is_done: bool,
+}
+
+/// What ended a line.
+enum End {
+    /// A line feed, behind so many bytes of the line.
+    LineFeed(usize),
+    /// Nothing did: the file ended, after so many bytes.
+    OfFile { torn: u64 },
+}
+
+impl<R: Read> Records<R> {
+    /// Reads `file` from where it stands, which must be its start. `path` is for errors.
+    pub fn new(path: &Path, file: R) -> Records<R> {
+        Records {
+            path: path.to_path_buf(),
+            file,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            ahead: 0..0,
+            place: Place { line: 1, offset: 0 },
+            tail: Tail::default(),
+            is_done: false,
+        }
+    }
+
+    /// The next whole record, or `None` behind the last: see [`Records::tail`] then.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
+    pub fn next_record(&mut self) -> Result<Option<RecordRef<'_>>, Error> {
+        if self.is_done || (self.place.offset == 0 && !self.pass_header()?) {
+            return Ok(None);
+        }
+        let length = match self.read_line()? {
+            End::LineFeed(length) => length,
+            End::OfFile { torn } => {
+                self.end(torn);
+                return Ok(None);
+            }
+        };
+        let line = self.ahead.start..self.ahead.start + length;
+        let place = self.place;
+        let parsed = match Parsed::from_line(&self.buffer[line.clone()]) {
+            Ok(parsed) => parsed,
+            // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
+            Err(ParseFault::Unfinished) if self.is_last(length)? => {
+                self.end(length as u64 + 1);
+                return Ok(None);
+            }
+            Err(fault) => return Err(self.damaged(fault)),
+        };
+        self.pass(length + 1);
+        self.tail.records += 1;
+        Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
+    }
+
+    /// How the file ends. Known once [`Records::next_record`] gave `None`.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// Whether there is a whole header to go on behind.
+    fn pass_header(&mut self) -> Result<bool, Error> {
+        let header = HEADER.as_bytes();
+        let end = self.read_line()?;
+        let held = &self.buffer[self.ahead.clone()];
+        match end {
+            End::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
+            // Not even the header is whole: a crash in the very first write.
+            End::OfFile { torn } if torn < header.len() as u64 && header.starts_with(held) => {
+                self.end(torn);
+                return Ok(false);
+            }
+            _ => return Err(self.damaged(ParseFault::Header)),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self, torn: u64) {
+        self.tail = Tail { whole: self.place.offset, torn, ..self.tail };
+        self.is_done = true;
+    }
+
+    /// Makes sure that the next line is held, and tells how it ends.
+    fn read_line(&mut self) -> Result<End, Error> {
+        let mut seen = 0;
+        loop {
+            let held = &self.buffer[self.ahead.clone()];
+            if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
+                return match seen + found {
+                    length if length < LONGEST_LINE => Ok(End::LineFeed(length)),
+                    _ => Err(self.damaged(ParseFault::TooLong)),
+                };
+            }
+            seen = held.len();
+            if seen >= LONGEST_LINE {
+                return self.pass_torn();
+            }
+            if self.fill()? == 0 {
+                return Ok(End::OfFile { torn: seen as u64 });
+            }
+        }
+    }
+
+    /// Too long for a record: damage, unless nothing but the torn tail of a large write is left.
+    fn pass_torn(&mut self) -> Result<End, Error> {
+        let mut torn = 0;
+        loop {
+            let held = &self.buffer[self.ahead.clone()];
+            if memchr::memchr(b'\n', held).is_some() {
+                return Err(self.damaged(ParseFault::TooLong));
+            }
+            torn += held.len() as u64;
+            self.ahead = 0..0;
+            if self.fill()? == 0 {
+                return Ok(End::OfFile { torn });
+            }
+        }
+    }
+
+    /// Reads more behind what is held, which is moved to the buffer's start; 0 at the end of the file. Only called
+    /// with less than a line of the longest kind held.
+    fn fill(&mut self) -> Result<usize, Error> {
+        self.buffer.copy_within(self.ahead.clone(), 0);
+        self.ahead = 0..self.ahead.len();
+        loop {
+            match self.file.read(&mut self.buffer[self.ahead.end..]) {
+                Ok(read) => {
+                    self.ahead.end += read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let doing = "cannot read the result file";
+                    return Err(Error::Io { path: self.path.clone(), doing, source });
+                }
+            }
+        }
+    }
+
+    /// Whether nothing stands behind the held line of so many bytes and its line feed.
+    fn is_last(&mut self, length: usize) -> Result<bool, Error> {
+        Ok(self.ahead.len() == length + 1 && self.fill()? == 0)
+    }
+
+    /// Goes on behind a held line.
+    fn pass(&mut self, length: usize) {
+        self.ahead.start += length;
+        self.place.offset += length as u64;
+        self.place.line += 1;
+    }
+
+    fn damaged(&self, fault: ParseFault) -> Error {
+        let Place { line, offset } = self.place;
+        Error::Damaged { path: self.path.clone(), line, offset, fault }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives so many bytes at a time at most, and is interrupted before each.
+    struct Drops<'file> {
+        rest: &'file [u8],
+        most: usize,
+        is_interrupted: bool,
+    }
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.is_interrupted = !self.is_interrupted;
+            if self.is_interrupted {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let length = buffer.len().min(self.most);
+            self.rest.read(&mut buffer[..length])
+        }
+    }
+
+    type Seen = (u64, String, Place);
+
+    fn all(file: impl Read) -> Result<(Vec<Seen>, Tail), String> {
+        let mut records = Records::new("in.result.csv".as_ref(), file);
+        let mut all = Vec::new();
+        while let Some(record) = records.next_record().map_err(|error| error.to_string())? {
+            all.push((record.row(), record.error().into_owned(), record.place()));
+        }
+        assert!(records.next_record().unwrap().is_none(), "the end stays the end");
+        Ok((all, records.tail()))
+    }
+
+    fn file(errors: &[usize], tail: &str) -> Vec<u8> {
+        let mut file = HEADER.to_owned();
+        for (index, length) in errors.iter().enumerate() {
+            let (row, error) = (index + 1, "e".repeat(*length));
+            let line = row + 1;
+            file +=
+                &format!("{row},{line},7,,failed,,0,0,2026-11-23T01:30:01.061Z,{error},eb265bfa80c45b6d\n");
+        }
+        file += tail;
+        file.into_bytes()
+    }
+
+    #[test]
+    fn the_longest_line_is_read_and_a_longer_one_is_damage() {
+        let fixed = file(&[0], "").len() - HEADER.len();
+        for before in [0, 7, 200_000 - HEADER.len()] {
+            let whole = file(&[before.min(60_000), before.min(60_000), LONGEST_LINE - fixed, 3], "");
+            let (read, tail) = all(whole.as_slice()).unwrap();
+            assert_eq!((read.len(), read[2].1.len(), tail.torn), (4, LONGEST_LINE - fixed, 0));
+            assert_eq!(read[3].2.offset, tail.whole - fixed as u64 - 3);
+        }
+        let error = all(file(&[0, LONGEST_LINE - fixed + 1], "").as_slice()).unwrap_err();
+        assert!(error.contains("line 3") && error.contains("longer than any record"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_the_file_comes(
+            errors in proptest::collection::vec(prop_oneof![0_usize..40, 30_000_usize..66_000], 0..8),
+            tail in prop_oneof![Just(String::new()), "[0-9,\n\"]{1,30}", (60_000_usize..300_000).prop_map(|length| "0".repeat(length))],
+            cut in any::<prop::sample::Index>(),
+            most in prop_oneof![1_usize..9, 4_000_usize..100_000],
+        ) {
+            let mut file = file(&errors, &tail);
+            file.truncate(cut.index(file.len() * 2).min(file.len()));
+            let drops = Drops { rest: &file, most, is_interrupted: false };
+            prop_assert_eq!(all(drops), all(file.as_slice()));
+        }
+    }
+}
