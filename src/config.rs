@@ -121,6 +121,7 @@ impl VerifyOptions {
             input: self.input.clone(),
             result: result_path(&self.input, self.result.as_deref())?,
             key,
+            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
         })
     }
 }

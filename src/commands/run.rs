@@ -61,7 +61,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
-    let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
+    let (file, marks) =
+        ResultFile::open(&settings.result, settings.existing, settings.delivery.open_rows() as u64)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
     let (survey, superseded) = if input.is_stream() {

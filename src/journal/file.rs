@@ -43,11 +43,11 @@ enum State {
 
 impl ResultFile {
     /// Opens and locks the result file and reads what it says. Nothing is created or changed before
-    /// [`ResultFile::begin`].
+    /// [`ResultFile::begin`]. A power cut can have taken the records of `open_rows` rows at most.
     ///
     /// # Errors
     /// If it is no regular file, held by another run, there and not wanted, damaged, or not readable.
-    pub fn open(path: &Path, existing: Existing) -> Result<(ResultFile, Marks), Error> {
+    pub fn open(path: &Path, existing: Existing, open_rows: u64) -> Result<(ResultFile, Marks), Error> {
         let owned = path.to_path_buf();
         let Some(mut file) = open_regular(path, OpenOptions::new().read(true).append(true))? else {
             return Ok((ResultFile { path: owned, state: State::Absent }, Marks::default()));
@@ -55,7 +55,7 @@ impl ResultFile {
         lock(path, &file)?;
         let (marks, tail) = match existing {
             Existing::Refuse => return Err(Error::Exists { path: owned }),
-            Existing::Resume => scan(path, &mut file, Keep::Fingerprint)?,
+            Existing::Resume => scan(path, &mut file, Keep::Fingerprint, open_rows)?,
             Existing::Overwrite => {
                 refuse_foreign(path, &mut file)?;
                 (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
@@ -65,13 +65,13 @@ impl ResultFile {
     }
 
     /// Reads what a result file says, without a lock: another run may be writing it. A torn tail is left
-    /// where it is.
+    /// where it is. A power cut can have taken the records of `open_rows` rows at most.
     ///
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
-    pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
+    pub fn read(path: &Path, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
         match open_regular(path, OpenOptions::new().read(true))? {
-            Some(file) => scan(path, file, keep),
+            Some(file) => scan(path, file, keep, open_rows),
             None => Err(io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into())),
         }
     }
@@ -178,7 +178,8 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
         .and_then(|_| io::copy(&mut file.take(tail.torn), &mut saved))
         .and_then(|_| saved.write_all(b"\n"))
         .and_then(|()| saved.sync_all())
-        .map_err(io_error(&beside, "cannot save the torn tail"))
+        .map_err(io_error(&beside, "cannot save the torn tail"))?;
+    sync_folder(&beside)
 }
 
 /// A new file is only there after a crash if its folder is synced too.

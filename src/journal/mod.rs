@@ -8,6 +8,7 @@
 mod file;
 mod marks;
 mod record;
+mod rest;
 mod scan;
 mod survey;
 mod text;
@@ -82,3 +83,6 @@ pub enum Error {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod power_cut;

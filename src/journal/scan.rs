@@ -2,6 +2,7 @@
 //! one line at a time.
 
 use super::record::{HEADER, ParseFault, Parsed};
+use super::rest::Rest;
 use super::{Error, Marks};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -32,13 +33,14 @@ pub enum Keep {
     Identity,
 }
 
-/// Reads every record into marks. The file itself is not touched.
+/// Reads every record into marks. The file itself is not touched. A power cut can have taken the records of
+/// `open_rows` rows at most.
 ///
 /// # Errors
 /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
-pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), Error> {
+pub fn scan(path: &Path, file: impl Read, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
     let reader = BufReader::with_capacity(BUFFER, file);
-    let mut lines = Lines { path, reader, buffer: Vec::new(), offset: 0, line: 1 };
+    let mut lines = Lines { path, reader, open_rows, buffer: Vec::new(), offset: 0, line: 1 };
     let mut marks = Marks::default();
     let mut records = 0;
     let torn = match lines.read()? {
@@ -54,15 +56,21 @@ pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), E
                 }
                 // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
                 Err(ParseFault::Unfinished) if lines.is_at_end()? => break lines.buffer.len() as u64,
-                Err(fault) => return Err(lines.damaged(fault)),
+                Err(fault) => break lines.unsynced(fault)?,
             }
             records += 1;
         },
         // Not even the header is whole: a crash in the very first write.
-        End::OfFile { torn } if HEADER.as_bytes().starts_with(&lines.buffer) => torn,
+        End::OfFile { torn } if is_torn_header(&lines.buffer) => torn,
         _ => return Err(lines.damaged(ParseFault::Header)),
     };
     Ok((marks, Tail { whole: lines.offset, torn, records }))
+}
+
+/// Whether a crash can have left this of the header: its start, or its length and no data.
+fn is_torn_header(start: &[u8]) -> bool {
+    let is_hole = start.len() <= HEADER.len() && start.iter().all(|byte| *byte == 0);
+    is_hole || HEADER.as_bytes().starts_with(start)
 }
 
 /// What ended a line.
@@ -77,6 +85,7 @@ enum End {
 struct Lines<'path, R> {
     path: &'path Path,
     reader: BufReader<R>,
+    open_rows: u64,
     buffer: Vec<u8>,
     /// Where the line in the buffer begins.
     offset: u64,
@@ -89,22 +98,21 @@ impl<R: Read> Lines<'_, R> {
     fn read(&mut self) -> Result<End, Error> {
         self.buffer.clear();
         let limit = LONGEST_LINE as u64;
-        let mut torn = match self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buffer) {
-            Err(error) => return Err(self.io(error)),
-            Ok(_) if self.buffer.last() == Some(&b'\n') => return Ok(End::LineFeed),
-            Ok(read) => read as u64,
-        };
-        // Too long for a record: damage, unless nothing but the torn tail of a large write is left.
-        while !self.is_at_end()? {
-            let ahead = self.reader.buffer();
-            if memchr::memchr(b'\n', ahead).is_some() {
-                return Err(self.damaged(ParseFault::TooLong));
-            }
-            let length = ahead.len();
-            torn += length as u64;
-            self.reader.consume(length);
+        match self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buffer) {
+            Err(error) => Err(self.io(error)),
+            Ok(_) if self.buffer.last() == Some(&b'\n') => Ok(End::LineFeed),
+            // Too long for a record: damage, unless nothing but what a crash can leave is behind it.
+            Ok(_) => Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? }),
         }
-        Ok(End::OfFile { torn })
+    }
+
+    /// The length of the rest of the file from the line in the buffer on, if a power cut can have left it like that.
+    fn unsynced(&mut self, fault: ParseFault) -> Result<u64, Error> {
+        match Rest::read(&self.buffer, self.offset, &mut self.reader) {
+            Ok(rest) if rest.is_unsynced(self.open_rows) => Ok(rest.bytes),
+            Ok(_) => Err(self.damaged(fault)),
+            Err(error) => Err(self.io(error)),
+        }
     }
 
     fn is_at_end(&mut self) -> Result<bool, Error> {
