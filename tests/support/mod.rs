@@ -7,11 +7,13 @@
 mod account;
 mod command;
 mod connection;
+pub mod crash;
 pub mod job;
 mod reply;
 mod request;
 pub mod result;
 mod server;
+pub mod strace;
 
 pub use command::{Child, Offerit, Output};
 pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
