@@ -81,7 +81,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         warn_of_superseded(superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
-    let records = OwnFile::new(settings.result.clone(), file.begin()?).map_err(cannot_start)?;
+    let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed =
         ChannelFeed::start(rows, input.is_stream(), Done { marks, superseded }, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);

@@ -193,7 +193,7 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
         .map_err(io_error(path, "cannot sync its folder to the disk"))
 }
 
-fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+pub(super) fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_path_buf();
     move |source| Error::Io { path, doing, source }
 }

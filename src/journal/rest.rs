@@ -8,7 +8,7 @@
 //! A hole elsewhere has lost records that were on the disk. It is told apart by its place and by what stands
 //! behind it.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// The smallest unit in which a disk writes, and therefore loses, data.
 const SECTOR: u64 = 512;
@@ -29,17 +29,13 @@ pub(super) struct Rest {
 
 impl Rest {
     /// Reads to the end of the file. `line` was read already and begins at `offset`.
-    pub(super) fn read(line: &[u8], offset: u64, behind: &mut impl BufRead) -> io::Result<Rest> {
+    pub(super) fn read(line: &[u8], offset: u64, behind: &mut BufReader<impl Read>) -> io::Result<Rest> {
         let mut hole = Hole::default();
         let mut rest = Rest { bytes: 0, line_feeds: 0, has_hole: false };
         rest.take(line, offset, &mut hole);
-        loop {
-            let ahead = behind.fill_buf()?;
-            if ahead.is_empty() {
-                break;
-            }
-            let length = ahead.len();
-            rest.take(ahead, offset, &mut hole);
+        while !is_at_end(behind)? {
+            let length = behind.buffer().len();
+            rest.take(behind.buffer(), offset, &mut hole);
             behind.consume(length);
         }
         rest.has_hole = hole.is_of_a_power_cut(offset, offset + rest.bytes);
@@ -57,6 +53,16 @@ impl Rest {
     pub(super) fn is_unsynced(&self, open_rows: u64) -> bool {
         let is_small = self.line_feeds <= open_rows && self.bytes <= open_rows.saturating_mul(LONGEST_RECORD);
         self.line_feeds == 0 || (self.has_hole && is_small)
+    }
+}
+
+/// Whether nothing is left to read; if something is, it is in the buffer. An interrupted call is made again.
+pub(super) fn is_at_end(reader: &mut BufReader<impl Read>) -> io::Result<bool> {
+    loop {
+        match reader.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map(<[u8]>::is_empty),
+        }
     }
 }
 
@@ -103,8 +109,8 @@ mod tests {
     fn is_unsynced(rest: &[u8], offset: u64, open_rows: u64) -> bool {
         let answers: Vec<bool> = [1, rest.len() / 2, rest.len()]
             .map(|end| {
-                let (line, mut behind) = rest.split_at(end);
-                let read = Rest::read(line, offset, &mut behind).unwrap();
+                let (line, behind) = rest.split_at(end);
+                let read = Rest::read(line, offset, &mut BufReader::with_capacity(300, behind)).unwrap();
                 assert_eq!(read.bytes, rest.len() as u64);
                 read.is_unsynced(open_rows)
             })

@@ -2,7 +2,7 @@
 //! one line at a time.
 
 use super::record::{HEADER, ParseFault, Parsed};
-use super::rest::Rest;
+use super::rest::{self, Rest};
 use super::{Error, Marks};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -116,10 +116,7 @@ impl<R: Read> Lines<'_, R> {
     }
 
     fn is_at_end(&mut self) -> Result<bool, Error> {
-        match self.reader.fill_buf() {
-            Ok(ahead) => Ok(ahead.is_empty()),
-            Err(error) => Err(self.io(error)),
-        }
+        rest::is_at_end(&mut self.reader).map_err(|error| self.io(error))
     }
 
     /// Goes on behind the line in the buffer.

@@ -1,6 +1,8 @@
 //! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
 //! next one gathers, so the disk's own pace sets the size of a batch, and no timer does.
 
+use super::Error;
+use super::file::io_error;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -54,8 +56,8 @@ impl OwnFile {
     ///
     /// # Errors
     /// If the system does not tell its length.
-    pub fn new(path: PathBuf, file: File) -> io::Result<OwnFile> {
-        let length = file.metadata()?.len();
+    pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
+        let length = file.metadata().map_err(io_error(&path, "cannot look at the result file"))?.len();
         Ok(OwnFile { path, file, length, synced: length })
     }
 
