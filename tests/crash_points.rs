@@ -27,23 +27,13 @@ const CALLS: [&str; 12] = [
     "close",
 ];
 
-/// Small numbers that look random and are the same every time.
-struct Draws(u64);
-
-impl Draws {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
-
 /// Kills a run at each call, resumes it, kills some of the resumes too, and gives the number of kills of first runs.
 #[track_caller]
 fn enumerate(arguments: &[&str], existing: Option<&[u8]>) -> usize {
     let concurrency = ["--concurrency", CONCURRENCY.0];
     let first = [arguments, &concurrency].concat();
     let resume = [&["--resume"], &concurrency[..]].concat();
-    let mut draws = Draws(7);
+    let mut random = fastrand::Rng::with_seed(7);
     let mut kills = 0;
     for calls in CALLS {
         for point in 1.. {
@@ -59,8 +49,8 @@ fn enumerate(arguments: &[&str], existing: Option<&[u8]>) -> usize {
             }
             let mut state = job.state();
             job.assert_recorded(&what);
-            while draws.next(3) == 0 {
-                let (calls, point) = (CALLS[draws.next(CALLS.len() as u64) as usize], 1 + draws.next(6));
+            while random.u8(..3) == 0 {
+                let (calls, point) = (CALLS[random.usize(..CALLS.len())], random.u64(1..7));
                 what += &format!(", {calls} {point}");
                 job.offerit.send_under_strace(&kill(calls, point), &resume);
                 let now = job.state();

@@ -9,6 +9,7 @@ mod command;
 mod connection;
 pub mod crash;
 pub mod job;
+mod mounted;
 mod reply;
 mod request;
 pub mod result;
@@ -17,6 +18,7 @@ pub mod strace;
 
 pub use command::{Child, Offerit, Output};
 pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
+pub use mounted::Mounted;
 pub use reply::{Gate, Reply};
 pub use request::Request;
 pub use result::Record;
