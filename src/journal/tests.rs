@@ -250,6 +250,28 @@ async fn after_a_failed_sync_nothing_more_is_written_or_called_durable() {
     assert!(!disk.state.lock().unwrap().written.ends_with(&line(3)));
 }
 
+/// A storage with a bug.
+struct Buggy;
+
+impl Storage for Buggy {
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        panic!("a bug, on purpose")
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_dies_calls_nothing_durable_and_hangs_nobody() {
+    let mut writer = Writer::start(Buggy).unwrap();
+    for row in 1..=3 {
+        writer.submit(line(row));
+        assert!(durable(&mut writer).await.unwrap_err().to_string().contains("ended before its time"));
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_at_all_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
