@@ -49,7 +49,7 @@ fn new_image(job: &Broken) -> Option<std::path::PathBuf> {
     command.args(["-q", "-F", "-t", "ext4"]).arg(&image).stdout(Stdio::null()).stderr(Stdio::null());
     let is_made = command.status().is_ok_and(|status| status.success());
     if !is_made {
-        eprintln!("SKIPPED: there is no mke2fs");
+        support::say("SKIPPED: there is no mke2fs");
     }
     is_made.then_some(image)
 }

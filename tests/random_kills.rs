@@ -70,7 +70,7 @@ fn kill_jobs(count: u64) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
         u64::from(now.subsec_nanos())
     });
-    println!("OFFERIT_TEST_SEED={seed}");
+    support::say(format_args!("random kills from OFFERIT_TEST_SEED={seed}"));
     (seed..seed + count).for_each(kill_one_job);
 }
 

@@ -1,6 +1,7 @@
 //! A file system of the test's own, where the machine lets it mount one. It is seen by nobody else and goes away with
 //! the process that holds it, whatever becomes of the test.
 
+use super::say;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -32,7 +33,7 @@ impl Mounted {
         // As root, or as a user who may have a namespace of their own.
         let found = ["-m", "-rm"].into_iter().find_map(|namespaces| Self::start(at, namespaces, mount));
         if found.is_none() {
-            eprintln!("SKIPPED: no file system can be mounted here ({mount})");
+            say(format_args!("SKIPPED: no file system can be mounted here ({mount})"));
         }
         found
     }

@@ -5,6 +5,7 @@
 
 use super::command::{Child, Offerit, Output};
 use super::job::{INPUT, RESULT};
+use super::say;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -22,7 +23,7 @@ pub fn is_there() -> bool {
     });
     assert!(answer || std::env::var_os(REQUIRED).is_none(), "strace cannot be used, and {REQUIRED} is set");
     if !answer {
-        eprintln!("SKIPPED: strace is not installed or may not trace here (apt-get install strace)");
+        say("SKIPPED: strace is not installed or may not trace here (apt-get install strace)");
     }
     answer
 }
