@@ -15,7 +15,9 @@ const CONCURRENCY: (&str, usize) = ("2", 2);
 #[test]
 fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     let job = Broken::job(300, CONCURRENCY.1);
-    let Some(mut disk) = Mounted::memory(&job.offerit.path("disk"), "16k") else { return };
+    let Some(disk) = Mounted::memory(&job.offerit.path("disk"), "1m") else { return };
+    // Of a mebibyte, 16 KiB are left.
+    fs::write(disk.path("filler"), vec![0; (1 << 20) - (16 << 10)]).expect("a disk nearly full");
     let path = disk.path("r.csv");
     let job = job.with_result(&path);
     let arguments = ["--result", &path, "--concurrency", CONCURRENCY.0];
@@ -35,7 +37,7 @@ fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     assert!(output.stderr.contains(".torn"), "{}", output.stderr);
     assert_eq!((job.server.count(), fs::read(&path).expect("a result file") == full), (state.0, true));
 
-    disk.run("mount -o remount,size=1m \"$at\"");
+    fs::remove_file(disk.path("filler")).expect("room");
     job.offerit.send(&resume).expect_code(0);
     job.assert_repeats_little(&state, "with room");
     job.assert_complete("with room");

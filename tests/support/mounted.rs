@@ -2,15 +2,14 @@
 //! the process that holds it, whatever becomes of the test.
 
 use super::say;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A mounted file system, as long as it is not dropped.
 pub struct Mounted {
     /// A shell in a mount namespace of its own: it ends with its standard input.
     keeper: Child,
-    answers: BufReader<ChildStdout>,
     path: PathBuf,
 }
 
@@ -39,35 +38,21 @@ impl Mounted {
     }
 
     fn start(at: &Path, namespaces: &str, mount: &str) -> Option<Self> {
-        let script = format!(
-            "at=$0; {mount} || exit; echo done; while read -r line; do eval \"$line\"; echo done; done"
-        );
+        let script = format!("at=$0; {mount} || exit; echo done; read -r _");
         let mut command = Command::new("unshare");
         command.args([namespaces, "sh", "-c", &script]).arg(at);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().ok()?;
-        let answers = BufReader::new(keeper.stdout.take().expect("a pipe"));
+        let mut answer = String::new();
+        let _ = BufReader::new(keeper.stdout.take().expect("a pipe")).read_line(&mut answer);
         let path = format!("/proc/{}/root{}", keeper.id(), at.to_str().expect("a path in UTF-8")).into();
-        let mut mounted = Self { keeper, answers, path };
-        mounted.is_done().then_some(mounted)
+        let mounted = Self { keeper, path };
+        (answer == "done\n").then_some(mounted)
     }
 
     /// Where everybody finds it.
     pub fn path(&self, name: &str) -> String {
         self.path.join(name).to_str().expect("a path in UTF-8").to_owned()
-    }
-
-    /// Runs a shell command that sees it at `$at`.
-    #[track_caller]
-    pub fn run(&mut self, command: &str) {
-        let stdin = self.keeper.stdin.as_mut().expect("a pipe");
-        writeln!(stdin, "{command}").expect("a shell that reads");
-        assert!(self.is_done(), "{command}: the shell is gone");
-    }
-
-    fn is_done(&mut self) -> bool {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).is_ok_and(|_| line == "done\n")
     }
 }
 
