@@ -120,7 +120,7 @@ fn lines(folder: &Path) -> u64 {
 
 /// The result file's records, each of them checked.
 fn records(folder: &Path) -> u64 {
-    let mut records = ResultFile::records(&result(folder)).unwrap();
+    let mut records = ResultFile::records(&result(folder), 64).unwrap();
     while let Some(record) = records.next_record().unwrap() {
         black_box(record.fingerprint());
     }
@@ -129,7 +129,7 @@ fn records(folder: &Path) -> u64 {
 
 /// The same, noted by row.
 fn marks(folder: &Path) -> u64 {
-    let (marks, tail) = ResultFile::read(&result(folder), Keep::Fingerprint).unwrap();
+    let (marks, tail) = ResultFile::read(&result(folder), Keep::Fingerprint, 64).unwrap();
     black_box(marks);
     tail.records
 }

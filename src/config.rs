@@ -122,6 +122,7 @@ impl VerifyOptions {
             result: result_path(&self.input, self.result.as_deref())?,
             key,
             json: self.json,
+            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use support::{Child, Gate, Offerit, RESULT, Reply, Server, result, rows, table};
+use support::{Child, Gate, INPUT, Offerit, RESULT, Reply, Server, result, rows, table};
 
 /// The most requests in flight, as an argument and as the number it is.
 const CONCURRENCY: (&str, usize) = ("2", 2);
@@ -215,4 +215,46 @@ fn a_run_that_waits_for_a_pipe_stops_without_it() {
     offerit.send(&["--resume"]).expect_code(0);
     assert_eq!(server.count(), 3, "the row from the pipe is row 1 of the file");
     assert_complete(&server, &offerit, 3);
+}
+
+#[test]
+fn a_hangup_ends_the_run_as_a_kill_does() {
+    let server = Server::start(|_, number| if number == 9 { Reply::never() } else { Reply::updated() });
+    let offerit = Offerit::job(&server, table(1..=40));
+    let child = offerit.start_sending(&sending(&[]));
+    server.wait_for(10);
+    child.signal("HUP");
+    let output = child.wait();
+    assert_eq!(output.signal, Some(1), "the shell and cron see what ended it");
+    assert!(!output.stderr.contains("panic"), "{}", output.stderr);
+    server.settle();
+    let (before, in_sync) = (server.count(), offerit.rows_in_sync());
+    offerit.send(&sending(&["--resume"])).expect_code(0);
+    assert_repeats_little(&server, before, &in_sync);
+    assert_complete(&server, &offerit, 40);
+}
+
+#[test]
+fn a_job_that_ignores_hangups_outlives_its_terminal() {
+    let gate = Gate::new();
+    let at_the_door = gate.clone();
+    let server = Server::start(move |_, number| match number {
+        5.. => Reply::updated().gated(&at_the_door),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=40));
+    let arguments =
+        [&["run", INPUT, "--rate", "unlimited", "--progress", "always"], &sending(&[])[..]].concat();
+    // As nohup does it. Nobody reads what it says any more.
+    let mut command = offerit.command_in_shell("trap '' HUP;", &arguments);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+    let child = Child::start(command);
+    server.wait_for(6);
+    drop(reader);
+    child.signal("HUP");
+    gate.open();
+    child.wait().expect_code(0);
+    assert_eq!(server.count(), 40);
+    assert_complete(&server, &offerit, 40);
 }

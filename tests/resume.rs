@@ -330,6 +330,41 @@ fn a_record_torn_within_quotes_swallows_no_other() {
     assert_eq!(offerit.records().len(), 5, "two refusals and three updates");
 }
 
+/// A power cut can lose a sector of the last records and keep the next one.
+#[test]
+fn a_hole_in_what_was_open_is_cut_off_and_a_hole_before_it_is_refused() {
+    const SECTOR: usize = 512;
+    let (server, offerit) = finished(100);
+    let whole = offerit.result_bytes();
+    let last = (whole.len() / SECTOR - 1) * SECTOR;
+    let with_hole = |start: usize| {
+        let mut bytes = whole.clone();
+        bytes[start..start + SECTOR].fill(0);
+        bytes
+    };
+    // 16 rows may be open at once.
+    let resume = ["--resume", "--concurrency", "4"];
+    for start in [SECTOR, last + 1, last - 4 * SECTOR] {
+        offerit.input(RESULT, with_hole(start));
+        assert_refused(&server, &offerit, &resume, &[RESULT, "(byte "]);
+    }
+
+    offerit.input(RESULT, with_hole(last));
+    let kept = whole[..last].iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+    let cut = whole[..last].iter().rposition(|byte| *byte == b'\n').expect("a line") + 1;
+    let lines: Vec<u64> = result::parse(&whole).expect("records").iter().map(|record| record.row).collect();
+    let mut lost = lines[kept as usize..].to_vec();
+    lost.sort_unstable();
+    assert!((8..=16).contains(&lost.len()), "{lost:?}");
+    let verified = offerit.run(&["verify", INPUT]).expect_code(3);
+    assert!(verified.stdout.contains(&format!("no record {:>11}", lost.len())), "{verified:?}");
+    offerit.send(&resume).expect_code(0);
+    assert_eq!(sent_since(&server, 100), lost);
+    assert_eq!(offerit.outcomes().len(), 100);
+    let saved = fs::read(offerit.path(&format!("{RESULT}.torn"))).expect("what was cut off");
+    assert_eq!(saved[..saved.len() - 1], with_hole(last)[cut..]);
+}
+
 #[test]
 fn damage_before_the_tail_is_refused_with_its_place() {
     let (server, offerit) = finished(10);

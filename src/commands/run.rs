@@ -60,14 +60,15 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
-    let (file, marks) = ResultFile::open(&settings.result, settings.existing)?;
+    let open_rows = settings.delivery.open_rows() as u64;
+    let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
     let (survey, done) = if input.is_stream() {
         (None, Done::default())
     } else {
         let accept = settings.accept_changed_input;
-        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept)?;
+        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept, open_rows)?;
         (Some(survey), done)
     };
     let mut rows = input.rows()?;
@@ -78,7 +79,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
-    let records = OwnFile::new(settings.result.clone(), file.begin()?).map_err(cannot_start)?;
+    let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
     let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);

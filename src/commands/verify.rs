@@ -24,6 +24,8 @@ pub struct Settings {
     pub key: Key,
     /// Whether the account is for machines.
     pub json: bool,
+    /// The most rows whose records a power cut can have taken.
+    pub open_rows: u64,
 }
 
 /// What the fingerprints of a result file are keyed with.
@@ -44,15 +46,16 @@ pub enum Key {
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input)?;
     let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
-    let (marks, tail) = ResultFile::read(&settings.result, keep).map_err(|error| match error {
-        journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            Failure::usage(format!(
-                "{}: there is no result file yet: run the job first, or name it with --result",
-                settings.result.display()
-            ))
-        }
-        error => error.into(),
-    })?;
+    let (marks, tail) =
+        ResultFile::read(&settings.result, keep, settings.open_rows).map_err(|error| match error {
+            journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Failure::usage(format!(
+                    "{}: there is no result file yet: run the job first, or name it with --result",
+                    settings.result.display()
+                ))
+            }
+            error => error.into(),
+        })?;
     let mut rows = input.rows()?;
     let mut judge = Judge::new(settings.key.clone());
     let mut account = Account::default();

@@ -61,6 +61,14 @@ pub struct Settings {
     pub seed: Option<u64>,
 }
 
+impl Settings {
+    /// The most rows open at once (`K`), which is also the most that a crash makes the next run repeat.
+    #[must_use]
+    pub fn open_rows(&self) -> usize {
+        self.concurrency.get().saturating_mul(OPEN_ROWS_PER_REQUEST)
+    }
+}
+
 /// A row that is to be dealt with.
 #[derive(Debug)]
 pub struct Job {

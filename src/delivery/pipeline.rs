@@ -11,7 +11,7 @@ use super::outage::Suspended;
 use super::queue::Queue;
 use super::slots::{SlotId, Slots};
 use super::traffic::Traffic;
-use super::{Ending, Feed, Interrupt, Job, OPEN_ROWS_PER_REQUEST, Observer, Settings, Stop, Tally};
+use super::{Ending, Feed, Interrupt, Job, Observer, Settings, Stop, Tally};
 use crate::journal::{Log, Status};
 use crate::offerit::{Attempt, Request, Transport};
 use futures::future::LocalBoxFuture;
@@ -35,7 +35,6 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
     interrupts: UnboundedReceiver<Interrupt>,
     observer: O,
 ) -> Ending {
-    let open_rows = settings.concurrency.get().saturating_mul(OPEN_ROWS_PER_REQUEST);
     let mut pipeline = Pipeline {
         settings,
         transport,
@@ -45,7 +44,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         observer,
         keys: KeyMaker::default(),
         lanes: Lanes::default(),
-        slots: Slots::new(open_rows),
+        slots: Slots::new(settings.open_rows()),
         queue: Queue::default(),
         traffic: Traffic::new(settings),
         random: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),

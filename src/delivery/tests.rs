@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
-use crate::journal::Log;
+use crate::journal::{self, Log, Storage, Writer};
 use crate::offerit::{Attempt, Reply, Transport};
+use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -472,6 +473,59 @@ async fn after_a_failed_write_nothing_more_is_sent() {
     assert!(matches!(ending.stop, Some(Stop::Storage(_))));
     // The fourth row had left when the third one's record was lost.
     assert_eq!((server.account().len(), ending.tally.recorded()), (4, 2));
+}
+
+/// A storage in memory that outlives its run.
+#[derive(Clone, Default)]
+struct Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Storage for Memory {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A server in front of which a bug sits for one row.
+struct Buggy {
+    server: Simulated,
+    row: u64,
+}
+
+impl Transport for Buggy {
+    async fn attempt(&self, request: &Request) -> Attempt {
+        assert!(request.update.get(Parameter::City) != Some(&self.row.to_string()), "a bug, on purpose");
+        self.server.attempt(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_over_one_row_costs_no_other_row_its_record() {
+    let limits = settings("unlimited", 4);
+    let open_rows = limits.open_rows() as u64;
+    let (memory, server) = (Memory::default(), Simulated::new(|_| (SECOND / 10, updated())));
+    let transport = Buggy { server, row: 60 };
+    let (_, silent) = unbounded_channel::<Interrupt>();
+    let writer = Writer::start(memory.clone()).unwrap();
+    let run = deliver(&limits, &transport, writer, Rows::distinct(100), silent, Notices::default());
+    assert!(std::panic::AssertUnwindSafe(run).catch_unwind().await.is_err(), "it must not look like an end");
+
+    // The writer has brought what it had to its end, and nothing else.
+    let file = [journal::HEADER.as_bytes(), &memory.0.lock().unwrap()].concat();
+    let (marks, tail) =
+        journal::scan("r".as_ref(), file.as_slice(), journal::Keep::Fingerprint, open_rows).unwrap();
+    assert_eq!(tail.torn, 0);
+    let sent: Vec<u64> = transport.server.account().iter().map(|seen| seen.row).collect();
+    for row in 1..=100 {
+        let is_done = marks.is_done(row, Fingerprint(row));
+        assert!(!is_done || sent.contains(&row), "row {row}");
+        assert!(is_done || row + open_rows > 60, "row {row} was done long before");
+    }
+    assert!(marks.get(60).is_none());
 }
 
 /// A log that never says that a batch is durable.

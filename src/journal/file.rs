@@ -44,11 +44,11 @@ enum State {
 
 impl ResultFile {
     /// Opens and locks the result file and reads what it says. Nothing is created or changed before
-    /// [`ResultFile::begin`].
+    /// [`ResultFile::begin`]. A power cut can have taken the records of `open_rows` rows at most.
     ///
     /// # Errors
     /// If it is no regular file, held by another run, there and not wanted, damaged, or not readable.
-    pub fn open(path: &Path, existing: Existing) -> Result<(ResultFile, Marks), Error> {
+    pub fn open(path: &Path, existing: Existing, open_rows: u64) -> Result<(ResultFile, Marks), Error> {
         let owned = path.to_path_buf();
         let Some(mut file) = open_regular(path, OpenOptions::new().read(true).append(true))? else {
             return Ok((ResultFile { path: owned, state: State::Absent }, Marks::default()));
@@ -56,7 +56,7 @@ impl ResultFile {
         lock(path, &file)?;
         let (marks, tail) = match existing {
             Existing::Refuse => return Err(Error::Exists { path: owned }),
-            Existing::Resume => scan(path, &mut file, Keep::Fingerprint)?,
+            Existing::Resume => scan(path, &mut file, Keep::Fingerprint, open_rows)?,
             Existing::Overwrite => {
                 refuse_foreign(path, &mut file)?;
                 (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
@@ -70,16 +70,16 @@ impl ResultFile {
     ///
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
-    pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
-        scan(path, open_to_read(path)?, keep)
+    pub fn read(path: &Path, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
+        scan(path, open_to_read(path)?, keep, open_rows)
     }
 
     /// The records of a result file one after the other, without a lock, as [`ResultFile::read`] reads them.
     ///
     /// # Errors
     /// If there is none or it is no regular file.
-    pub fn records(path: &Path) -> Result<Records<File>, Error> {
-        Ok(Records::new(path, open_to_read(path)?))
+    pub fn records(path: &Path, open_rows: u64) -> Result<Records<File>, Error> {
+        Ok(Records::new(path, open_to_read(path)?, open_rows))
     }
 
     /// Whether the file existed, and how it ended.
@@ -189,7 +189,8 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
         .and_then(|_| io::copy(&mut file.take(tail.torn), &mut saved))
         .and_then(|_| saved.write_all(b"\n"))
         .and_then(|()| saved.sync_all())
-        .map_err(io_error(&beside, "cannot save the torn tail"))
+        .map_err(io_error(&beside, "cannot save the torn tail"))?;
+    sync_folder(&beside)
 }
 
 /// A new file is only there after a crash if its folder is synced too.
@@ -203,7 +204,7 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
         .map_err(io_error(path, "cannot sync its folder to the disk"))
 }
 
-fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+pub(super) fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_path_buf();
     move |source| Error::Io { path, doing, source }
 }

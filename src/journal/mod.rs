@@ -10,6 +10,7 @@ mod marks;
 mod parse;
 mod reader;
 mod record;
+mod rest;
 mod scan;
 mod survey;
 mod text;
@@ -86,3 +87,6 @@ pub enum Error {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod power_cut;

@@ -4,6 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
+use super::rest::Rest;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub struct Tail {
 /// use offerit_sync::journal::{Error, HEADER, Records};
 ///
 /// let file = format!("{HEADER}1,2,10241,,updated,200,1,84,2026-11-23T01:30:01.061Z,,eb265bfa80c45b6d\n2,3,102");
-/// let mut records = Records::new("in.result.csv".as_ref(), file.as_bytes());
+/// let mut records = Records::new("in.result.csv".as_ref(), file.as_bytes(), 64);
 /// while let Some(record) = records.next_record()? {
 ///     assert_eq!((record.row(), record.customer_id().as_ref()), (1, "10241"));
 /// }
@@ -46,6 +47,8 @@ pub struct Tail {
 pub struct Records<R> {
     path: PathBuf,
     file: R,
+    /// The most rows whose records a power cut can have taken.
+    open_rows: u64,
     buffer: Box<[u8]>,
     /// What of the buffer was read from the file and not yet passed.
     ahead: Range<usize>,
@@ -53,6 +56,11 @@ pub struct Records<R> {
     place: Place,
     tail: Tail,
     is_done: bool,
+}
+
+/// Whether a crash can have left this of the header: its start, or its length and no data.
+fn is_torn_header(start: &[u8]) -> bool {
+    HEADER.as_bytes().starts_with(start) || start.iter().all(|byte| *byte == 0)
 }
 
 /// What ended a line.
@@ -64,11 +72,13 @@ enum End {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads `file` from where it stands, which must be its start. `path` is for errors.
-    pub fn new(path: &Path, file: R) -> Records<R> {
+    /// Reads `file` from where it stands, which must be its start. `path` is for errors. `open_rows` (`K`) is the most
+    /// rows that the run which wrote it had open at once: so many records can be lost in its end, and not more.
+    pub fn new(path: &Path, file: R, open_rows: u64) -> Records<R> {
         Records {
             path: path.to_path_buf(),
             file,
+            open_rows,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             ahead: 0..0,
             place: Place { line: 1, offset: 0 },
@@ -101,7 +111,11 @@ impl<R: Read> Records<R> {
                 self.end(length as u64 + 1);
                 return Ok(None);
             }
-            Err(fault) => return Err(self.damaged(fault)),
+            Err(fault) => {
+                let torn = self.unsynced(fault)?;
+                self.end(torn);
+                return Ok(None);
+            }
         };
         self.pass(length + 1);
         self.tail.records += 1;
@@ -122,7 +136,7 @@ impl<R: Read> Records<R> {
         match end {
             End::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
             // Not even the header is whole: a crash in the very first write.
-            End::OfFile { torn } if torn < header.len() as u64 && header.starts_with(held) => {
+            End::OfFile { torn } if torn <= header.len() as u64 && is_torn_header(held) => {
                 self.end(torn);
                 return Ok(false);
             }
@@ -144,12 +158,12 @@ impl<R: Read> Records<R> {
             if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
                 return match seen + found {
                     length if length < LONGEST_LINE => Ok(End::LineFeed(length)),
-                    _ => Err(self.damaged(ParseFault::TooLong)),
+                    _ => Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? }),
                 };
             }
             seen = held.len();
             if seen >= LONGEST_LINE {
-                return self.pass_torn();
+                return Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? });
             }
             if self.fill()? == 0 {
                 return Ok(End::OfFile { torn: seen as u64 });
@@ -157,20 +171,18 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Too long for a record: damage, unless nothing but the torn tail of a large write is left.
-    fn pass_torn(&mut self) -> Result<End, Error> {
-        let mut torn = 0;
+    /// The length of the rest of the file from the held line on, if a power cut can have left it like that; else
+    /// the line is damage.
+    fn unsynced(&mut self, fault: ParseFault) -> Result<u64, Error> {
+        let mut rest = Rest::at(self.place.offset);
         loop {
-            let held = &self.buffer[self.ahead.clone()];
-            if memchr::memchr(b'\n', held).is_some() {
-                return Err(self.damaged(ParseFault::TooLong));
-            }
-            torn += held.len() as u64;
+            rest.take(&self.buffer[self.ahead.clone()]);
             self.ahead = 0..0;
             if self.fill()? == 0 {
-                return Ok(End::OfFile { torn });
+                break;
             }
         }
+        if rest.is_unsynced(self.open_rows) { Ok(rest.bytes()) } else { Err(self.damaged(fault)) }
     }
 
     /// Reads more behind what is held, which is moved to the buffer's start; 0 at the end of the file. Only called
@@ -237,7 +249,7 @@ mod tests {
     type Seen = (u64, String, Place);
 
     fn all(file: impl Read) -> Result<(Vec<Seen>, Tail), String> {
-        let mut records = Records::new("in.result.csv".as_ref(), file);
+        let mut records = Records::new("in.result.csv".as_ref(), file, 0);
         let mut all = Vec::new();
         while let Some(record) = records.next_record().map_err(|error| error.to_string())? {
             all.push((record.row(), record.error().into_owned(), record.place()));

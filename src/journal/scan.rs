@@ -18,8 +18,8 @@ pub enum Keep {
 ///
 /// # Errors
 /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
-pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), Error> {
-    let mut records = Records::new(path, file);
+pub fn scan(path: &Path, file: impl Read, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
+    let mut records = Records::new(path, file, open_rows);
     let mut marks = Marks::default();
     while let Some(record) = records.next_record()? {
         let kept = match keep {

@@ -1,7 +1,9 @@
 //! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
 //! next one gathers, so the disk's own pace sets the size of a batch, and no timer does.
 
-use std::fs::{self, File};
+use super::Error;
+use super::file::io_error;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -39,10 +41,14 @@ pub trait Storage: Send + 'static {
 
 /// The result file as the writer owns it. Each sync makes sure that the file is still the one at its path and as long
 /// as it was written: a record in a file that was removed, replaced or emptied meanwhile is none.
+///
+/// What a sync did not bring to the disk is taken back: it can be read until the machine stops, as the system may
+/// take the lost pages for clean, and a later run must not take it for done, nor append to what is a hole then.
 pub struct OwnFile {
     path: PathBuf,
     file: File,
     length: u64,
+    synced: u64,
 }
 
 impl OwnFile {
@@ -50,9 +56,22 @@ impl OwnFile {
     ///
     /// # Errors
     /// If the system does not tell its length.
-    pub fn new(path: PathBuf, file: File) -> io::Result<OwnFile> {
-        let length = file.metadata()?.len();
-        Ok(OwnFile { path, file, length })
+    pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
+        let length = file.metadata().map_err(io_error(&path, "cannot look at the result file"))?.len();
+        Ok(OwnFile { path, file, length, synced: length })
+    }
+
+    fn is_at_its_path(&self, own: &Metadata) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|there| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+    }
+
+    /// Cuts off what was not synced, if that is all ours. The disk fails already: nothing more can be done if this
+    /// fails too.
+    fn take_back(&self) {
+        if self.file.metadata().is_ok_and(|own| own.len() == self.length && self.is_at_its_path(&own)) {
+            let _ = self.file.set_len(self.synced);
+        }
     }
 }
 
@@ -64,11 +83,9 @@ impl Storage for OwnFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
+        self.file.sync_data().inspect_err(|_| self.take_back())?;
         let own = self.file.metadata()?;
-        let is_there = fs::symlink_metadata(&self.path)
-            .is_ok_and(|there| (own.dev(), own.ino()) == (there.dev(), there.ino()));
-        if !is_there {
+        if !self.is_at_its_path(&own) {
             return Err(io::Error::other("the file was removed or replaced while the run wrote to it"));
         }
         if own.len() != self.length {
@@ -76,6 +93,7 @@ impl Storage for OwnFile {
                 "the file was changed by another program while the run wrote to it",
             ));
         }
+        self.synced = self.length;
         Ok(())
     }
 }

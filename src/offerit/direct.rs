@@ -35,7 +35,7 @@ pub(super) struct Direct {
     timeout: Duration,
     longest_connect: Duration,
     /// Those that no attempt uses at present, the one used last on top.
-    idle: RefCell<Vec<Box<Line>>>,
+    idle: RefCell<Vec<Line>>,
 }
 
 impl Direct {
@@ -76,7 +76,7 @@ impl Direct {
         request
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Box<Line>, Broken> {
+    async fn connect(&self, deadline: Instant) -> Result<Line, Broken> {
         let connecting = timeout(self.longest_connect, TcpStream::connect((self.host.as_str(), self.port)));
         let stream = match connecting.await {
             Ok(Ok(stream)) => stream,
@@ -89,11 +89,11 @@ impl Direct {
         };
         let (sender, connection) = ready.await.map_err(Broken::NotSent)?;
         let drive = Drive { connection, is_over: false, timer: Box::pin(sleep_until(deadline)) };
-        Ok(Box::new(Line { sender, drive }))
+        Ok(Line { sender, drive: Box::new(drive) })
     }
 
     /// A connection that no attempt uses, or a new one; and whether it is a new one.
-    async fn line(&self, deadline: Instant) -> Result<(Box<Line>, bool), Broken> {
+    async fn line(&self, deadline: Instant) -> Result<(Line, bool), Broken> {
         let idle = self.idle.borrow_mut().pop();
         match idle {
             Some(mut line) => {
@@ -134,7 +134,8 @@ impl Exchange for Direct {
 /// One connection.
 struct Line {
     sender: SendRequest<Full<Bytes>>,
-    drive: Drive,
+    /// Boxed, as a line is moved from attempt to attempt.
+    drive: Box<Drive>,
 }
 
 impl Line {

@@ -65,7 +65,13 @@ impl Offerit {
     /// The rows that are in sync by the whole lines of a file that a crash may have cut.
     #[track_caller]
     pub fn rows_in_sync(&self) -> Vec<u64> {
-        let bytes = fs::read(self.path(RESULT)).unwrap_or_default();
+        self.rows_in_sync_of(RESULT)
+    }
+
+    /// The same of a result file at another place.
+    #[track_caller]
+    pub fn rows_in_sync_of(&self, result: &str) -> Vec<u64> {
+        let bytes = fs::read(self.path(result)).unwrap_or_default();
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if whole == 0 {
             return Vec::new();

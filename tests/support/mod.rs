@@ -7,15 +7,25 @@
 mod account;
 mod command;
 mod connection;
+pub mod crash;
 pub mod job;
+mod mounted;
 mod reply;
 mod request;
 pub mod result;
 mod server;
+pub mod strace;
 
 pub use command::{Child, Offerit, Output};
 pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
+pub use mounted::Mounted;
 pub use reply::{Gate, Reply};
 pub use request::Request;
 pub use result::Record;
 pub use server::Server;
+
+/// Says something that is shown of a test that passes, too.
+pub fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::reply::Reply;
 use super::request::{Parsed, Request};
 use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -121,6 +121,20 @@ impl Server {
     /// The most arrivals in any sliding second, half-open.
     pub fn busiest_second(&self) -> usize {
         self.shared.account().busiest_second()
+    }
+
+    /// Waits until everything is taken in that clients have sent who are gone. Not while one is there.
+    #[track_caller]
+    pub fn settle(&self) {
+        // Connections are accepted in their order: once this one is closed, those before it were accepted.
+        let mut last = TcpStream::connect(self.address).expect("a connection");
+        last.shutdown(Shutdown::Write).expect("its end said");
+        let _ = last.read(&mut [0]);
+        let started = Instant::now();
+        while !lock(&self.shared.streams).is_empty() {
+            assert!(started.elapsed() < GUARD, "a client is still there");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits until `count` requests have arrived.

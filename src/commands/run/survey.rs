@@ -17,6 +17,7 @@ pub(super) fn survey(
     key: &FingerprintKey,
     result: &Path,
     accept: bool,
+    open_rows: u64,
 ) -> Result<(Survey, Done), Failure> {
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
@@ -41,16 +42,16 @@ pub(super) fn survey(
     match survey.foreign(&marks) {
         Some(foreign) if !accept => {
             drop((marks, supersession));
-            Err(refusal(input, result, &foreign)?)
+            Err(refusal(input, result, &foreign, open_rows)?)
         }
         _ => Ok((survey, Done { rows: finished, superseded: supersession.found() })),
     }
 }
 
-fn refusal(input: &Input, result: &Path, foreign: &Foreign) -> Result<Failure, Failure> {
+fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
     let what = match foreign {
         Foreign::Beyond { .. } => foreign.to_string(),
-        Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result)?),
+        Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result, open_rows)?),
     };
     Ok(Failure::usage(format!(
         "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
@@ -60,8 +61,8 @@ fn refusal(input: &Input, result: &Path, foreign: &Foreign) -> Result<Failure, F
 }
 
 /// In what the rows differ, as far as the result file can tell: it holds the ids, but no fields.
-fn difference(input: &Input, result: &Path) -> Result<String, Failure> {
-    let (marks, _) = ResultFile::read(result, Keep::Identity)?;
+fn difference(input: &Input, result: &Path, open_rows: u64) -> Result<String, Failure> {
+    let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
     let (mut others, mut first) = (0_u64, None);
     let mut rows = input.rows()?;
     while let Some(row) = rows.next_row()? {

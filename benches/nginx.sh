@@ -1,0 +1,77 @@
+# What the benchmarks share: a server on this machine that answers `true` to everything, and tables to send it. To be
+# sourced. `start_server` and `generate` work in "$folder"; whoever calls them ends "$server".
+# shellcheck shell=bash
+
+# Installs packages with apt-get (which takes root) where a program is missing: program:package ...
+install() {
+    local missing=() pair
+    for pair in "$@"; do
+        # The shell's own `time` is none.
+        type -P "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    echo "installing ${missing[*]}" >&2
+    apt-get update -qq >&2
+    # The package must not start a server of its own.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A port that is taken makes nginx end at once: another is tried.
+start_server() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        port=$((20000 + RANDOM % 20000))
+        cat >"$folder/nginx.conf" <<CONF
+daemon off;
+worker_processes 1;
+pid $folder/nginx.pid;
+error_log $folder/nginx.error.log;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600s;
+    client_body_temp_path $folder/body;
+    proxy_temp_path $folder/proxy;
+    fastcgi_temp_path $folder/fastcgi;
+    uwsgi_temp_path $folder/uwsgi;
+    scgi_temp_path $folder/scgi;
+    server {
+        listen 127.0.0.1:$port;
+        default_type application/json;
+        location / { return 200 'true'; }
+    }
+}
+CONF
+        nginx -p "$folder" -c "$folder/nginx.conf" -e "$folder/nginx.error.log" &
+        server=$!
+        for _ in $(seq 50); do
+            kill -0 "$server" 2>/dev/null || break
+            if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return; fi
+            sleep 0.1
+        done
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+        server=
+    done
+    cat "$folder/nginx.error.log" >&2
+    echo "nginx does not start" >&2
+    exit 1
+}
+
+# About 120 bytes a row, every id another.
+generate() {
+    awk -v rows="$1" 'BEGIN {
+        split("Anna Jürgen María Seán Zoë Łukasz Noah Björk", first, " ")
+        split("Novak Weiß García Murphy Żak Smith Sørensen Costa", last, " ")
+        split("Berlin Praha Łódź Sevilla Dublin Oslo Lyon Graz", city, " ")
+        split("DE CZ PL ES IE NO FR AT", country, " ")
+        print "customer_id,firstname,lastname,email,address1,city,country,zip,custom1,custom2"
+        for (row = 1; row <= rows; row++) {
+            one = row % 8 + 1; other = int(row / 8) % 8 + 1
+            printf "%d,%s,%s,customer.%d@example.com,\"%d Station Road, Flat %d\",%s,%s,%05d,newsletter,2026-11-%02d\n",
+                100000000 + row, first[one], last[other], row, row % 200 + 1, row % 40 + 1, city[one],
+                country[other], row % 100000, row % 30 + 1
+        }
+    }' >"$folder/$1.csv"
+}

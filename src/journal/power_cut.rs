@@ -1,0 +1,258 @@
+//! What a power cut leaves of a result file, over and over: appended, synced, cut, resumed.
+
+use super::*;
+use crate::customer::Fingerprint;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+/// The most rows that are open at once.
+const OPEN_ROWS: u64 = 24;
+
+/// What is lost is lost in such units.
+const SECTOR: usize = 512;
+
+/// A disk in memory: what is not synced is lost by a power cut, or some of it.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<DiskState>>);
+
+#[derive(Default)]
+struct DiskState {
+    written: Vec<u8>,
+    synced: usize,
+    failure: Option<Failure>,
+}
+
+/// How the disk fails the next time it is used.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    /// After so many bytes.
+    Append(usize),
+    /// And may have synced all the same.
+    Sync { is_synced: bool },
+}
+
+impl Disk {
+    fn state(&self) -> MutexGuard<'_, DiskState> {
+        self.0.lock().unwrap()
+    }
+
+    /// The file after a cut: what was synced, and of the rest the sectors that `survives` says, up to `length`.
+    fn after_cut(&self, length: usize, survives: &[bool]) -> Vec<u8> {
+        let state = self.state();
+        let unsynced = state.written.len() - state.synced;
+        let end = state.synced + length.min(unsynced);
+        let mut left = state.written[..end].to_vec();
+        for (at, byte) in left.iter_mut().enumerate().skip(state.synced) {
+            if !survives[at / SECTOR % survives.len()] {
+                *byte = 0;
+            }
+        }
+        left
+    }
+}
+
+impl Storage for Disk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state();
+        if let Some(Failure::Append(length)) = state.failure {
+            state.written.extend_from_slice(&bytes[..length.min(bytes.len())]);
+            return Err(io::Error::other("no space"));
+        }
+        state.written.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.state();
+        if let Some(Failure::Sync { is_synced }) = state.failure {
+            if is_synced {
+                state.synced = state.written.len();
+            }
+            return Err(io::Error::other("the disk is gone"));
+        }
+        state.synced = state.written.len();
+        Ok(())
+    }
+}
+
+fn record(row: u64, error_length: usize) -> Vec<u8> {
+    let mut line = Vec::new();
+    let record = Record {
+        row,
+        line: row + 1,
+        customer_id: &format!("c{row}"),
+        subscription_id: "",
+        status: if error_length > 0 { Status::Failed } else { Status::Updated },
+        http_status: Some(200),
+        attempts: 1,
+        duration: Duration::from_millis(row),
+        finished_at: SystemTime::UNIX_EPOCH,
+        error: &"é".repeat(error_length),
+        fingerprint: Fingerprint(row << 8),
+    };
+    record.write(&mut line);
+    line
+}
+
+/// One run: batches, each with a row's record after the other, and how it ends.
+#[derive(Debug, Clone)]
+struct Run {
+    batches: Vec<Vec<usize>>,
+    failure: Option<Failure>,
+    /// Whether the power goes before the last batch is acknowledged: it is written then, but not synced.
+    is_cut_before_sync: bool,
+    /// How much of what is not synced the length of the file takes in.
+    length: usize,
+    survives: Vec<bool>,
+}
+
+fn any_run() -> impl Strategy<Value = Run> {
+    let error_length = prop_oneof![6 => Just(0_usize), 1 => 1_usize..40, 1 => 200_usize..700];
+    let batch = proptest::collection::vec(error_length, 1..=OPEN_ROWS as usize);
+    let failure = prop_oneof![
+        3 => Just(None),
+        1 => (0_usize..5000).prop_map(|length| Some(Failure::Append(length))),
+        1 => any::<bool>().prop_map(|is_synced| Some(Failure::Sync { is_synced })),
+    ];
+    (
+        proptest::collection::vec(batch, 1..6),
+        failure,
+        any::<bool>(),
+        prop_oneof![Just(usize::MAX), 0_usize..20_000],
+        proptest::collection::vec(any::<bool>(), 1..60),
+    )
+        .prop_map(|(batches, failure, is_cut_before_sync, length, survives)| Run {
+            batches,
+            failure,
+            is_cut_before_sync,
+            length,
+            survives,
+        })
+}
+
+/// What is known of the rows, whatever becomes of the file.
+#[derive(Default)]
+struct Truth {
+    next_row: u64,
+    /// In sync: its request was confirmed before its record was handed over.
+    confirmed: BTreeSet<u64>,
+    /// In sync, and said to be durable.
+    acknowledged: BTreeSet<u64>,
+}
+
+impl Truth {
+    /// Writes the batches to the disk that holds `file`, and cuts the power at the end.
+    async fn live(&mut self, file: Vec<u8>, run: &Run) -> Vec<u8> {
+        let disk = Disk(Arc::new(Mutex::new(DiskState {
+            synced: file.len(),
+            written: file,
+            ..DiskState::default()
+        })));
+        let mut writer = Writer::start(disk.clone()).unwrap();
+        let last = run.batches.len() - 1;
+        for (index, batch) in run.batches.iter().enumerate() {
+            let mut lines = Vec::new();
+            let mut in_sync = Vec::new();
+            for error_length in batch {
+                self.next_row += 1;
+                lines.extend(record(self.next_row, *error_length));
+                if *error_length == 0 {
+                    in_sync.push(self.next_row);
+                }
+            }
+            self.confirmed.extend(&in_sync);
+            if index == last {
+                disk.state().failure = run.failure;
+                if run.is_cut_before_sync {
+                    disk.clone().append(&lines).ok();
+                    break;
+                }
+            }
+            writer.submit(lines);
+            let outcome = poll_fn(|context| writer.poll_durable(context)).await;
+            assert_eq!(outcome.is_err(), index == last && run.failure.is_some());
+            if outcome.is_ok() {
+                self.acknowledged.extend(in_sync);
+            }
+        }
+        drop(writer);
+        disk.after_cut(run.length, &run.survives)
+    }
+}
+
+/// What a resumed run finds in what is left, and what it keeps of it.
+fn recovered(left: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
+    let (marks, tail) = scan(Path::new("r"), left, Keep::Fingerprint, OPEN_ROWS)?;
+    assert_eq!(tail.whole + tail.torn, left.len() as u64);
+    let kept = if tail.whole == 0 { HEADER.as_bytes() } else { &left[..tail.whole as usize] };
+    Ok((kept.to_vec(), marks))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever part of the unsynced data survives, run after run: no row is read as in sync that was not confirmed,
+    /// none is lost that was called durable, and every file can be resumed.
+    #[test]
+    fn a_power_cut_loses_nothing_that_was_called_durable(runs in proptest::collection::vec(any_run(), 1..5)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut truth = Truth::default();
+        let mut file = HEADER.as_bytes().to_vec();
+        for run in &runs {
+            let left = runtime.block_on(truth.live(file, run));
+            let (kept, marks) = recovered(&left).unwrap();
+            for row in 1..=truth.next_row + 1 {
+                let is_done = marks.is_done(row, Fingerprint(row << 8));
+                assert!(!is_done || truth.confirmed.contains(&row), "row {row} was never confirmed");
+                assert!(is_done || !truth.acknowledged.contains(&row), "row {row} was durable");
+            }
+            file = kept;
+        }
+    }
+
+    /// Damage to what was synced, of any shape: it is refused, or what is cut off is no more than was open. Never
+    /// does a row become done that was not.
+    #[test]
+    fn damage_is_refused_or_costs_few_rows(
+        rows in 1_u64..400,
+        harms in proptest::collection::vec((any::<prop::sample::Index>(), 1_usize..3000, any::<Option<u8>>()), 1..3),
+        is_aligned: bool,
+    ) {
+        let mut file = HEADER.as_bytes().to_vec();
+        (1..=rows).for_each(|row| file.extend(record(row, usize::from(row % 7 == 0))));
+        for (at, length, fill) in harms {
+            let mut at = at.index(file.len().max(1)).min(file.len());
+            if is_aligned {
+                at = at / SECTOR * SECTOR;
+            }
+            let end = (at + length).min(file.len());
+            match fill {
+                Some(byte) => file[at..end].fill(byte),
+                None => drop(file.drain(at..end)),
+            }
+        }
+        if let Ok((marks, tail)) = scan(Path::new("r"), file.as_slice(), Keep::Fingerprint, OPEN_ROWS) {
+            for row in 1..=rows + 100 {
+                let was_done = row <= rows && row % 7 != 0;
+                assert!(!marks.is_done(row, Fingerprint(row << 8)) || was_done, "row {row}");
+            }
+            let cut_off = &file[tail.whole as usize..];
+            let lines = cut_off.iter().filter(|byte| **byte == b'\n').count();
+            assert!(lines as u64 <= OPEN_ROWS, "{lines} lines are cut off");
+        }
+    }
+}
+
+#[test]
+fn a_first_run_that_lost_power_before_its_header_was_synced_can_be_resumed() {
+    for length in 0..=HEADER.len() {
+        let (kept, marks) = recovered(&vec![0; length]).unwrap();
+        assert_eq!((kept.as_slice(), marks.last_row()), (HEADER.as_bytes(), 0), "{length} bytes");
+    }
+    assert!(recovered(&vec![0; HEADER.len() + 1]).is_err());
+}

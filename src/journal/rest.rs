@@ -1,0 +1,140 @@
+//! What stands in a result file from its first unreadable line on: what a power cut can leave there, or damage.
+//!
+//! A power cut keeps what was synced, up to the end of some record, and of what was appended since any part: a file
+//! system may have written the length and not the data, or a later page and not an earlier one. What it did not
+//! write reads as NULs. Records that survive behind such a hole do not help, as nobody can tell which rows are
+//! missing in it. So all of it is cut off, and the rows are sent again: they were open, and thus few.
+//!
+//! A hole elsewhere has lost records that were on the disk. It is told apart by its place and by what stands
+//! behind it.
+
+/// The smallest unit in which a disk writes, and therefore loses, data.
+const SECTOR: u64 = 512;
+
+/// More than any record takes: two ids of 200 characters and an error of 600, four bytes each at most.
+const LONGEST_RECORD: u64 = 5 * 1024;
+
+/// The rest of a file, from the start of a line that is no record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    /// Where it begins.
+    offset: u64,
+    /// How long it is.
+    bytes: u64,
+    /// How many lines end in it.
+    line_feeds: u64,
+    hole: Hole,
+}
+
+impl Rest {
+    /// Begins at this byte offset of the file.
+    pub(super) fn at(offset: u64) -> Rest {
+        Rest { offset, bytes: 0, line_feeds: 0, hole: Hole::default() }
+    }
+
+    /// Looks at the next bytes of it.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.hole.look(bytes, self.offset + self.bytes);
+        self.bytes += bytes.len() as u64;
+        self.line_feeds += memchr::memchr_iter(b'\n', bytes).count() as u64;
+    }
+
+    /// How long it is, all of it taken.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether a power cut explains it: it is one torn line, or has a hole, and holds no more than `open_rows`
+    /// records, which is the most that can be unsynced at once.
+    pub(super) fn is_unsynced(&self, open_rows: u64) -> bool {
+        let is_small = self.line_feeds <= open_rows && self.bytes <= open_rows.saturating_mul(LONGEST_RECORD);
+        let has_hole = self.hole.is_of_a_power_cut(self.offset, self.offset + self.bytes);
+        self.line_feeds == 0 || (has_hole && is_small)
+    }
+}
+
+/// The first run of NULs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hole {
+    start: Option<u64>,
+    /// `None`: up to the end of the file.
+    end: Option<u64>,
+}
+
+impl Hole {
+    fn look(&mut self, bytes: &[u8], offset: u64) {
+        if self.start.is_none() {
+            self.start = memchr::memchr(0, bytes).map(|index| offset + index as u64);
+        }
+        if let (Some(start), None) = (self.start, self.end) {
+            let from = start.saturating_sub(offset) as usize;
+            let data = bytes[from..].iter().position(|byte| *byte != 0);
+            self.end = data.map(|index| offset + (from + index) as u64);
+        }
+    }
+
+    /// It begins where a record ended, which `first` is, or with a sector, and it ends with a sector or the file.
+    fn is_of_a_power_cut(&self, first: u64, last: u64) -> bool {
+        self.start.is_some_and(|start| start == first || start.is_multiple_of(SECTOR))
+            && self.end.is_none_or(|end| end == last || end.is_multiple_of(SECTOR))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of so many bytes, its line feed included.
+    fn line(length: usize) -> Vec<u8> {
+        let mut line = vec![b'x'; length - 1];
+        line.push(b'\n');
+        line
+    }
+
+    /// Whether it is unsynced data, however the file is cut into line and rest.
+    #[track_caller]
+    fn is_unsynced(rest: &[u8], offset: u64, open_rows: u64) -> bool {
+        let answers: Vec<bool> = [1, rest.len() / 2, rest.len()]
+            .map(|end| {
+                let (line, behind) = rest.split_at(end);
+                let mut read = Rest::at(offset);
+                read.take(line);
+                behind.chunks(300).for_each(|bytes| read.take(bytes));
+                assert_eq!(read.bytes(), rest.len() as u64);
+                read.is_unsynced(open_rows)
+            })
+            .to_vec();
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        answers[0]
+    }
+
+    #[test]
+    fn a_hole_from_the_last_sync_to_a_sector_is_unsynced_data() {
+        let rest = [vec![0; 412], line(70), line(70)].concat();
+        assert!(is_unsynced(&rest, 100, 8));
+        // Elsewhere it is none: what it lost was on the disk.
+        assert!(!is_unsynced(&rest, 101, 8) && !is_unsynced(&rest, 99, 8));
+        assert!(!is_unsynced(&[b"1".to_vec(), rest].concat(), 99, 8));
+    }
+
+    #[test]
+    fn a_hole_of_whole_sectors_is_unsynced_data() {
+        let rest = [vec![b'1'; 24], vec![0; 4096], line(30), line(70)].concat();
+        assert!(is_unsynced(&rest, 1000, 8) && !is_unsynced(&rest, 1001, 8));
+    }
+
+    #[test]
+    fn a_hole_with_more_behind_it_than_was_open_is_damage() {
+        let rest = |lines: usize| [vec![0; 412], line(70).repeat(lines)].concat();
+        assert!(is_unsynced(&rest(8), 100, 8) && !is_unsynced(&rest(9), 100, 8));
+        let long = [vec![0; 8 * 5 * 1024 + 1024 - 100], line(70)].concat();
+        assert!(!is_unsynced(&long, 100, 8) && is_unsynced(&long, 100, 9));
+    }
+
+    #[test]
+    fn one_torn_line_is_unsynced_data_whatever_is_in_it() {
+        assert!(is_unsynced(&[b'x'; 100_000], 107, 4) && is_unsynced(&[0; 100_000], 107, 4));
+        assert!(!is_unsynced(&[b"\0\0".to_vec(), line(9)].concat(), 107, 4));
+        assert!(!is_unsynced(&line(9), 107, 4), "a line without a hole is damage");
+    }
+}
