@@ -7,7 +7,7 @@ use super::signals::interrupts;
 use crate::customer::FingerprintKey;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, Superseded, Supersession, deliver};
 use crate::exit::{ExitCode, Failure};
-use crate::input::Input;
+use crate::input::{Input, Mapping};
 use crate::journal::{Doing, Existing, Marks, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
@@ -22,6 +22,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// What its columns hold.
+    pub mapping: Mapping,
     /// The result file.
     pub result: PathBuf,
     /// What to do with one that exists.
@@ -53,7 +55,7 @@ pub enum Target {
 /// # Errors
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?;
+    let input = Input::open(&settings.input)?.mapped(settings.mapping);
     if input.is_stream() && settings.existing == Existing::Resume {
         return Err(Failure::usage(format!(
             "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
@@ -117,7 +119,7 @@ fn survey(input: &Input, marks: &Marks, key: &FingerprintKey) -> Result<Survey, 
     let mut survey = Survey::default();
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
-        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+        survey.add(marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
     }
     Ok(survey)
 }

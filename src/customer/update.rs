@@ -71,6 +71,17 @@ impl UpdateBuilder {
         kept.extend_from_slice(value);
     }
 
+    /// Refuses a value for a reason that lies outside the API's rules: the row will be no update.
+    pub fn refuse(&mut self, parameter: Parameter, message: &'static str) {
+        self.violations.push(Violation { parameter: Some(parameter), message });
+    }
+
+    /// Whether there is anything to set, ids aside.
+    #[must_use]
+    pub fn has_field(&self) -> bool {
+        self.raw_values().any(|(parameter, _)| !parameter.is_lookup())
+    }
+
     /// The values set so far, whether they are valid or not, for a fingerprint of a row that is no update.
     pub fn raw_values(&self) -> impl Iterator<Item = (Parameter, &[u8])> {
         Parameter::ALL
@@ -82,20 +93,20 @@ impl UpdateBuilder {
     /// The update, or every rule the row broke.
     ///
     /// # Errors
-    /// All violations in the order of the API page, the row's own last.
+    /// All violations: values refused from outside, then in the order of the API page, the row's own last.
     pub fn build(&mut self) -> Result<Update, &[Violation]> {
         for parameter in Parameter::ALL {
-            if let Some(message) = fault(parameter, &self.values[parameter.index()]) {
+            if let Some(message) = value_fault(parameter, &self.values[parameter.index()]) {
                 self.violations.push(Violation { parameter: Some(parameter), message });
             }
         }
-        let has = |lookup: bool| self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup);
-        let (has_lookup, has_field) = (has(true), has(false));
+        let has_lookup = self.raw_values().any(|(parameter, _)| parameter.is_lookup());
+        let has_field = self.has_field();
         if !has_lookup {
-            self.refuse("names no customer: fill in customer_id or subscription_id");
+            self.refuse_row("names no customer: fill in customer_id or subscription_id");
         }
         if !has_field {
-            self.refuse("has no field to set: fill in at least one column besides the ids");
+            self.refuse_row("has no field to set: fill in at least one column besides the ids");
         }
         if !self.violations.is_empty() {
             return Err(&self.violations);
@@ -106,7 +117,7 @@ impl UpdateBuilder {
         })
     }
 
-    fn refuse(&mut self, message: &'static str) {
+    fn refuse_row(&mut self, message: &'static str) {
         self.violations.push(Violation { parameter: None, message });
     }
 
@@ -125,7 +136,8 @@ impl UpdateBuilder {
 const TOO_LONG: &str = "is longer than one request can be";
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
-fn fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
+#[must_use]
+pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
     if value.is_empty() {
         return None;
     }
