@@ -8,6 +8,7 @@ mod mapping;
 mod options;
 mod shown;
 mod target;
+mod values;
 
 use crate::commands::{check, run, sandbox, verify};
 use crate::delivery;

@@ -156,27 +156,32 @@ impl ColumnTable {
         table
     }
 
-    /// What is said about the cells, in the words of the file, values masked.
-    pub fn summary(&self) -> String {
-        let mut words = Vec::new();
-        words.extend(self.trim.map(|trim| format!("trim = {trim}")));
-        words.extend(match self.letters {
+    /// What is said about the cells, as the file has it: keys, and values with the texts among them in quotes by
+    /// `quoted`.
+    pub fn lines(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
+        let mut lines = Vec::new();
+        lines.extend(self.trim.map(|trim| format!("trim = {trim}")));
+        lines.extend(match self.letters {
             Letters::Keep => None,
             Letters::Lower => Some("lower = true".to_owned()),
             Letters::Upper => Some("upper = true".to_owned()),
             Letters::Digits => Some("digits = true".to_owned()),
         });
-        words.extend(self.values.as_ref().map(|values| format!("values: {}", values.len())));
-        words.extend(self.otherwise.map(|otherwise| match otherwise {
+        lines.extend(self.values.as_ref().map(|values| {
+            let pairs: Vec<_> =
+                values.iter().map(|(from, to, _)| format!("{} = {}", quoted(from), quoted(to))).collect();
+            format!("values = {{ {} }}", pairs.join(", "))
+        }));
+        lines.extend(self.otherwise.map(|otherwise| match otherwise {
             Otherwise::Keep => "otherwise = \"keep\"".to_owned(),
             Otherwise::Invalid => "otherwise = \"invalid\"".to_owned(),
         }));
-        words.extend(self.default.as_ref().map(|_| "default: set".to_owned()));
-        words.extend(self.empty.as_ref().map(|(empty, _)| match empty {
+        lines.extend(self.default.as_ref().map(|(default, _)| format!("default = {}", quoted(default))));
+        lines.extend(self.empty.as_ref().map(|(empty, _)| match empty {
             Empty::Keep => "empty = \"keep\"".to_owned(),
             Empty::Remove => "empty = \"remove\"".to_owned(),
         }));
-        words.join(", ")
+        lines
     }
 }
 

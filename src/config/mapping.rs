@@ -119,10 +119,9 @@ impl MappingOptions {
         file.chain(flags).collect()
     }
 
-    /// What the file says about the cells of a column.
-    pub(super) fn summary_of(&self, name: &str) -> String {
-        let found = self.file.columns.iter().find(|column| folded(&column.name) == folded(name));
-        found.map(ColumnTable::summary).unwrap_or_default()
+    /// What the file says about a column.
+    pub(super) fn table(&self, name: &str) -> Option<&ColumnTable> {
+        self.file.columns.iter().find(|column| folded(&column.name) == folded(name))
     }
 
     /// What was said about each column, the file first.

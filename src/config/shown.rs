@@ -26,8 +26,8 @@ pub(super) fn shown(
             continue;
         }
         let _ = match value(arg, long, layers, typed, environment) {
-            Some((value, source)) => writeln!(text, "{long} = {value} # {source}"),
-            None => writeln!(text, "# {long} is not set"),
+            Some((value, source)) => writeln!(text, "{long} = {} # {source}", masked(long, value)),
+            None => writeln!(text, "# {long} is {}", in_words(arg)),
         };
     }
     // Never its value.
@@ -75,9 +75,26 @@ fn value(
     if is_switch {
         return Some(("false".to_owned(), "default".to_owned()));
     }
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let default = help.split_once("[default: ").and_then(|(_, rest)| rest.split_once(']'));
-    default.map(|(default, _)| (quoted(default), "default".to_owned()))
+    let default = default(arg)?;
+    let value = default.split(", ").next().unwrap_or_default();
+    (!value.contains(' ')).then(|| (quoted(value), "default".to_owned()))
+}
+
+/// A base URL may hold a password or a key by mistake.
+fn masked(long: &str, value: String) -> String {
+    if long == "url" && value.contains(['@', '?', '#']) { quoted(MASK) } else { value }
+}
+
+/// The default that the help names: there is no second list of them.
+fn default(arg: &Arg) -> Option<String> {
+    let help = arg.get_help()?.to_string();
+    let (_, rest) = help.split_once("[default: ")?;
+    Some(rest.split_once(']')?.0.to_owned())
+}
+
+/// An option without a value of its own.
+fn in_words(arg: &Arg) -> String {
+    default(arg).map_or("not set".to_owned(), |words| format!("{words} (default)"))
 }
 
 fn show_mapping(text: &mut String, mapping: &MappingOptions) {
@@ -101,15 +118,19 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
     for rule in &checked.columns {
         let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), rule.origin);
         let _ = writeln!(text, "parameter = {}", quoted(rule.parameter.name()));
-        let summary = mapping.summary_of(&rule.name);
-        if !summary.is_empty() {
-            let _ = writeln!(text, "# {summary}");
+        let is_secret = rule.parameter == Parameter::Password;
+        let shown = |value: &str| quoted(if is_secret { MASK } else { value });
+        for line in mapping.table(&rule.name).map(|table| table.lines(shown)).unwrap_or_default() {
+            let _ = writeln!(text, "{line}");
         }
     }
 }
 
-/// A text as TOML has it.
+/// A text as TOML has it; a number as such.
 fn quoted(text: &str) -> String {
+    if text.parse::<u64>().is_ok_and(|number| number.to_string() == text) {
+        return text.to_owned();
+    }
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {

@@ -7,9 +7,9 @@ use crate::customer::Parameter;
 pub enum HeaderFault {
     /// A column that is no parameter.
     #[error(
-        "column {column} ('{name}') is not a parameter of the API{} Rename it, map it with --map \
-         '{}=PARAMETER', or leave it out with --ignore-column",
-        hint(suggestion.as_deref()), typable(name)
+        "column {column} ('{name}') is not a parameter of the API{} Rename it, map it with --map '{}={}', or leave \
+         it out with --ignore-column",
+        hint(*suggestion, *is_first), typable(name), suggestion.unwrap_or("PARAMETER")
     )]
     Unknown {
         /// Counted from 1.
@@ -17,7 +17,9 @@ pub enum HeaderFault {
         /// As it stands in the header.
         name: String,
         /// The nearest parameter, if one is near.
-        suggestion: Option<String>,
+        suggestion: Option<&'static str>,
+        /// Whether it is the first one to which none is near: the parameters are listed once.
+        is_first: bool,
     },
     /// Two columns for one parameter.
     #[error(
@@ -84,10 +86,13 @@ pub enum HeaderFault {
     NoRows,
 }
 
-fn hint(suggestion: Option<&str>) -> String {
+fn hint(suggestion: Option<&str>, is_first: bool) -> String {
     match suggestion {
         Some(name) => format!(": did you mean '{name}'?"),
-        None => format!(": the parameters are {}", Parameter::ALL.map(Parameter::name).join(", ")) + ".",
+        None if is_first => {
+            format!(": the parameters are {}.", Parameter::ALL.map(Parameter::name).join(", "))
+        }
+        None => ", see the list above.".to_owned(),
     }
 }
 

@@ -41,7 +41,7 @@ impl Header {
         let mut columns: Vec<Option<Column>> = Vec::with_capacity(names.len());
         for (index, name) in names.iter().enumerate() {
             let column = column(index + 1, name, mapping).unwrap_or_else(|fault| {
-                faults.push(fault);
+                faults.push(listed_once(fault, &faults));
                 None
             });
             if let Some(column) = &column {
@@ -111,8 +111,20 @@ fn column(column: usize, name: &str, mapping: &Mapping) -> Result<Option<Column>
         None => Err(HeaderFault::Unknown {
             column,
             name: shown(name),
-            suggestion: nearest(&wanted, Parameter::ALL.map(Parameter::name)).map(str::to_owned),
+            suggestion: nearest(&wanted, Parameter::ALL.map(Parameter::name)),
+            is_first: true,
         }),
+    }
+}
+
+/// The fault without the list of parameters where an earlier one has it already.
+fn listed_once(fault: HeaderFault, before: &[HeaderFault]) -> HeaderFault {
+    let lists = |fault: &HeaderFault| matches!(fault, HeaderFault::Unknown { suggestion: None, .. });
+    match fault {
+        HeaderFault::Unknown { column, name, suggestion: None, .. } if before.iter().any(lists) => {
+            HeaderFault::Unknown { column, name, suggestion: None, is_first: false }
+        }
+        fault => fault,
     }
 }
 

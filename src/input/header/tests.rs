@@ -58,7 +58,7 @@ fn a_misspelt_column_gets_the_nearest_parameter() {
     {
         let expected = format!(
             "column 2 ('{typed}') is not a parameter of the API: did you mean '{meant}'? Rename it, map it with \
-             --map '{typed}=PARAMETER', {ACTION}"
+             --map '{typed}={meant}', {ACTION}"
         );
         assert_messages(&["customer_id", typed], &Mapping::default(), &[&expected]);
     }
@@ -67,7 +67,9 @@ fn a_misspelt_column_gets_the_nearest_parameter() {
 #[test]
 fn a_column_far_from_any_parameter_gets_the_list() {
     let expected = r"column 2 ('Ω\u{1b}[31m') is not a parameter of the API: the parameters are customer_id, subscription_id, firstname, lastname, email, address1, address2, city, state, country, zip, custom1, custom2, custom3, custom4, custom5, password, username. Rename it, map it with --map 'COLUMN=PARAMETER', or leave it out with --ignore-column";
-    assert_messages(&["customer_id", "Ω\u{1b}[31m"], &Mapping::default(), &[expected]);
+    let again = "column 3 ('Ψ') is not a parameter of the API, see the list above. Rename it, map it with --map \
+                 'Ψ=PARAMETER', or leave it out with --ignore-column";
+    assert_messages(&["customer_id", "Ω\u{1b}[31m", "Ψ"], &Mapping::default(), &[expected, again]);
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn everything_is_told_at_once() {
             "column 2 has no name: name it after a parameter of the API, delete it, or leave it out with \
              --ignore-unknown-columns",
             "column 3 ('Mail') is not a parameter of the API: did you mean 'email'? Rename it, map it with --map \
-             'Mail=PARAMETER', or leave it out with --ignore-column",
+             'Mail=email', or leave it out with --ignore-column",
             "columns 1 and 4 are both 'zip': keep one of them",
             "--map 'Mial=email': there is no column 'Mial': did you mean 'Mail' (column 3)?",
         ],
