@@ -9,10 +9,17 @@ pub fn nearest<'name>(typed: &str, names: impl IntoIterator<Item = &'name str>) 
     let wanted = bare(typed);
     names
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&wanted, &bare(name)), name))
+        .map(|name| (likeness(&wanted, &bare(name)), name))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Of equals the first.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, name)| name)
+}
+
+/// From 0 to 1. The measure thinks little of short names with one slip, so that these count by themselves.
+fn likeness(wanted: &str, name: &str) -> f64 {
+    let is_one_slip = wanted.len() > 2 && strsim::osa_distance(wanted, name) == 1;
+    strsim::jaro_winkler(wanted, name).max(if is_one_slip { ALIKE } else { 0.0 })
 }
 
 fn bare(name: &str) -> String {
