@@ -438,3 +438,17 @@ fn other_commands_ignore_what_is_not_theirs() {
     offerit.run(&["verify", INPUT, "--config", CONFIG]).expect_code(0);
     assert_eq!(server.requests()[0].field("state").as_deref(), Some("City 1"));
 }
+
+#[test]
+fn the_example_of_the_readme_is_one() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
+    let example = readme.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).expect("one").0;
+    let text = shown(&Offerit::new(), example, &[]);
+    for line in [
+        "resume = true # job.toml:6:1",
+        "custom1 = \"crm\" # job.toml:14:1",
+        "[columns.\"E-Mail\"] # job.toml:16:10",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
+}

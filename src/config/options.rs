@@ -149,7 +149,7 @@ pub struct VerifyOptions {
     pub result: Option<PathBuf>,
 
     /// The result file is that of a trial, made with run --sandbox
-    #[arg(long, conflicts_with = "api_key_file")]
+    #[arg(long)]
     pub sandbox: bool,
 
     /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]

@@ -4,6 +4,7 @@ use super::layers::{Layers, keys};
 use super::mapping::MappingOptions;
 use super::target::Environment;
 use crate::customer::Parameter;
+use crate::report::harmless;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::fmt::Write;
@@ -102,7 +103,7 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
     if !ignored.is_empty() {
         text.push_str("ignore-column = [\n");
         for (name, origin, _) in ignored {
-            let _ = writeln!(text, "    {}, # {origin}", quoted(&name));
+            let _ = writeln!(text, "    {}, # {}", quoted(&name), harmless(&origin));
         }
         text.push_str("]\n");
     }
@@ -113,10 +114,10 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
     for constant in &checked.constants {
         let is_secret = constant.parameter == Parameter::Password;
         let value = if is_secret { quoted(MASK) } else { quoted(&constant.value) };
-        let _ = writeln!(text, "{} = {value} # {}", constant.parameter.name(), constant.origin);
+        let _ = writeln!(text, "{} = {value} # {}", constant.parameter.name(), harmless(&constant.origin));
     }
     for rule in &checked.columns {
-        let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), rule.origin);
+        let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), harmless(&rule.origin));
         let _ = writeln!(text, "parameter = {}", quoted(rule.parameter.name()));
         let is_secret = rule.parameter == Parameter::Password;
         let shown = |value: &str| quoted(if is_secret { MASK } else { value });
