@@ -4,7 +4,7 @@
 use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
-use super::transform::Transform;
+use super::transform::{Transform, trimmed};
 use crate::customer::{Parameter, UpdateBuilder};
 use csv::ByteRecord;
 
@@ -26,6 +26,15 @@ pub(super) struct Header {
 struct Column {
     parameter: Parameter,
     transform: Transform,
+    /// Whether all there is to do is to trim: most columns, and the fast way through [`Header::fill`].
+    only_trims: bool,
+}
+
+impl Column {
+    fn new(parameter: Parameter, transform: Transform) -> Column {
+        let only_trims = transform.only_trims();
+        Column { parameter, transform, only_trims }
+    }
 }
 
 impl Header {
@@ -70,7 +79,12 @@ impl Header {
     pub(super) fn fill(&self, record: &ByteRecord, builder: &mut UpdateBuilder) -> bool {
         let mut has_text = false;
         for (column, cell) in self.columns.iter().zip(record) {
-            if let Some(Column { parameter, transform }) = column {
+            let Some(Column { parameter, transform, only_trims }) = column else { continue };
+            if *only_trims {
+                let value = trimmed(cell);
+                builder.set(*parameter, value);
+                has_text |= !value.is_empty();
+            } else {
                 has_text |= transform.apply(*parameter, cell, builder);
             }
         }
@@ -99,13 +113,13 @@ fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
 fn column(column: usize, name: &str, mapping: &Mapping) -> Result<Option<Column>, HeaderFault> {
     let wanted = folded(name);
     if let Some(rule) = mapping.columns.iter().find(|rule| folded(&rule.name) == wanted) {
-        return Ok(Some(Column { parameter: rule.parameter, transform: rule.transform.clone() }));
+        return Ok(Some(Column::new(rule.parameter, rule.transform.clone())));
     }
     if OF_FAILURES.contains(&&*wanted) || mapping.ignored.iter().any(|ignored| folded(ignored) == wanted) {
         return Ok(None);
     }
     match Parameter::from_name(&wanted) {
-        Some(parameter) => Ok(Some(Column { parameter, transform: Transform::of(parameter, mapping.empty) })),
+        Some(parameter) => Ok(Some(Column::new(parameter, Transform::of(parameter, mapping.empty)))),
         None if mapping.ignores_unknown => Ok(None),
         None if wanted.is_empty() => Err(HeaderFault::Empty { column }),
         None => Err(HeaderFault::Unknown {

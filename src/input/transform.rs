@@ -107,8 +107,9 @@ impl Transform {
     }
 
     /// Whether it does nothing but trim.
-    fn is_plain(&self) -> bool {
-        self.letters == Letters::Keep
+    pub(super) fn only_trims(&self) -> bool {
+        self.trim
+            && self.letters == Letters::Keep
             && self.table.is_none()
             && self.default.is_none()
             && self.empty == Empty::Keep
@@ -117,11 +118,7 @@ impl Transform {
     /// Sets a parameter to what becomes of a cell. Gives whether there is anything in the cell.
     pub(super) fn apply(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) -> bool {
         let cell = if self.trim { trimmed(cell) } else { cell };
-        if self.is_plain() {
-            builder.set(parameter, cell);
-        } else {
-            self.apply_rest(parameter, cell, builder);
-        }
+        self.apply_rest(parameter, cell, builder);
         !cell.is_empty()
     }
 
@@ -159,7 +156,8 @@ const BECOMES_REMOVE: &str =
     "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant";
 
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
-fn trimmed(cell: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
     let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
     if is_plain(cell.first()) && is_plain(cell.last()) {
         return cell;
@@ -272,6 +270,17 @@ mod tests {
         let mut transform = country(&[("hunter1", "hunter2")], Otherwise::Keep);
         transform.default = Some("hunter3".to_owned());
         assert!(!format!("{transform:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn no_letter_changes_again() {
+        for letter in char::MIN..=char::MAX {
+            let text = letter.to_string();
+            for letters in [Letters::Lower, Letters::Upper, Letters::Digits] {
+                let once = letters.apply(&text).into_owned();
+                assert_eq!(letters.apply(&once), once, "{letter:?} {letters:?}");
+            }
+        }
     }
 
     proptest! {
