@@ -1,8 +1,12 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
-use crate::config::{CheckOptions, RunOptions, SandboxOptions, VerifyOptions};
-use crate::exit::ExitCode;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use crate::config::{
+    CheckOptions, Environment, Layers, MappingOptions, RunOptions, SandboxOptions, VerifyOptions,
+};
+use crate::exit::{ExitCode, Failure};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::env;
+use std::ffi::OsString;
 
 /// Sends a CSV of customers to Offerit, one rate-limited update a row. The result file is the job's memory: it
 /// tells what became of every row, and --resume goes on from it after whatever happened.
@@ -36,12 +40,48 @@ impl Cli {
         let grammar = Cli::command().after_help(table.clone());
         grammar.mut_subcommands(|command| command.after_help(table.clone()))
     }
+}
 
+/// The arguments of a process, right by the grammar.
+pub struct Typed {
+    arguments: Vec<OsString>,
+    matches: ArgMatches,
+}
+
+impl Typed {
     /// Parses the process's arguments.
     ///
     /// # Errors
     /// What clap has to say: a mistake, or the help that was asked for.
-    pub fn from_process() -> Result<Cli, clap::Error> {
-        Cli::from_arg_matches(&Self::grammar().try_get_matches()?)
+    pub fn from_process() -> Result<Typed, clap::Error> {
+        let arguments: Vec<OsString> = env::args_os().collect();
+        let matches = Cli::grammar().try_get_matches_from(&arguments)?;
+        Ok(Typed { arguments, matches })
+    }
+
+    /// The command with all its options: those typed, then those of the configuration file that was named.
+    ///
+    /// # Errors
+    /// If the configuration file is wrong.
+    pub fn command(self, environment: &Environment) -> Result<(Command, Layers), Failure> {
+        let layers = Layers::new(&Cli::grammar(), &self.arguments, self.matches, environment)?;
+        let cli = Cli::from_arg_matches(layers.matches()).map_err(Failure::usage)?;
+        let mut command = cli.command;
+        if let Some(options) = command.mapping() {
+            layers.fill(options);
+        }
+        Ok((command, layers))
+    }
+}
+
+impl Command {
+    /// The options about columns, where the command has them.
+    fn mapping(&mut self) -> Option<&mut MappingOptions> {
+        match self {
+            Command::Run(options) => Some(&mut options.mapping),
+            Command::Check(options) => Some(&mut options.mapping),
+            Command::Verify(options) => Some(&mut options.mapping),
+            Command::Sandbox(_) => None,
+        }
     }
 }

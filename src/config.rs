@@ -1,8 +1,14 @@
 //! Typed options and the environment become validated settings. Each module owns its settings type; this one
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
+mod columns;
+mod file;
+mod layers;
+mod mapping;
 mod options;
+mod shown;
 mod target;
+mod values;
 
 use crate::commands::{check, run, sandbox, verify};
 use crate::delivery;
@@ -15,7 +21,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use options::{CheckOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use layers::Layers;
+pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
+pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
 pub use target::Environment;
 
 /// Attempts started a second, unless said otherwise.
@@ -54,6 +62,7 @@ impl RunOptions {
         };
         Ok(run::Settings {
             input: self.input.clone(),
+            mapping: self.mapping.mapping()?,
             result,
             existing,
             accept_changed_input: self.accept_changed_input,
@@ -98,9 +107,28 @@ impl RunOptions {
 
 impl CheckOptions {
     /// The settings of a check.
-    #[must_use]
-    pub fn settings(&self) -> check::Settings {
-        check::Settings { input: self.input.clone() }
+    ///
+    /// # Errors
+    /// If an option is wrong.
+    pub fn settings(&self) -> Result<check::Settings, Failure> {
+        Ok(check::Settings {
+            input: self.input.clone().unwrap_or_default(),
+            mapping: self.mapping.mapping()?,
+        })
+    }
+
+    /// What is in force for a run, and where each value came from. Holds no secret.
+    ///
+    /// # Errors
+    /// If the mapping is wrong.
+    pub fn shown(
+        &self,
+        grammar: &clap::Command,
+        layers: &Layers,
+        environment: &Environment,
+    ) -> Result<String, Failure> {
+        self.mapping.mapping()?;
+        Ok(shown::shown(grammar, layers, environment, &self.mapping))
     }
 }
 
@@ -119,6 +147,7 @@ impl VerifyOptions {
         };
         Ok(verify::Settings {
             input: self.input.clone(),
+            mapping: self.mapping.mapping()?,
             result: result_path(&self.input, self.result.as_deref())?,
             key,
             json: self.json,

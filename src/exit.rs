@@ -91,17 +91,31 @@ pub struct Failure {
     pub code: ExitCode,
     /// What is wrong and what to do next. Holds no secret.
     pub message: String,
+    /// What is wrong besides, found in the same look.
+    pub more: Vec<String>,
 }
 
 impl Failure {
     /// A failure with its code.
     pub fn new(code: ExitCode, message: impl fmt::Display) -> Failure {
-        Failure { code, message: message.to_string() }
+        Failure { code, message: message.to_string(), more: Vec::new() }
     }
 
     /// Wrong usage, configuration or input.
     pub fn usage(message: impl fmt::Display) -> Failure {
         Failure::new(ExitCode::Usage, message)
+    }
+
+    /// Several things that are wrong with usage, configuration or input; none of them is no failure.
+    ///
+    /// # Errors
+    /// If there is one message at least.
+    pub fn all(messages: Vec<String>) -> Result<(), Failure> {
+        let mut messages = messages.into_iter();
+        match messages.next() {
+            None => Ok(()),
+            Some(first) => Err(Failure { more: messages.collect(), ..Failure::usage(first) }),
+        }
     }
 
     /// A fault of the machine.

@@ -1,15 +1,15 @@
 //! The program: parses, runs, says what went wrong, returns the exit code.
 
-use offerit_sync::cli::{Cli, Command};
+use offerit_sync::cli::{Cli, Command, Typed};
 use offerit_sync::config::Environment;
 use offerit_sync::exit::{ExitCode, Failure};
 use offerit_sync::{commands, report};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 
 fn main() -> process::ExitCode {
-    let cli = match Cli::from_process() {
-        Ok(cli) => cli,
+    let typed = match Typed::from_process() {
+        Ok(typed) => typed,
         Err(error) => {
             // A closed terminal is no reason to fail.
             let _ = error.print();
@@ -17,23 +17,32 @@ fn main() -> process::ExitCode {
         }
     };
     // A bug must neither look like success nor like another ending.
-    let outcome =
-        catch_unwind(|| execute(cli.command)).unwrap_or_else(|_| Err(Failure::fault("this is a bug")));
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(typed)))
+        .unwrap_or_else(|_| Err(Failure::fault("this is a bug")));
     match outcome {
         Ok(code) => code.into(),
         Err(failure) => {
             report::complain(&failure.message);
+            failure.more.iter().for_each(report::complain);
             failure.code.into()
         }
     }
 }
 
-fn execute(command: Command) -> Result<ExitCode, Failure> {
+fn execute(typed: Typed) -> Result<ExitCode, Failure> {
     let environment = Environment::from_process();
+    let (command, layers) = typed.command(&environment)?;
+    let located = |failure| layers.located(failure);
     match command {
-        Command::Run(options) => commands::run::run(options.settings(&environment)?),
-        Command::Check(options) => commands::check::check(&options.settings()),
-        Command::Verify(options) => commands::verify::verify(&options.settings(&environment)?),
+        Command::Run(options) => commands::run::run(options.settings(&environment).map_err(located)?),
+        Command::Check(options) if options.show_config => {
+            let shown = options.shown(&Cli::grammar(), &layers, &environment).map_err(located)?;
+            commands::check::show(&shown)
+        }
+        Command::Check(options) => commands::check::check(&options.settings().map_err(located)?),
+        Command::Verify(options) => {
+            commands::verify::verify(&options.settings(&environment).map_err(located)?)
+        }
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }
 }

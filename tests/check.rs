@@ -31,7 +31,7 @@ fn every_problem_is_listed_with_its_line_and_column() {
                 ,b@example.org,REMOVE\r\n\
                 \"3\",\"Karls\r\nruhe\",\r\n\
                 \r\n\
-                \"4\t\",,REMOVE\r\n\
+                \"4\t4\",,REMOVE\r\n\
                 5,e@example.org\r\n\
                 6,,\r\n";
     let output = check(text).expect_code(3);

@@ -197,7 +197,7 @@ fn an_overloaded_server_is_asked_again_with_the_very_same_update() {
     let mut cases: Vec<Case> = OVERLOADED.into_iter().map(status).collect();
     // Nothing that could be waited for: as if it were not there.
     for value in ["soon", "-1", "", "0", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT"] {
-        cases.push(case(&format!("retry-after {value}"), Reply::new(429).header("retry-after", value)));
+        cases.push(case(&format!("retry-after '{value}'"), Reply::new(429).header("retry-after", value)));
     }
     let outcome = run(&cases, once, FAST, &[], 0);
     outcome.assert_all(&cases, "updated", 2..=2);

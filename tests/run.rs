@@ -44,10 +44,27 @@ fn fields(request: &Request) -> Fields {
     fields
 }
 
-/// The fields that a row of cells is to become: empty ones are left out.
+/// The fields that a row of cells is to become: blanks around a value are dropped, but for those of a password, and
+/// empty ones are left out.
 fn expected(columns: &[&str], cells: &[String]) -> Fields {
-    let filled = columns.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
-    filled.map(|(name, cell)| ((*name).to_owned(), cell.clone().into_bytes())).collect()
+    let trimmed = |name: &str, cell: &String| match name {
+        "password" => cell.clone(),
+        _ => cell.trim().to_owned(),
+    };
+    let cells: Vec<(&str, String)> =
+        columns.iter().zip(cells).map(|(name, cell)| (*name, trimmed(name, cell))).collect();
+    expected_exactly(cells.iter().map(|(name, cell)| (*name, cell)))
+}
+
+/// The fields that a row of cells is to become where nothing is trimmed.
+fn expected_exactly<'a>(cells: impl Iterator<Item = (&'a str, &'a String)>) -> Fields {
+    let filled = cells.filter(|(_, cell)| !cell.is_empty());
+    filled.map(|(name, cell)| (name.to_owned(), cell.clone().into_bytes())).collect()
+}
+
+/// A configuration by which nothing of these columns is trimmed.
+fn exact(columns: &[&str]) -> String {
+    columns.iter().map(|column| format!("[columns.{column}]\ntrim = false\n")).collect()
 }
 
 fn strings(cells: &[&str]) -> Vec<String> {
@@ -122,12 +139,17 @@ fn values_reach_the_server_byte_for_byte() {
         text += &(row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n");
     }
 
-    let server = happy();
-    let offerit = Offerit::job(&server, text);
-    offerit.send(&[]).expect_code(0);
-    let arrived: BTreeSet<Fields> = server.requests().iter().map(fields).collect();
-    let sent: BTreeSet<Fields> = rows.iter().map(|row| expected(&columns, row)).collect();
-    assert_eq!((server.count(), arrived), (rows.len(), sent));
+    let trimmed: BTreeSet<Fields> = rows.iter().map(|row| expected(&columns, row)).collect();
+    let as_they_stand: BTreeSet<Fields> =
+        rows.iter().map(|row| expected_exactly(columns.into_iter().zip(row))).collect();
+    for (more, sent) in [(&[][..], trimmed), (&["--config", "exact.toml"], as_they_stand)] {
+        let server = happy();
+        let offerit = Offerit::job(&server, &text);
+        offerit.input("exact.toml", exact(&columns));
+        offerit.send(more).expect_code(0);
+        let arrived: BTreeSet<Fields> = server.requests().iter().map(fields).collect();
+        assert_eq!((server.count(), arrived), (rows.len(), sent));
+    }
 }
 
 #[test]
@@ -164,8 +186,8 @@ fn a_header_is_forgiven_its_mark_case_and_blanks() {
     let text = "\u{feff} ZIP ,Customer_ID,\"  FirstName\t\"\r\n01067, 5 ,Ann\r\n";
     let offerit = Offerit::job(&server, text);
     offerit.send(&[]).expect_code(0);
-    let expected = expected(&["zip", "customer_id", "firstname"], &strings(&["01067", " 5 ", "Ann"]));
-    assert_eq!(fields(&server.requests()[0]), expected, "values keep their blanks");
+    let expected = expected(&["zip", "customer_id", "firstname"], &strings(&["01067", "5", "Ann"]));
+    assert_eq!(fields(&server.requests()[0]), expected);
 }
 
 #[test]
@@ -179,7 +201,7 @@ fn a_last_line_without_an_end_is_a_row() {
 #[test]
 fn a_long_value_arrives_whole() {
     let server = happy();
-    let long = "Tromsø, \"byen\" 🙂 & mer = ".repeat(20_000);
+    let long = "Tromsø, \"byen\" 🙂 & mer =".repeat(20_000);
     let offerit = Offerit::job(&server, format!("customer_id,custom1\n1,{}\n2,short\n", quoted(&long)));
     offerit.send(&[]).expect_code(0);
     let values: BTreeSet<_> = server.requests().iter().map(|request| request.field("custom1")).collect();
@@ -196,7 +218,7 @@ fn run_over_changing_input(change: fn(&str) -> String) -> (Server, Offerit) {
         _ => Reply::updated(),
     });
     // Longer than what is read ahead.
-    let rows: String = (1..=500).map(|row| format!("{row},{}\n", "city ".repeat(400))).collect();
+    let rows: String = (1..=500).map(|row| format!("{row},{}\n", " city".repeat(400).trim_start())).collect();
     let text = format!("customer_id,custom1\n{rows}");
     let offerit = Offerit::job(&server, &text);
     let child = offerit.start_sending(&["--concurrency", "1"]);
@@ -219,7 +241,7 @@ fn an_input_that_grows_while_it_is_read_is_no_success() {
 fn an_input_that_shrinks_while_it_is_read_is_no_success() {
     let (server, offerit) = run_over_changing_input(|text| text[..text.len() - 700_000].to_owned());
     // It ends in the middle of a value: a part of one must not pass for the whole.
-    let whole = "city ".repeat(400);
+    let whole = " city".repeat(400).trim_start().to_owned();
     let lengths: BTreeSet<_> = server.requests().iter().filter_map(|one| one.field("custom1")).collect();
     assert_eq!(lengths, BTreeSet::from([whole]));
     assert!(offerit.outcomes().len() < 500);
@@ -301,7 +323,7 @@ fn any_cell() -> impl Strategy<Value = String> {
     ]);
     let letter = prop_oneof![3 => special, 1 => any::<char>()];
     let text = proptest::collection::vec(letter, 0..12).prop_map(|text| text.into_iter().collect::<String>());
-    text.prop_map(|text| text.replace('\0', "")).prop_filter("no password", |text| text != "REMOVE")
+    text.prop_map(|text| text.replace('\0', "")).prop_filter("no password", |text| text.trim() != "REMOVE")
 }
 
 /// An id that no other row has, with any text behind its number.
@@ -329,7 +351,7 @@ fn any_table() -> impl Strategy<Value = AnyTable> {
                 if name.ends_with("_id") {
                     *cell = any_id(number, cell);
                 } else {
-                    has_field |= !cell.is_empty();
+                    has_field |= !cell.trim().is_empty();
                 }
             }
             let field = columns.iter().position(|name| !name.ends_with("_id"));
@@ -348,13 +370,19 @@ proptest! {
     })]
 
     #[test]
-    fn any_table_arrives_as_it_stands(table in any_table()) {
+    fn any_table_arrives_as_it_stands(table in any_table(), is_exact in any::<bool>()) {
         let server = happy();
         let (text, lines) = table.file();
         let offerit = Offerit::job(&server, text);
-        offerit.send(&[]).expect_code(0);
+        offerit.input("exact.toml", exact(&table.columns));
+        offerit.send(if is_exact { &["--config", "exact.toml"] } else { &[] }).expect_code(0);
         let mut arrived: Vec<Fields> = server.requests().iter().map(fields).collect();
-        let mut sent: Vec<Fields> = table.rows.iter().map(|row| expected(&table.columns, row)).collect();
+        let columns = &table.columns;
+        let sent = |row: &Vec<String>| match is_exact {
+            true => expected_exactly(columns.iter().copied().zip(row)),
+            false => expected(columns, row),
+        };
+        let mut sent: Vec<Fields> = table.rows.iter().map(sent).collect();
         arrived.sort();
         sent.sort();
         prop_assert_eq!(arrived, sent);

@@ -219,7 +219,7 @@ fn invalid_rows_show_no_value() {
     let cells = VALUES.map(|(_, value)| format!("\"{}\"", value.replace('"', "\"\""))).join(",");
     let header = format!("customer_id,subscription_id,{}", names.join(","));
     // No id; a control character in an id; a column too many.
-    let offerit = Offerit::job(&server, format!("{header}\n,,{cells}\n\"1\n\",,{cells}\n3,,{cells},x\n"));
+    let offerit = Offerit::job(&server, format!("{header}\n,,{cells}\n\"1\n1\",,{cells}\n3,,{cells},x\n"));
     let output = offerit.send(&[]).expect_code(3);
     assert_silent(&offerit, &output);
     assert_eq!((offerit.records().len(), server.count()), (3, 0));

@@ -1,7 +1,7 @@
 //! `check`: reads and validates everything, sends nothing.
 
 use crate::exit::{ExitCode, Failure};
-use crate::input::Input;
+use crate::input::{Input, Mapping};
 use crate::report::{harmless, put};
 use std::path::PathBuf;
 
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// What its columns hold.
+    pub mapping: Mapping,
 }
 
 /// Prints every problem with its line and column, and the counts.
@@ -17,14 +19,21 @@ pub struct Settings {
 /// # Errors
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?;
+    let input = Input::open(&settings.input)?.mapped(settings.mapping.clone());
     let mut rows = input.rows()?;
     let name = harmless(&input.path().display().to_string());
-    let (mut valid, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64);
+    let (mut valid, mut passed_over, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64, 0_u64);
     while let Some(row) = rows.next_row()? {
-        let Err(wrong) = row.content else {
-            valid += 1;
-            continue;
+        let wrong = match row.content {
+            Ok(_) => {
+                valid += 1;
+                continue;
+            }
+            Err(wrong) if wrong.is_passed_over => {
+                passed_over += 1;
+                continue;
+            }
+            Err(wrong) => wrong,
         };
         invalid += 1;
         for problem in &wrong.problems {
@@ -32,10 +41,23 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
             put(format_args!("{name}:{}: row {}: {problem}", row.line, row.number)).map_err(cannot_print)?;
         }
     }
-    let total = valid + invalid;
-    put(format_args!("{total} rows: {valid} valid, {invalid} invalid ({problems} problems)"))
+    let total = valid + passed_over + invalid;
+    let passed_over = match passed_over {
+        0 => String::new(),
+        count => format!(", {count} with nothing to send"),
+    };
+    put(format_args!("{total} rows: {valid} valid, {invalid} invalid ({problems} problems){passed_over}"))
         .map_err(cannot_print)?;
     Ok(if invalid == 0 { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+/// Prints what is in force.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn show(config: &str) -> Result<ExitCode, Failure> {
+    put(config).map_err(cannot_print)?;
+    Ok(ExitCode::InSync)
 }
 
 pub(super) fn cannot_print(error: std::io::Error) -> Failure {

@@ -32,7 +32,9 @@ fn identity_of(row: &Row) -> Fingerprint {
 impl From<input::Error> for Failure {
     fn from(error: input::Error) -> Failure {
         let code = if error.is_fault_of_machine() { ExitCode::Fault } else { ExitCode::Usage };
-        Failure::new(code, error)
+        let mut messages = error.messages().into_iter();
+        let first = messages.next().unwrap_or_default();
+        Failure { more: messages.collect(), ..Failure::new(code, first) }
     }
 }
 

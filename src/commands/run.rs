@@ -7,7 +7,7 @@ use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
-use crate::input::Input;
+use crate::input::{Input, Mapping};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
@@ -21,6 +21,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// What its columns hold.
+    pub mapping: Mapping,
     /// The result file.
     pub result: PathBuf,
     /// What to do with one that exists.
@@ -52,7 +54,7 @@ pub enum Target {
 /// # Errors
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?;
+    let input = Input::open(&settings.input)?.mapped(settings.mapping);
     if input.is_stream() && settings.existing == Existing::Resume {
         return Err(Failure::usage(format!(
             "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \

@@ -1,7 +1,16 @@
 //! The options of each command as they are typed.
 
+use super::mapping::MappingOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+
+/// Where options come from that were not typed, of every command that reads the input.
+#[derive(Debug, Default, Args)]
+pub struct FileOptions {
+    /// A TOML file that holds options; flags and variables win over it
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
 
 /// Options of `run`.
 #[derive(Debug, Default, Args)]
@@ -88,6 +97,14 @@ pub struct RunOptions {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// What its columns hold.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Further options.
+    #[command(flatten)]
+    pub file: FileOptions,
 }
 
 /// `--progress`.
@@ -105,7 +122,20 @@ pub enum ProgressChoice {
 #[derive(Debug, Default, Args)]
 pub struct CheckOptions {
     /// The CSV of customers, or - for standard input
-    pub input: PathBuf,
+    #[arg(required_unless_present = "show_config")]
+    pub input: Option<PathBuf>,
+
+    /// What its columns hold.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Further options.
+    #[command(flatten)]
+    pub file: FileOptions,
+
+    /// Print what is in force for a run and where each value came from, and read no input
+    #[arg(long)]
+    pub show_config: bool,
 }
 
 /// Options of `verify`.
@@ -123,12 +153,20 @@ pub struct VerifyOptions {
     pub json: bool,
 
     /// The result file is that of a trial, made with run --sandbox
-    #[arg(long, conflicts_with = "api_key_file")]
+    #[arg(long)]
     pub sandbox: bool,
 
     /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]
     #[arg(long, value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
+
+    /// What its columns hold.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Further options.
+    #[command(flatten)]
+    pub file: FileOptions,
 }
 
 /// Options of `sandbox`.

@@ -26,6 +26,19 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Holds the key itself.
+    pub(super) const API_KEY: &str = "OFFERIT_API_KEY";
+
+    /// The variable that stands for an option, with its value, if it is set.
+    pub(super) fn variable(&self, option: &str) -> Option<(&'static str, &OsString)> {
+        match option {
+            "url" => Some("OFFERIT_URL").zip(self.url.as_ref()),
+            "api-username" => Some("OFFERIT_API_USERNAME").zip(self.api_username.as_ref()),
+            "api-key-file" => Some(Self::API_KEY).zip(self.api_key.as_ref()),
+            _ => None,
+        }
+    }
+
     /// Those of the process.
     #[must_use]
     pub fn from_process() -> Environment {

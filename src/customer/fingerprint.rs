@@ -66,6 +66,16 @@ impl FingerprintKey {
         self.of_values(b'i', values, scratch)
     }
 
+    /// The fingerprint of a row that has nothing to send and is passed over: never equal to that of an update or of
+    /// an invalid row, so that the row is dealt with anew once such rows are not passed over any more.
+    pub fn of_passed_over<'value>(
+        &self,
+        values: impl Iterator<Item = (Parameter, &'value [u8])>,
+        scratch: &mut Vec<u8>,
+    ) -> Fingerprint {
+        self.of_values(b'e', values, scratch)
+    }
+
     /// Each value is written with its parameter and its length, so that no two lists look the same.
     fn of_values<'value>(
         &self,

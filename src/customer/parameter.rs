@@ -89,6 +89,12 @@ impl Parameter {
         matches!(self, Parameter::CustomerId | Parameter::SubscriptionId)
     }
 
+    /// Whether the value `REMOVE` removes it: a field other than `password` (API page, "Parameters").
+    #[must_use]
+    pub fn is_removable(self) -> bool {
+        !self.is_lookup() && self != Parameter::Password
+    }
+
     /// Position in [`Parameter::ALL`].
     #[must_use]
     pub fn index(self) -> usize {

@@ -71,6 +71,17 @@ impl UpdateBuilder {
         kept.extend_from_slice(value);
     }
 
+    /// Refuses a value for a reason that lies outside the API's rules: the row will be no update.
+    pub fn refuse(&mut self, parameter: Parameter, message: &'static str) {
+        self.violations.push(Violation { parameter: Some(parameter), message });
+    }
+
+    /// Whether there is anything to set, ids aside.
+    #[must_use]
+    pub fn has_field(&self) -> bool {
+        self.raw_values().any(|(parameter, _)| !parameter.is_lookup())
+    }
+
     /// The values set so far, whether they are valid or not, for a fingerprint of a row that is no update.
     pub fn raw_values(&self) -> impl Iterator<Item = (Parameter, &[u8])> {
         Parameter::ALL
@@ -82,7 +93,7 @@ impl UpdateBuilder {
     /// The update, or every rule the row broke.
     ///
     /// # Errors
-    /// All violations in the order of the API page, the row's own last.
+    /// All violations: values refused from outside, then in the order of the API page, the row's own last.
     pub fn build(&mut self) -> Result<Update, &[Violation]> {
         let joined = self.joined();
         let values = Parameter::ALL.into_iter().zip(&self.values).filter(|(_, value)| !value.is_empty());
@@ -94,21 +105,21 @@ impl UpdateBuilder {
             let fault = text.map_or(Some(NO_TEXT), |text| fault(parameter, text));
             self.violations.extend(fault.map(|message| Violation { parameter: Some(parameter), message }));
         }
-        let has = |lookup: bool| self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup);
-        let (has_lookup, has_field) = (has(true), has(false));
+        let has_lookup = self.raw_values().any(|(parameter, _)| parameter.is_lookup());
+        let has_field = self.has_field();
         if !has_lookup {
-            self.refuse("names no customer: fill in customer_id or subscription_id");
+            self.refuse_row("names no customer: fill in customer_id or subscription_id");
         }
         if !has_field {
-            self.refuse("has no field to set: fill in at least one column besides the ids");
+            self.refuse_row("has no field to set: fill in at least one column besides the ids");
         }
         if joined.is_none() && self.violations.is_empty() {
-            self.refuse("is longer than one request can be");
+            self.refuse_row("is longer than one request can be");
         }
         joined.filter(|_| self.violations.is_empty()).ok_or(&self.violations)
     }
 
-    fn refuse(&mut self, message: &'static str) {
+    fn refuse_row(&mut self, message: &'static str) {
         self.violations.push(Violation { parameter: None, message });
     }
 
@@ -129,6 +140,15 @@ impl UpdateBuilder {
 }
 
 const NO_TEXT: &str = "is not valid UTF-8: save the file as UTF-8";
+
+/// What is wrong with one value. `None`: nothing, or there is no value.
+#[must_use]
+pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
+    if value.is_empty() {
+        return None;
+    }
+    std::str::from_utf8(value).map_or(Some(NO_TEXT), |text| fault(parameter, text))
+}
 
 /// What is wrong with one value, which is not empty.
 fn fault(parameter: Parameter, text: &str) -> Option<&'static str> {

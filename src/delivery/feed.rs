@@ -115,6 +115,12 @@ fn work(line: u64, content: Result<Update, Invalid>, superseded: Option<&Superse
                 }
             }
         },
+        Err(invalid) if invalid.is_passed_over => Work::Record {
+            customer_id: invalid.customer_id.unwrap_or_default(),
+            subscription_id: invalid.subscription_id.unwrap_or_default(),
+            status: Status::Unchanged,
+            error: format!("line {line}: the row has nothing to send, and --empty-rows skip passes over it"),
+        },
         Err(invalid) => {
             let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();
             Work::Record {

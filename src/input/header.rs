@@ -1,173 +1,206 @@
-//! Which column holds which parameter.
+//! Which column holds which parameter, and what becomes of its cells: the mapping held against a header, once a
+//! file. From then on a row costs no decision.
 
-use crate::customer::Parameter;
+use super::fault::{HeaderFault, shown};
+use super::mapping::{ColumnRule, Mapping, folded};
+use super::nearest::nearest;
+use super::transform::{Transform, trimmed};
+use crate::customer::{Parameter, UpdateBuilder};
 use csv::ByteRecord;
 
-/// Why a header cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum HeaderFault {
-    /// A column that is no parameter.
-    #[error("column {column} ('{name}') is not a parameter of the API{}", hint(suggestion.as_deref()))]
-    Unknown {
-        /// Counted from 1.
-        column: usize,
-        /// As it stands in the header, made harmless.
-        name: String,
-        /// The nearest parameter, if one is near.
-        suggestion: Option<String>,
-    },
-    /// Two columns for one parameter.
-    #[error("columns {first} and {second} are both '{name}': keep one of them")]
-    Duplicate {
-        /// Counted from 1.
-        first: usize,
-        /// Counted from 1.
-        second: usize,
-        /// The parameter.
-        name: &'static str,
-    },
-    /// A column without a name.
-    #[error("column {column} has no name: name it after a parameter of the API, or delete it")]
-    Empty {
-        /// Counted from 1.
-        column: usize,
-    },
-    /// No column names the customer.
-    #[error("no column names the customer: one must be customer_id or subscription_id")]
-    NoLookup,
-    /// No column holds something to set.
-    #[error("no column holds a field to set, such as email or zip: there would be nothing to send")]
-    NoField,
-    /// There is a header and nothing else.
-    #[error("the file has a header and no rows: there is nothing to do")]
-    NoRows,
-}
+/// Columns of the file with what did not make it, which tell why: a corrected copy is an input as it stands.
+const OF_FAILURES: [&str; 2] = ["_status", "_error"];
 
-fn hint(suggestion: Option<&str>) -> String {
-    match suggestion {
-        Some(name) => format!(": did you mean '{name}'?"),
-        None => format!(": the parameters are {}", Parameter::ALL.map(Parameter::name).join(", ")),
-    }
-}
+/// The most columns that are listed for somebody to choose from.
+const MOST_LISTED: usize = 30;
 
 /// The input's columns, each with its parameter.
 #[derive(Debug)]
 pub(super) struct Header {
-    columns: Vec<Parameter>,
+    /// None where a column is left out.
+    columns: Vec<Option<Column>>,
+    constants: Vec<(Parameter, Box<[u8]>)>,
+}
+
+#[derive(Debug)]
+struct Column {
+    parameter: Parameter,
+    transform: Transform,
+    /// Whether all there is to do is to trim: most columns, and the fast way through [`Header::fill`].
+    only_trims: bool,
+}
+
+impl Column {
+    fn new(parameter: Parameter, transform: Transform) -> Column {
+        let only_trims = transform.only_trims();
+        Column { parameter, transform, only_trims }
+    }
 }
 
 impl Header {
-    /// Maps a header record: names equal to a parameter, case and surrounding blanks aside.
-    pub(super) fn map(record: &ByteRecord) -> Result<Header, HeaderFault> {
-        let mut columns = Vec::with_capacity(record.len());
-        for (index, name) in record.iter().enumerate() {
-            let parameter = parameter(index + 1, name)?;
-            if let Some(first) = columns.iter().position(|earlier| *earlier == parameter) {
-                return Err(HeaderFault::Duplicate {
-                    first: first + 1,
-                    second: index + 1,
-                    name: parameter.name(),
-                });
+    /// Maps a header record: by what was said about its columns, else by names equal to a parameter, case and
+    /// surrounding blanks aside.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the columns.
+    pub(super) fn map(record: &ByteRecord, mapping: &Mapping) -> Result<Header, Vec<HeaderFault>> {
+        let names: Vec<String> =
+            record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let mut faults = Vec::new();
+        let mut columns: Vec<Option<Column>> = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            let column = column(index + 1, name, mapping).unwrap_or_else(|fault| {
+                faults.push(listed_once(fault, &faults));
+                None
+            });
+            if let Some(column) = &column {
+                faults.extend(second_source(&names, index, column.parameter, &columns, mapping));
             }
-            columns.push(parameter);
+            columns.push(column);
         }
-        if !columns.iter().any(|parameter| parameter.is_lookup()) {
-            return Err(HeaderFault::NoLookup);
+        // A column that was not understood may be the one that lacks.
+        let may_lack = faults.is_empty();
+        faults.extend(mapping.columns.iter().filter_map(|rule| missing(rule, &names)));
+        if may_lack && faults.is_empty() {
+            faults.extend(lacks(&columns, mapping));
         }
-        if columns.iter().all(|parameter| parameter.is_lookup()) {
-            return Err(HeaderFault::NoField);
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        Ok(Header { columns })
+        let constants = mapping
+            .constants
+            .iter()
+            .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
+            .collect();
+        Ok(Header { columns, constants })
     }
 
-    /// The parameters in the order of the columns.
-    pub(super) fn columns(&self) -> &[Parameter] {
-        &self.columns
+    /// Sets what a record asks for. Gives whether there is anything in the cells that count.
+    pub(super) fn fill(&self, record: &ByteRecord, builder: &mut UpdateBuilder) -> bool {
+        let mut has_text = false;
+        for (column, cell) in self.columns.iter().zip(record) {
+            let Some(Column { parameter, transform, only_trims }) = column else { continue };
+            if *only_trims {
+                let value = trimmed(cell);
+                builder.set(*parameter, value);
+                has_text |= !value.is_empty();
+            } else {
+                has_text |= transform.apply(*parameter, cell, builder);
+            }
+        }
+        for (parameter, value) in &self.constants {
+            builder.set(*parameter, value);
+        }
+        has_text
+    }
+
+    /// How many columns there are, those left out included.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// The column of a parameter, from 1.
     pub(super) fn column_of(&self, parameter: Parameter) -> Option<usize> {
-        self.columns.iter().position(|column| *column == parameter).map(|index| index + 1)
+        position(&self.columns, parameter).map(|index| index + 1)
     }
 }
 
-fn parameter(column: usize, name: &[u8]) -> Result<Parameter, HeaderFault> {
-    let name = String::from_utf8_lossy(name);
-    let wanted = name.trim().to_lowercase();
-    if wanted.is_empty() {
-        return Err(HeaderFault::Empty { column });
+fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
+    columns.iter().position(|column| column.as_ref().is_some_and(|column| column.parameter == parameter))
+}
+
+/// What a column is; None if it is left out.
+fn column(column: usize, name: &str, mapping: &Mapping) -> Result<Option<Column>, HeaderFault> {
+    let wanted = folded(name);
+    if let Some(rule) = mapping.columns.iter().find(|rule| folded(&rule.name) == wanted) {
+        return Ok(Some(Column::new(rule.parameter, rule.transform.clone())));
     }
-    Parameter::from_name(&wanted).ok_or_else(|| HeaderFault::Unknown {
-        column,
-        name: shown(name.trim()),
-        suggestion: nearest(&wanted).map(|parameter| parameter.name().to_owned()),
+    if OF_FAILURES.contains(&&*wanted) || mapping.ignored.iter().any(|ignored| folded(ignored) == wanted) {
+        return Ok(None);
+    }
+    match Parameter::from_name(&wanted) {
+        Some(parameter) => Ok(Some(Column::new(parameter, Transform::of(parameter, mapping.empty)))),
+        None if mapping.ignores_unknown => Ok(None),
+        None if wanted.is_empty() => Err(HeaderFault::Empty { column }),
+        None => Err(HeaderFault::Unknown {
+            column,
+            name: shown(name),
+            suggestion: nearest(&wanted, Parameter::ALL.map(Parameter::name)),
+            is_first: true,
+        }),
+    }
+}
+
+/// The fault without the list of parameters where an earlier one has it already.
+fn listed_once(fault: HeaderFault, before: &[HeaderFault]) -> HeaderFault {
+    let lists = |fault: &HeaderFault| matches!(fault, HeaderFault::Unknown { suggestion: None, .. });
+    match fault {
+        HeaderFault::Unknown { column, name, suggestion: None, .. } if before.iter().any(lists) => {
+            HeaderFault::Unknown { column, name, suggestion: None, is_first: false }
+        }
+        fault => fault,
+    }
+}
+
+/// What else gives the parameter of the column at `index`.
+fn second_source(
+    names: &[String],
+    index: usize,
+    parameter: Parameter,
+    before: &[Option<Column>],
+    mapping: &Mapping,
+) -> Option<HeaderFault> {
+    if let Some(first) = position(before, parameter) {
+        let are_alike = folded(&names[first]) == folded(&names[index]);
+        return Some(HeaderFault::Duplicate {
+            first: first + 1,
+            second: index + 1,
+            parameter: parameter.name(),
+            names: (!are_alike).then(|| (shown(&names[first]), shown(&names[index]))),
+        });
+    }
+    let constant = mapping.constants.iter().find(|constant| constant.parameter == parameter)?;
+    Some(HeaderFault::ColumnAndConstant {
+        column: index + 1,
+        name: shown(&names[index]),
+        parameter: parameter.name(),
+        origin: constant.origin.clone(),
     })
 }
 
-/// A name from the file as it may be shown: one short line without control characters.
-fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-    if name.chars().nth(60).is_some() {
-        shown.push('…');
+fn missing(rule: &ColumnRule, names: &[String]) -> Option<HeaderFault> {
+    let wanted = folded(&rule.name);
+    if names.iter().any(|name| folded(name) == wanted) {
+        return None;
     }
-    shown
+    let near = nearest(&wanted, names.iter().map(String::as_str));
+    let number = near.and_then(|near| names.iter().position(|name| name == near));
+    let listed: Vec<_> = names.iter().take(MOST_LISTED).map(|name| format!("'{}'", shown(name))).collect();
+    let more = if names.len() > MOST_LISTED { ", …" } else { "" };
+    Some(HeaderFault::Missing {
+        origin: rule.origin.clone(),
+        name: shown(rule.name.trim()),
+        suggestion: near.zip(number).map(|(name, index)| (shown(name), index + 1)),
+        columns: listed.join(", ") + more,
+    })
 }
 
-/// The parameter nearest to a misspelt name: equal but for blanks, dashes and underscores, or alike enough.
-fn nearest(name: &str) -> Option<Parameter> {
-    let bare = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
-    let wanted = bare(name);
-    let likeness = |parameter: &Parameter| strsim::jaro_winkler(&wanted, &bare(parameter.name()));
-    Parameter::ALL
-        .into_iter()
-        .map(|parameter| (likeness(&parameter), parameter))
-        .filter(|(likeness, _)| *likeness >= 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, parameter)| parameter)
+/// What a header as a whole lacks.
+fn lacks(columns: &[Option<Column>], mapping: &Mapping) -> Vec<HeaderFault> {
+    let has = |lookup: bool| {
+        let is_such = |parameter: Parameter| parameter.is_lookup() == lookup;
+        columns.iter().flatten().any(|column| is_such(column.parameter))
+            || mapping.constants.iter().any(|constant| is_such(constant.parameter))
+    };
+    let mut faults = Vec::new();
+    if !has(true) {
+        faults.push(HeaderFault::NoLookup);
+    }
+    if !has(false) {
+        faults.push(HeaderFault::NoField);
+    }
+    faults
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(names: &[&str]) -> Result<Header, HeaderFault> {
-        Header::map(&ByteRecord::from(names.to_vec()))
-    }
-
-    #[test]
-    fn case_and_surrounding_blanks_are_forgiven() {
-        let header = map(&[" Customer_ID ", "EMAIL", "zip\t"]).unwrap();
-        assert_eq!(header.columns(), [Parameter::CustomerId, Parameter::Email, Parameter::Zip]);
-        assert_eq!(header.column_of(Parameter::Zip), Some(3));
-        assert_eq!(header.column_of(Parameter::City), None);
-    }
-
-    #[test]
-    fn a_misspelt_column_gets_the_nearest_parameter() {
-        for (typed, meant) in [
-            ("emial", "email"),
-            ("First Name", "firstname"),
-            ("customer-id", "customer_id"),
-            ("ZIP code", "zip"),
-        ] {
-            let message = map(&["customer_id", typed]).unwrap_err().to_string();
-            assert!(message.ends_with(&format!("did you mean '{meant}'?")), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_column_far_from_any_parameter_gets_the_list() {
-        let message = map(&["customer_id", "Ω\u{1b}[31m"]).unwrap_err().to_string();
-        assert!(message.starts_with(r"column 2 ('Ω\u{1b}[31m') is not a parameter"), "{message}");
-        assert!(message.contains("username"));
-    }
-
-    #[test]
-    fn what_a_header_lacks_is_said() {
-        assert_eq!(map(&["email"]).unwrap_err(), HeaderFault::NoLookup);
-        assert_eq!(map(&["customer_id", "subscription_id"]).unwrap_err(), HeaderFault::NoField);
-        assert_eq!(map(&["customer_id", ""]).unwrap_err(), HeaderFault::Empty { column: 2 });
-        let duplicate = map(&["customer_id", "email", "Email"]).unwrap_err().to_string();
-        assert_eq!(duplicate, "columns 2 and 3 are both 'email': keep one of them");
-    }
-}
+mod tests;

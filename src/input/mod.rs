@@ -2,12 +2,16 @@
 //! keeps its number and the physical line it starts on; what is wrong with a row is data, what is wrong with
 //! the file is an [`Error`].
 
+mod fault;
 mod header;
 mod lines;
+mod mapping;
+mod nearest;
 mod quotes;
 mod rows;
 mod sniff;
 mod steady;
+mod transform;
 
 use header::Header;
 use std::fs::File;
@@ -15,9 +19,12 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use steady::{Snapshot, SteadyFile};
 
-pub use header::HeaderFault;
+pub use fault::HeaderFault;
+pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
+pub use nearest::nearest;
 pub(crate) use quotes::quoted_length;
 pub use rows::{Invalid, Problem, Row, Rows};
+pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +46,14 @@ pub enum Error {
         what: String,
     },
     /// Its header does not map to the API's parameters.
-    #[error("{}: line {line}: {fault}", path.display())]
+    #[error("{}", header_messages(path, *line, faults).join("; "))]
     Header {
         /// The input.
         path: PathBuf,
         /// The header's line.
         line: u64,
-        /// What is wrong.
-        fault: HeaderFault,
+        /// Everything that is wrong, at least one.
+        faults: Vec<HeaderFault>,
     },
     /// It cannot be read on.
     #[error("{}: cannot read on after line {line}: {source}", path.display())]
@@ -91,6 +98,19 @@ impl Error {
     pub fn is_fault_of_machine(&self) -> bool {
         matches!(self, Error::Read { .. } | Error::Changed { .. })
     }
+
+    /// What there is to say, each fault of a header by itself.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Error::Header { path, line, faults } => header_messages(path, *line, faults),
+            error => vec![error.to_string()],
+        }
+    }
+}
+
+fn header_messages(path: &Path, line: u64, faults: &[HeaderFault]) -> Vec<String> {
+    faults.iter().map(|fault| format!("{}: line {line}: {fault}", path.display())).collect()
 }
 
 /// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.
@@ -98,6 +118,7 @@ impl Error {
 pub struct Input {
     path: PathBuf,
     source: Source,
+    mapping: Mapping,
 }
 
 #[derive(Debug)]
@@ -113,7 +134,8 @@ impl Input {
     /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.
     pub fn open(path: &Path) -> Result<Input, Error> {
         if path == Path::new("-") {
-            return Ok(Input { path: PathBuf::from("standard input"), source: Source::Stream(None) });
+            let (path, source) = (PathBuf::from("standard input"), Source::Stream(None));
+            return Ok(Input { path, source, mapping: Mapping::default() });
         }
         let path = path.to_path_buf();
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
@@ -123,10 +145,19 @@ impl Input {
                 Err(Error::NotCsv { path, what: "is a directory: name the CSV file in it".to_owned() })
             }
             Ok((metadata, file)) if metadata.is_file() => {
-                Ok(Input { path, source: Source::File(file, Snapshot::of(&metadata)) })
+                let source = Source::File(file, Snapshot::of(&metadata));
+                Ok(Input { path, source, mapping: Mapping::default() })
             }
-            Ok((_, file)) => Ok(Input { path, source: Source::Stream(Some(file)) }),
+            Ok((_, file)) => {
+                Ok(Input { path, source: Source::Stream(Some(file)), mapping: Mapping::default() })
+            }
         }
+    }
+
+    /// The same with its columns mapped.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Input {
+        Input { mapping, ..self }
     }
 
     /// Its path or name, to show.
@@ -152,7 +183,7 @@ impl Input {
             Source::Stream(None) => Box::new(io::stdin()),
         };
         let reader = sniff::refuse_what_is_no_csv(&self.path, reader)?;
-        Rows::start(self.path.clone(), reader)
+        Rows::start(self.path.clone(), reader, &self.mapping)
     }
 
     fn rewound(&self, file: &File) -> Result<File, Error> {

@@ -2,7 +2,7 @@
 
 use super::lines::{EndlessRecord, LineCounter};
 use super::steady::Changed;
-use super::{Error, Header, HeaderFault, quotes};
+use super::{EmptyRows, Error, Header, HeaderFault, Mapping, quotes};
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, UpdateBuilder, Violation};
 use csv::ByteRecord;
 use std::fmt;
@@ -37,9 +37,18 @@ impl Row {
             Ok(update) => key.of_update(update, scratch),
             Err(invalid) => {
                 let values = invalid.values.iter().map(|(parameter, value)| (*parameter, &**value));
-                key.of_invalid(values, scratch)
+                match invalid.is_passed_over {
+                    true => key.of_passed_over(values, scratch),
+                    false => key.of_invalid(values, scratch),
+                }
             }
         }
+    }
+
+    /// Whether it is neither an update nor passed over.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.content.as_ref().is_err_and(|invalid| !invalid.is_passed_over)
     }
 }
 
@@ -47,6 +56,9 @@ impl Row {
 pub struct Invalid {
     /// Everything that is wrong with it, at least one.
     pub problems: Vec<Problem>,
+    /// Whether nothing is wrong with it but that there is nothing to send, and such rows are to be passed over: it
+    /// is recorded as `unchanged`.
+    pub is_passed_over: bool,
     /// Its `customer_id`, if that much can be trusted.
     pub customer_id: Option<String>,
     /// Its `subscription_id`, if that much can be trusted.
@@ -87,6 +99,7 @@ pub struct Rows {
     header: Header,
     record: ByteRecord,
     builder: UpdateBuilder,
+    empty_rows: EmptyRows,
     number: u64,
     /// A row that was read ahead.
     ahead: Option<Row>,
@@ -94,7 +107,11 @@ pub struct Rows {
 
 impl Rows {
     /// Reads the header; the reader stands at the first row after it.
-    pub(super) fn start(path: PathBuf, reader: Box<dyn Read + Send>) -> Result<Rows, Error> {
+    pub(super) fn start(
+        path: PathBuf,
+        reader: Box<dyn Read + Send>,
+        mapping: &Mapping,
+    ) -> Result<Rows, Error> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             // Ragged rows are told here, with the columns' names, and cost only themselves.
@@ -105,15 +122,18 @@ impl Rows {
         let mut record = ByteRecord::new();
         let found = read_record(&path, &mut reader, &mut record)?;
         let header = match found {
-            Some(line) => {
-                Header::map(&record).map_err(|fault| Error::Header { path: path.clone(), line, fault })?
-            }
+            Some(line) => Header::map(&record, mapping).map_err(|faults| Error::Header {
+                path: path.clone(),
+                line,
+                faults,
+            })?,
             None => {
                 let what = "holds only blank lines: the first line must name the columns".to_owned();
                 return Err(Error::NotCsv { path, what });
             }
         };
-        Ok(Rows { path, reader, header, record, builder: UpdateBuilder::default(), number: 0, ahead: None })
+        let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
+        Ok(Rows { path, reader, header, record, builder, empty_rows, number: 0, ahead: None })
     }
 
     /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.
@@ -148,21 +168,20 @@ impl Rows {
             }
         }
         if self.number == 0 {
-            let fault = HeaderFault::NoRows;
-            return Err(Error::Header { path: self.path.clone(), line: 1, fault });
+            let faults = vec![HeaderFault::NoRows];
+            return Err(Error::Header { path: self.path.clone(), line: 1, faults });
         }
         Ok(None)
     }
 
     fn content(&mut self) -> Result<Update, Invalid> {
         self.builder.clear();
-        for (parameter, value) in self.header.columns().iter().zip(&self.record) {
-            self.builder.set(*parameter, value);
-        }
+        let has_text = self.header.fill(&self.record, &mut self.builder);
         if let Some(message) = self.malformed() {
             // Which cell belongs to which column is unknown: the ids are not to be trusted either.
             return Err(Invalid {
                 problems: vec![Problem { column: None, message }],
+                is_passed_over: false,
                 customer_id: None,
                 subscription_id: None,
                 values: owned(&self.builder),
@@ -172,13 +191,17 @@ impl Rows {
             Ok(update) => return Ok(update),
             Err(violations) => violations.iter().map(|violation| problem(violation, &self.header)).collect(),
         };
+        // Constants and defaults alone do not fill a row.
+        let is_empty = !(has_text && self.builder.has_field());
+        let is_sound = problems.iter().all(|problem| problem.column.is_none());
+        let is_passed_over = self.empty_rows == EmptyRows::Skip && is_empty && is_sound;
         let values = owned(&self.builder);
         let id = |wanted: Parameter| {
             let found = values.iter().find(|(parameter, _)| *parameter == wanted);
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         };
         let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
-        Err(Invalid { problems, customer_id, subscription_id, values })
+        Err(Invalid { problems, is_passed_over, customer_id, subscription_id, values })
     }
 
     /// Why the record is not one field a column. The parser itself takes every text for a record: a quote that
@@ -190,7 +213,7 @@ impl Rows {
                         those inside it";
             return Some(what.to_owned());
         }
-        let (found, expected) = (self.record.len(), self.header.columns().len());
+        let (found, expected) = (self.record.len(), self.header.width());
         let fields = if found == 1 { "field" } else { "fields" };
         (found != expected).then(|| {
             format!("has {found} {fields}, the header {expected}: look for a missing or stray comma or quote")
@@ -240,8 +263,12 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<Row>, Error> {
-        let mut rows =
-            Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
+        mapped(text, &Mapping::default())
+    }
+
+    fn mapped(text: &str, mapping: &Mapping) -> Result<Vec<Row>, Error> {
+        let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+        let mut rows = Rows::start(PathBuf::from("in.csv"), reader, mapping)?;
         let mut all = Vec::new();
         while let Some(row) = rows.next_row()? {
             all.push(row);
@@ -300,7 +327,9 @@ mod tests {
     #[test]
     fn rows_that_are_not_wanted_keep_their_numbers_and_lines() {
         let text = "customer_id,city\n1,a\n\n2,\"b\nc\"\n3\n4,d\n";
-        let mut rows = Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text))).unwrap();
+        let mut rows =
+            Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text)), &Mapping::default())
+                .unwrap();
         rows.wait_for_first().unwrap();
         let row = rows.next_row_of(|number| number % 2 == 0).unwrap().unwrap();
         assert_eq!((row.number, row.line), (2, 4));
@@ -324,5 +353,28 @@ mod tests {
         let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
         let error = rows(&text).unwrap_err().to_string();
         assert!(error.starts_with("in.csv: line 3: the record that begins here is longer than"), "{error}");
+    }
+
+    #[test]
+    fn rows_with_nothing_to_send_are_passed_over_on_request_and_known_by_their_ids() {
+        let text = "customer_id,city,country\n5,,\n,,\n ,\t,\n\"5\n6\",,\n,Riga,\n7,Riga,\n";
+        let is_passed_over = |rows: Vec<Row>| -> Vec<Option<bool>> {
+            rows.iter().map(|row| row.content.as_ref().err().map(|bad| bad.is_passed_over)).collect()
+        };
+        let invalid = [Some(false); 5].into_iter().chain([None]).collect::<Vec<_>>();
+        assert_eq!(is_passed_over(rows(text).unwrap()), invalid);
+        let skip = Mapping { empty_rows: EmptyRows::Skip, ..Mapping::default() };
+        let passed = [Some(true), Some(true), Some(true), Some(false), Some(false), None];
+        assert_eq!(is_passed_over(mapped(text, &skip).unwrap()), passed);
+
+        let key = FingerprintKey::from_secret(b"key");
+        let print = |text: &str, mapping: &Mapping| {
+            mapped(text, mapping).unwrap()[0].fingerprint(&key, &mut Vec::new())
+        };
+        let empty = "customer_id,city\n5,\n";
+        assert_eq!(print(empty, &skip), print("city,customer_id\n , 5\n", &skip));
+        assert_ne!(print(empty, &skip), print(empty, &Mapping::default()));
+        assert_ne!(print(empty, &skip), print("customer_id,city\n6,\n", &skip));
+        assert_ne!(print(empty, &skip), print("customer_id,city\n5,Riga\n", &skip));
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn survey(
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
-        let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), row.content.is_ok());
+        let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
         if doing == Doing::Skip {
             finished.insert(row.number);
         }

@@ -1,0 +1,229 @@
+//! `[columns.NAME]` of the configuration file: what one column holds and what becomes of its cells.
+
+use super::file::{Place, Setting, Value};
+use crate::customer::{Parameter, value_fault};
+use crate::input::{Empty, Letters, Otherwise, Table, Transform, nearest};
+use std::collections::HashMap;
+
+/// What can be said about a column.
+const KEYS: [&str; 9] =
+    ["parameter", "trim", "lower", "upper", "digits", "values", "otherwise", "default", "empty"];
+
+/// What a file says about one column. Nothing in it is checked against the column's parameter yet.
+#[derive(Clone)]
+pub(super) struct ColumnTable {
+    pub name: String,
+    pub place: Place,
+    pub parameter: Option<Parameter>,
+    trim: Option<bool>,
+    letters: Letters,
+    values: Option<Vec<(String, String, Place)>>,
+    otherwise: Option<Otherwise>,
+    default: Option<(String, Place)>,
+    empty: Option<(Empty, Place)>,
+}
+
+impl ColumnTable {
+    /// About a column of which only the name is known.
+    pub fn new(name: &str, place: Place) -> ColumnTable {
+        ColumnTable {
+            name: name.to_owned(),
+            place,
+            parameter: None,
+            trim: None,
+            letters: Letters::Keep,
+            values: None,
+            otherwise: None,
+            default: None,
+            empty: None,
+        }
+    }
+
+    /// Reads a table of the file; what is wrong goes to `faults`.
+    pub fn read(setting: &Setting, faults: &mut Vec<String>) -> Option<ColumnTable> {
+        let Setting { key: name, place, value } = setting;
+        let Value::Table(entries) = value else {
+            let kind = value.kind();
+            faults.push(format!(
+                "{place}: a column is a table such as [columns.\"{name}\"], and this is {kind}"
+            ));
+            return None;
+        };
+        let mut column = ColumnTable::new(name, place.clone());
+        for entry in entries {
+            if let Err(fault) = column.take(entry) {
+                faults.push(format!("{}: {fault}", entry.place));
+            }
+        }
+        if column.otherwise.is_some() && column.values.is_none() {
+            faults.push(format!("{place}: otherwise belongs to values, and there are none"));
+        }
+        Some(column)
+    }
+
+    fn take(&mut self, entry: &Setting) -> Result<(), String> {
+        let Setting { key, place, value } = entry;
+        match key.as_str() {
+            "parameter" => self.parameter = Some(parameter(text(entry)?)?),
+            "trim" => self.trim = Some(switch(entry)?),
+            "lower" => self.set_letters(switch(entry)?, Letters::Lower)?,
+            "upper" => self.set_letters(switch(entry)?, Letters::Upper)?,
+            "digits" => self.set_letters(switch(entry)?, Letters::Digits)?,
+            "values" => {
+                let Value::Table(pairs) = value else {
+                    return Err(format!(
+                        "values must be a table such as {{ \"United States\" = \"US\" }}, and is {}",
+                        value.kind()
+                    ));
+                };
+                let pair =
+                    |pair: &Setting| Ok((pair.key.clone(), text(pair)?.to_owned(), pair.place.clone()));
+                self.values = Some(pairs.iter().map(pair).collect::<Result<_, String>>()?);
+            }
+            "otherwise" => {
+                self.otherwise =
+                    Some(choice(entry, [("keep", Otherwise::Keep), ("invalid", Otherwise::Invalid)])?);
+            }
+            "default" => self.default = Some((text(entry)?.to_owned(), place.clone())),
+            "empty" => {
+                let chosen = choice(entry, [("keep", Empty::Keep), ("remove", Empty::Remove)])?;
+                self.empty = Some((chosen, place.clone()));
+            }
+            unknown => return Err(unknown_key(unknown, &KEYS)),
+        }
+        Ok(())
+    }
+
+    fn set_letters(&mut self, is_on: bool, letters: Letters) -> Result<(), String> {
+        if is_on && self.letters != Letters::Keep {
+            return Err("lower, upper and digits exclude each other: keep one of them".to_owned());
+        }
+        if is_on {
+            self.letters = letters;
+        }
+        Ok(())
+    }
+
+    /// What becomes of the cells of the column, which holds `parameter`; what is wrong goes to `faults`.
+    pub fn transform(&self, parameter: Parameter, empty: Empty, faults: &mut Vec<String>) -> Transform {
+        let plain = Transform::of(parameter, empty);
+        let mut check = |value: &str, place: &Place| {
+            if let Some(fault) = value_fault(parameter, value.as_bytes()) {
+                faults.push(format!("{place}: the value for {} {fault}", parameter.name()));
+            }
+        };
+        if let Some((default, place)) = &self.default {
+            check(default, place);
+        }
+        self.values.iter().flatten().for_each(|(_, value, place)| check(value, place));
+        if let Some((default, place)) = &self.default {
+            if parameter.is_lookup() {
+                let name = parameter.name();
+                faults.push(format!("{place}: {name} names the customer and cannot have a default"));
+            } else if default.is_empty() {
+                faults.push(format!("{place}: default is empty: leave it out"));
+            }
+        }
+        if let Some((Empty::Remove, place)) = &self.empty
+            && !parameter.is_removable()
+        {
+            let name = parameter.name();
+            faults.push(format!("{place}: {name} cannot be removed (API page): leave empty out"));
+        }
+        let trim = self.trim.unwrap_or(plain.trim);
+        Transform {
+            trim,
+            letters: self.letters,
+            table: self.values.as_ref().map(|values| self.table(values, trim, faults)),
+            default: self.default.as_ref().map(|(default, _)| default.clone()),
+            empty: self.empty.as_ref().map_or(plain.empty, |(empty, _)| *empty),
+        }
+    }
+
+    /// The table as it is looked up in: what stands on the left goes the way of a cell first.
+    fn table(&self, values: &[(String, String, Place)], trim: bool, faults: &mut Vec<String>) -> Table {
+        let mut table = Table { values: HashMap::new(), otherwise: self.otherwise.unwrap_or_default() };
+        for (from, to, place) in values {
+            let from = self.letters.apply(if trim { from.trim() } else { from }).into_owned();
+            if from.is_empty() || from == crate::customer::REMOVE {
+                faults.push(format!(
+                    "{place}: an empty cell and REMOVE are not looked up: see default and empty"
+                ));
+            } else if table.values.insert(from, to.clone()).is_some_and(|before| before != *to) {
+                faults.push(format!("{place}: this is the same as a value above, and becomes another"));
+            }
+        }
+        table
+    }
+
+    /// What is said about the cells, as the file has it: keys, and values with the texts among them in quotes by
+    /// `quoted`.
+    pub fn lines(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
+        let mut lines = Vec::new();
+        lines.extend(self.trim.map(|trim| format!("trim = {trim}")));
+        lines.extend(match self.letters {
+            Letters::Keep => None,
+            Letters::Lower => Some("lower = true".to_owned()),
+            Letters::Upper => Some("upper = true".to_owned()),
+            Letters::Digits => Some("digits = true".to_owned()),
+        });
+        lines.extend(self.values.as_ref().map(|values| {
+            let pairs: Vec<_> =
+                values.iter().map(|(from, to, _)| format!("{} = {}", quoted(from), quoted(to))).collect();
+            format!("values = {{ {} }}", pairs.join(", "))
+        }));
+        lines.extend(self.otherwise.map(|otherwise| match otherwise {
+            Otherwise::Keep => "otherwise = \"keep\"".to_owned(),
+            Otherwise::Invalid => "otherwise = \"invalid\"".to_owned(),
+        }));
+        lines.extend(self.default.as_ref().map(|(default, _)| format!("default = {}", quoted(default))));
+        lines.extend(self.empty.as_ref().map(|(empty, _)| match empty {
+            Empty::Keep => "empty = \"keep\"".to_owned(),
+            Empty::Remove => "empty = \"remove\"".to_owned(),
+        }));
+        lines
+    }
+}
+
+/// The parameter of this name, case and surrounding blanks aside.
+pub(super) fn parameter(name: &str) -> Result<Parameter, String> {
+    let wanted = name.trim().to_lowercase();
+    Parameter::from_name(&wanted).ok_or_else(|| {
+        let names = Parameter::ALL.map(Parameter::name);
+        match nearest(&wanted, names) {
+            Some(near) => format!("'{}' is not a parameter of the API: did you mean '{near}'?", name.trim()),
+            None => {
+                format!("'{}' is not a parameter of the API: these are {}", name.trim(), names.join(", "))
+            }
+        }
+    })
+}
+
+/// What to say of a key that nobody knows.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(near) => format!("unknown key '{key}': did you mean '{near}'?"),
+        None => format!("unknown key '{key}': the keys are {}", known.join(", ")),
+    }
+}
+
+pub(super) fn text(setting: &Setting) -> Result<&str, String> {
+    match &setting.value {
+        Value::Text(text) => Ok(text),
+        other => Err(format!("{} must be a text such as \"x\", and is {}", setting.key, other.kind())),
+    }
+}
+
+fn switch(setting: &Setting) -> Result<bool, String> {
+    match &setting.value {
+        Value::Switch(on) => Ok(*on),
+        other => Err(format!("{} must be true or false, and is {}", setting.key, other.kind())),
+    }
+}
+
+fn choice<T>(setting: &Setting, choices: [(&str, T); 2]) -> Result<T, String> {
+    let typed = text(setting)?;
+    let names = choices.each_ref().map(|(name, _)| format!("\"{name}\"")).join(" or ");
+    let found = choices.into_iter().find(|(name, _)| *name == typed);
+    found.map(|(_, choice)| choice).ok_or_else(|| format!("{} must be {names}, not '{typed}'", setting.key))
+}

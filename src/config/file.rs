@@ -1,0 +1,165 @@
+//! The configuration file as text: TOML becomes settings, each with its place in the file. What the settings mean is
+//! judged elsewhere.
+
+use crate::exit::Failure;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// More than any configuration.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
+/// Names under which people would write the key itself.
+const NAMES_OF_KEY: [&str; 5] = ["apikey", "key", "offeritapikey", "secret", "token"];
+
+/// A place in a file, to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    path: Arc<Path>,
+    line: usize,
+    column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}
+
+/// One key of the file with its value.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub key: String,
+    pub place: Place,
+    pub value: Value,
+}
+
+/// A value as the file has it.
+#[derive(Clone)]
+pub(super) enum Value {
+    Switch(bool),
+    /// A text or a number.
+    Text(String),
+    List(Vec<Setting>),
+    Table(Vec<Setting>),
+    /// A date, or another thing that no option takes.
+    Strange(&'static str),
+}
+
+impl Value {
+    /// What it is, in words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Switch(_) => "true or false",
+            Value::Text(_) => "a text or a number",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Strange(kind) => kind,
+        }
+    }
+}
+
+/// The settings of a file in their order.
+pub(super) struct ConfigFile {
+    pub path: PathBuf,
+    pub settings: Vec<Setting>,
+}
+
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no TOML, or holds the API key.
+    pub fn read(path: &Path) -> Result<ConfigFile, Failure> {
+        let unreadable =
+            |what: &dyn fmt::Display| Failure::usage(format!("--config: {}: {what}", path.display()));
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
+            .map_err(|error| unreadable(&error))?;
+        if text.len() as u64 > LONGEST {
+            return Err(unreadable(&format_args!(
+                "is longer than {LONGEST} bytes: this is no configuration"
+            )));
+        }
+        Self::parse(path, &text)
+    }
+
+    /// Reads a text that stands in `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<ConfigFile, Failure> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let source = Source { path: path.into(), text };
+        let table = DeTable::parse(text).map_err(|error| {
+            let place = source.place(error.span().map_or(0, |span| span.start));
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            Failure::usage(format!("{place}: this is no TOML: {message}"))
+        })?;
+        let settings = source.settings(table.get_ref());
+        for setting in &settings {
+            refuse_key(setting)?;
+        }
+        Ok(ConfigFile { path: path.to_path_buf(), settings })
+    }
+
+    /// A relative path of the file as it is meant: from the folder of the file. `-` is no path.
+    pub fn resolved(&self, path: &str) -> PathBuf {
+        if path == "-" {
+            return PathBuf::from(path);
+        }
+        self.path.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+    }
+}
+
+/// The key has no place in a file that is passed around. Its text is never shown.
+fn refuse_key(setting: &Setting) -> Result<(), Failure> {
+    let bare: String = setting.key.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    if !NAMES_OF_KEY.contains(&&*bare) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: the API key does not belong into this file ('{}'): take it out, write it into a file of its own that only \
+         you can read, and name that file with api-key-file; or set OFFERIT_API_KEY",
+        setting.place, setting.key
+    )))
+}
+
+struct Source<'text> {
+    path: Arc<Path>,
+    text: &'text str,
+}
+
+impl Source<'_> {
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Place { path: Arc::clone(&self.path), line, column }
+    }
+
+    /// In the order of the file, whatever the order of the parser's table.
+    fn settings(&self, table: &DeTable<'_>) -> Vec<Setting> {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        entries.into_iter().map(|(key, value)| self.setting(key.get_ref(), key.span().start, value)).collect()
+    }
+
+    fn setting(&self, key: &str, offset: usize, value: &Spanned<DeValue<'_>>) -> Setting {
+        let value = match value.get_ref() {
+            DeValue::Boolean(on) => Value::Switch(*on),
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => Value::Text(number.as_str().to_owned()),
+            DeValue::Float(number) => Value::Text(number.as_str().to_owned()),
+            DeValue::Array(items) => {
+                Value::List(items.iter().map(|item| self.setting(key, item.span().start, item)).collect())
+            }
+            DeValue::Table(table) => Value::Table(self.settings(table)),
+            DeValue::Integer(_) => Value::Strange("a number that is not decimal"),
+            DeValue::Datetime(_) => Value::Strange("a date or a time"),
+        };
+        Setting { key: key.to_owned(), place: self.place(offset), value }
+    }
+}

@@ -1,0 +1,257 @@
+//! The options about columns, from flags and file, become a mapping.
+
+use super::columns::{ColumnTable, parameter};
+use super::file::Place;
+use crate::customer::value_fault;
+use crate::exit::Failure;
+use crate::input::{ColumnRule, Constant, Empty, EmptyRows, Mapping, Transform, folded};
+use clap::{Args, ValueEnum};
+
+/// Options about columns, of every command that reads the input.
+#[derive(Default, Args)]
+pub struct MappingOptions {
+    /// Take a column for a parameter, as 'Customer No=customer_id'; may be given many times
+    #[arg(long, value_name = "COLUMN=PARAMETER")]
+    pub map: Vec<String>,
+
+    /// Set a parameter to the same value in every row; may be given many times
+    #[arg(long, value_name = "PARAMETER=VALUE")]
+    pub set: Vec<String>,
+
+    /// Leave a column out; may be given many times
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore_column: Vec<String>,
+
+    /// Leave out every column that is no parameter
+    #[arg(long)]
+    pub ignore_unknown_columns: bool,
+
+    /// What an empty cell does: it leaves the field alone, or removes it [default: keep]
+    #[arg(long, value_name = "WHAT")]
+    pub empty: Option<EmptyChoice>,
+
+    /// What becomes of a row with nothing to send: it is invalid, or recorded as unchanged [default: invalid]
+    #[arg(long, value_name = "WHAT")]
+    pub empty_rows: Option<EmptyRowsChoice>,
+
+    /// What the configuration file says.
+    #[arg(skip)]
+    pub(super) file: FileMapping,
+}
+
+/// `--empty`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmptyChoice {
+    /// Leave the field alone
+    Keep,
+    /// Remove the field
+    Remove,
+}
+
+/// `--empty-rows`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmptyRowsChoice {
+    /// The row is wrong
+    Invalid,
+    /// Pass over it
+    Skip,
+}
+
+/// Names only: a constant may be a password.
+impl std::fmt::Debug for MappingOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("MappingOptions").field("map", &self.map).finish_non_exhaustive()
+    }
+}
+
+/// What a configuration file says about columns. Items are written as on the command line.
+#[derive(Clone, Default)]
+pub(super) struct FileMapping {
+    pub map: Vec<(String, Place)>,
+    pub set: Vec<(String, Place)>,
+    pub ignored: Vec<(String, Place)>,
+    pub columns: Vec<ColumnTable>,
+}
+
+/// What was said about one column: by the file, by a flag, or by both.
+struct Said {
+    name: String,
+    origin: String,
+    is_flag: bool,
+    parameter: Option<crate::customer::Parameter>,
+    table: Option<ColumnTable>,
+}
+
+impl MappingOptions {
+    /// The mapping. What a flag says goes before what the file says of the same column or parameter.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, found without an input.
+    pub fn mapping(&self) -> Result<Mapping, Failure> {
+        let mut faults = Vec::new();
+        let empty = match self.empty {
+            Some(EmptyChoice::Remove) => Empty::Remove,
+            Some(EmptyChoice::Keep) | None => Empty::Keep,
+        };
+        let ignored = self.ignored();
+        let mut said = self.said(&mut faults);
+        said.retain(|column| !self.is_left_out(column, &ignored, &mut faults));
+        let columns = said.into_iter().filter_map(|said| rule(said, empty, &mut faults)).collect();
+        let constants = self.constants(&mut faults);
+        Failure::all(faults)?;
+        Ok(Mapping {
+            columns,
+            constants,
+            ignored: ignored.into_iter().map(|(name, ..)| name).collect(),
+            ignores_unknown: self.ignore_unknown_columns,
+            empty,
+            empty_rows: match self.empty_rows {
+                Some(EmptyRowsChoice::Skip) => EmptyRows::Skip,
+                Some(EmptyRowsChoice::Invalid) | None => EmptyRows::Invalid,
+            },
+        })
+    }
+
+    /// Every column that is to be left out, where that was said, and whether by a flag.
+    pub(super) fn ignored(&self) -> Vec<(String, String, bool)> {
+        let file = self.file.ignored.iter().map(|(name, place)| (name.clone(), place.to_string(), false));
+        let flags = self.ignore_column.iter().map(|name| (name.clone(), "--ignore-column".to_owned(), true));
+        file.chain(flags).collect()
+    }
+
+    /// What the file says about a column.
+    pub(super) fn table(&self, name: &str) -> Option<&ColumnTable> {
+        self.file.columns.iter().find(|column| folded(&column.name) == folded(name))
+    }
+
+    /// What was said about each column, the file first.
+    fn said(&self, faults: &mut Vec<String>) -> Vec<Said> {
+        let mut said: Vec<Said> = Vec::new();
+        for table in &self.file.columns {
+            if let Some(before) = find(&mut said, &table.name) {
+                faults.push(format!(
+                    "{}: '{}' is the column of {}: keep one",
+                    table.place, table.name, before.origin
+                ));
+                continue;
+            }
+            said.push(Said {
+                name: table.name.clone(),
+                origin: table.place.to_string(),
+                is_flag: false,
+                parameter: table.parameter,
+                table: Some(table.clone()),
+            });
+        }
+        let file = self.file.map.iter().map(|(text, place)| (text, place.to_string(), false));
+        let flags = self.map.iter().map(|text| (text, format!("--map '{text}'"), true));
+        for (text, origin, is_flag) in file.chain(flags) {
+            if let Err(fault) = map(&mut said, text, &origin, is_flag) {
+                let origin = if is_flag { "--map".to_owned() } else { origin };
+                faults.push(format!("{origin}: {fault}"));
+            }
+        }
+        said
+    }
+
+    /// Whether a flag leaves out a column of which only the file speaks. Both in one place is a mistake.
+    fn is_left_out(&self, said: &Said, ignored: &[(String, String, bool)], faults: &mut Vec<String>) -> bool {
+        let is_same = |name: &str| folded(name) == folded(&said.name);
+        let Some((_, origin, is_flag)) = ignored.iter().rev().find(|(name, ..)| is_same(name)) else {
+            return false;
+        };
+        if *is_flag == said.is_flag {
+            faults.push(format!("{origin}: '{}' is mapped by {}: keep one of them", said.name, said.origin));
+        }
+        *is_flag && !said.is_flag
+    }
+
+    /// The constants, those of flags before those of the file.
+    fn constants(&self, faults: &mut Vec<String>) -> Vec<Constant> {
+        let mut constants: Vec<(Constant, bool)> = Vec::new();
+        let file = self.file.set.iter().map(|(text, place)| (text, Some(place)));
+        let flags = self.set.iter().map(|text| (text, None));
+        for (text, place) in file.chain(flags) {
+            let by = place.map_or_else(|| "--set".to_owned(), ToString::to_string);
+            let constant = match constant(text, place) {
+                Ok(constant) => constant,
+                Err(fault) => {
+                    faults.push(format!("{by}: {fault}"));
+                    continue;
+                }
+            };
+            let same = constants.iter_mut().find(|(before, _)| before.parameter == constant.parameter);
+            match same {
+                None => constants.push((constant, place.is_none())),
+                Some((before, is_flag)) if !*is_flag && place.is_none() => {
+                    (*before, *is_flag) = (constant, true);
+                }
+                Some(_) => faults.push(format!("{by}: {} is set twice", constant.parameter.name())),
+            }
+        }
+        constants.into_iter().map(|(constant, _)| constant).collect()
+    }
+}
+
+fn find<'said>(said: &'said mut [Said], name: &str) -> Option<&'said mut Said> {
+    let wanted = folded(name);
+    said.iter_mut().find(|column| folded(&column.name) == wanted)
+}
+
+/// Takes in `COLUMN=parameter`.
+fn map(said: &mut Vec<Said>, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
+    let (name, wanted) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("'{text}' is not COLUMN=PARAMETER, such as 'Customer No=customer_id'"))?;
+    let parameter = Some(parameter(wanted)?);
+    let name = name.trim();
+    match find(said, name) {
+        None => {
+            let (name, origin) = (name.to_owned(), origin.to_owned());
+            said.push(Said { name, origin, is_flag, parameter, table: None });
+        }
+        Some(before) if before.is_flag == is_flag && before.parameter.is_some() => {
+            return Err(format!("'{name}' is mapped twice: here and by {}", before.origin));
+        }
+        Some(before) => {
+            (before.parameter, before.is_flag) = (parameter, is_flag);
+            origin.clone_into(&mut before.origin);
+        }
+    }
+    Ok(())
+}
+
+fn rule(said: Said, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule> {
+    let Said { name, origin, table, parameter: given, .. } = said;
+    let Some(parameter) = given.or_else(|| parameter(&name).ok()) else {
+        faults.push(format!(
+            "{origin}: '{name}' is not a parameter of the API: say what it holds with parameter"
+        ));
+        return None;
+    };
+    let transform = match table {
+        Some(table) => table.transform(parameter, empty, faults),
+        None => Transform::of(parameter, empty),
+    };
+    Some(ColumnRule { name, origin, parameter, transform })
+}
+
+/// Reads `parameter=VALUE`. No message holds the value.
+fn constant(text: &str, place: Option<&Place>) -> Result<Constant, String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "this is not PARAMETER=VALUE, such as 'custom1=crm'".to_owned())?;
+    let parameter = parameter(name)?;
+    let name = parameter.name();
+    if parameter.is_lookup() {
+        return Err(format!("{name} names the customer of a row and cannot be the same in every row"));
+    }
+    if value.is_empty() {
+        return Err(format!("{name} has no value: to remove the field everywhere, write {name}=REMOVE"));
+    }
+    if let Some(fault) = value_fault(parameter, value.as_bytes()) {
+        return Err(format!("the value for {name} {fault}"));
+    }
+    let origin = place.map_or_else(|| format!("--set {name}"), ToString::to_string);
+    Ok(Constant { parameter, value: value.to_owned(), origin })
+}

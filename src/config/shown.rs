@@ -1,0 +1,148 @@
+//! `check --show-config`: what is in force and where each value came from, in the form of a configuration file.
+
+use super::layers::{Layers, keys};
+use super::mapping::MappingOptions;
+use super::target::Environment;
+use crate::customer::Parameter;
+use crate::report::harmless;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::fmt::Write;
+
+/// Stands for what is not shown.
+const MASK: &str = "***";
+
+/// One line an option: its value, and where that came from. Options that are not set are commented out.
+pub(super) fn shown(
+    grammar: &Command,
+    layers: &Layers,
+    environment: &Environment,
+    mapping: &MappingOptions,
+) -> String {
+    let mut text = String::new();
+    let typed = layers.matches().subcommand().map(|(_, matches)| matches);
+    for (_, arg) in keys(grammar) {
+        let Some(long) = arg.get_long() else { continue };
+        if matches!(arg.get_action(), ArgAction::Append) {
+            continue;
+        }
+        let _ = match value(arg, long, layers, typed, environment) {
+            Some((value, source)) => writeln!(text, "{long} = {} # {source}", masked(long, value)),
+            None => writeln!(text, "# {long} is {}", in_words(arg)),
+        };
+    }
+    // Never its value.
+    if environment.api_key.is_some() {
+        let _ = writeln!(text, "# api-key = \"{MASK}\" # OFFERIT_API_KEY");
+    }
+    show_mapping(&mut text, mapping);
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn value(
+    arg: &Arg,
+    long: &str,
+    layers: &Layers,
+    typed: Option<&ArgMatches>,
+    environment: &Environment,
+) -> Option<(String, String)> {
+    let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
+    let id = arg.get_id().as_str();
+    if let Some(place) = layers.place(long) {
+        let setting = layers.in_force.iter().find(|setting| setting.key == long)?;
+        let value = match &setting.value {
+            super::file::Value::Switch(on) => on.to_string(),
+            super::file::Value::Text(text) => quoted(text),
+            _ => return None,
+        };
+        return Some((value, place.to_string()));
+    }
+    let is_typed = |matches: &&ArgMatches| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    if let Some(matches) = typed.filter(is_typed) {
+        let raw = matches.get_raw(id).and_then(|mut values| values.next());
+        let value =
+            raw.filter(|_| !is_switch).map_or("true".to_owned(), |raw| quoted(&raw.to_string_lossy()));
+        return Some((value, format!("--{long}")));
+    }
+    if let Some((variable, value)) = environment.variable(long) {
+        // The variable of the key holds the key, and takes the place of the option that names its file.
+        let value = value.to_str().filter(|_| variable != Environment::API_KEY);
+        return value.map(|value| (quoted(value), variable.to_owned()));
+    }
+    if is_switch {
+        return Some(("false".to_owned(), "default".to_owned()));
+    }
+    let default = default(arg)?;
+    let value = default.split(", ").next().unwrap_or_default();
+    (!value.contains(' ')).then(|| (quoted(value), "default".to_owned()))
+}
+
+/// A base URL may hold a password or a key by mistake.
+fn masked(long: &str, value: String) -> String {
+    if long == "url" && value.contains(['@', '?', '#']) { quoted(MASK) } else { value }
+}
+
+/// The default that the help names: there is no second list of them.
+fn default(arg: &Arg) -> Option<String> {
+    let help = arg.get_help()?.to_string();
+    let (_, rest) = help.split_once("[default: ")?;
+    Some(rest.split_once(']')?.0.to_owned())
+}
+
+/// An option without a value of its own.
+fn in_words(arg: &Arg) -> String {
+    default(arg).map_or("not set".to_owned(), |words| format!("{words} (default)"))
+}
+
+fn show_mapping(text: &mut String, mapping: &MappingOptions) {
+    let ignored = mapping.ignored();
+    if !ignored.is_empty() {
+        text.push_str("ignore-column = [\n");
+        for (name, origin, _) in ignored {
+            let _ = writeln!(text, "    {}, # {}", quoted(&name), harmless(&origin));
+        }
+        text.push_str("]\n");
+    }
+    let Ok(checked) = mapping.mapping() else { return };
+    if !checked.constants.is_empty() {
+        text.push_str("\n[set]\n");
+    }
+    for constant in &checked.constants {
+        let is_secret = constant.parameter == Parameter::Password;
+        let value = if is_secret { quoted(MASK) } else { quoted(&constant.value) };
+        let _ = writeln!(text, "{} = {value} # {}", constant.parameter.name(), harmless(&constant.origin));
+    }
+    for rule in &checked.columns {
+        let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), harmless(&rule.origin));
+        let _ = writeln!(text, "parameter = {}", quoted(rule.parameter.name()));
+        let is_secret = rule.parameter == Parameter::Password;
+        let shown = |value: &str| quoted(if is_secret { MASK } else { value });
+        for line in mapping.table(&rule.name).map(|table| table.lines(shown)).unwrap_or_default() {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+}
+
+/// A text as TOML has it; a number as such.
+fn quoted(text: &str) -> String {
+    if text.parse::<u64>().is_ok_and(|number| number.to_string() == text) {
+        return text.to_owned();
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            _ if letter.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
+            }
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

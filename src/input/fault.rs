@@ -1,0 +1,122 @@
+//! What can be wrong with a header, each in words that say what to do.
+
+use crate::customer::Parameter;
+
+/// Why a header cannot be used. Names from the file are made harmless.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// A column that is no parameter.
+    #[error(
+        "column {column} ('{name}') is not a parameter of the API{} Rename it, map it with --map '{}={}', or leave \
+         it out with --ignore-column",
+        hint(*suggestion, *is_first), typable(name), suggestion.unwrap_or("PARAMETER")
+    )]
+    Unknown {
+        /// Counted from 1.
+        column: usize,
+        /// As it stands in the header.
+        name: String,
+        /// The nearest parameter, if one is near.
+        suggestion: Option<&'static str>,
+        /// Whether it is the first one to which none is near: the parameters are listed once.
+        is_first: bool,
+    },
+    /// Two columns for one parameter.
+    #[error(
+        "columns {first} and {second}{} are both '{parameter}': keep one of them{}",
+        both(names), if names.is_some() { ", or leave one out with --ignore-column" } else { "" }
+    )]
+    Duplicate {
+        /// Counted from 1.
+        first: usize,
+        /// Counted from 1.
+        second: usize,
+        /// The parameter.
+        parameter: &'static str,
+        /// Their names, where they differ.
+        names: Option<(String, String)>,
+    },
+    /// A column and a constant for one parameter.
+    #[error(
+        "column {column} ('{name}') and {origin} both give '{parameter}': take the constant away, or leave the \
+         column out with --ignore-column"
+    )]
+    ColumnAndConstant {
+        /// Counted from 1.
+        column: usize,
+        /// As it stands in the header.
+        name: String,
+        /// The parameter.
+        parameter: &'static str,
+        /// Where the constant was set.
+        origin: String,
+    },
+    /// A column that was spoken of and is not there.
+    #[error("{origin}: there is no column '{name}'{}", nearest_column(suggestion.as_ref(), columns))]
+    Missing {
+        /// Where it was spoken of.
+        origin: String,
+        /// As it was typed.
+        name: String,
+        /// The nearest column and its number, if one is near.
+        suggestion: Option<(String, usize)>,
+        /// All columns, to choose from.
+        columns: String,
+    },
+    /// A column without a name.
+    #[error(
+        "column {column} has no name: name it after a parameter of the API, delete it, or leave it out with \
+         --ignore-unknown-columns"
+    )]
+    Empty {
+        /// Counted from 1.
+        column: usize,
+    },
+    /// No column names the customer.
+    #[error(
+        "no column names the customer: one must be customer_id or subscription_id. If it has another name, map it: \
+         --map 'COLUMN=customer_id'"
+    )]
+    NoLookup,
+    /// No column holds something to set.
+    #[error("no column holds a field to set, such as email or zip: there would be nothing to send")]
+    NoField,
+    /// There is a header and nothing else.
+    #[error("the file has a header and no rows: there is nothing to do")]
+    NoRows,
+}
+
+fn hint(suggestion: Option<&str>, is_first: bool) -> String {
+    match suggestion {
+        Some(name) => format!(": did you mean '{name}'?"),
+        None if is_first => {
+            format!(": the parameters are {}.", Parameter::ALL.map(Parameter::name).join(", "))
+        }
+        None => ", see the list above.".to_owned(),
+    }
+}
+
+fn both(names: &Option<(String, String)>) -> String {
+    names.as_ref().map_or(String::new(), |(one, other)| format!(" ('{one}' and '{other}')"))
+}
+
+fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String {
+    match suggestion {
+        Some((name, column)) => format!(": did you mean '{name}' (column {column})?"),
+        None => format!(": the columns are {columns}"),
+    }
+}
+
+/// A column's name as it can be typed in a shell between quotes, or a word for it.
+fn typable(name: &str) -> &str {
+    if name.contains(['\'', '\\', '…']) { "COLUMN" } else { name }
+}
+
+/// A name from the file as it may be shown: one short line without control characters.
+pub(super) fn shown(name: &str) -> String {
+    let mut shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
+    if name.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}
