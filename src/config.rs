@@ -2,6 +2,7 @@
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
 mod options;
+mod reading;
 mod target;
 
 use crate::commands::{check, run, sandbox, verify};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use options::{CheckOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use reading::ReadingOptions;
 pub use target::Environment;
 
 /// Attempts started a second, unless said otherwise.
@@ -54,6 +56,7 @@ impl RunOptions {
         };
         Ok(run::Settings {
             input: self.input.clone(),
+            reading: self.reading.reading()?,
             result,
             existing,
             accept_changed_input: self.accept_changed_input,
@@ -98,9 +101,11 @@ impl RunOptions {
 
 impl CheckOptions {
     /// The settings of a check.
-    #[must_use]
-    pub fn settings(&self) -> check::Settings {
-        check::Settings { input: self.input.clone() }
+    ///
+    /// # Errors
+    /// The first option that is wrong.
+    pub fn settings(&self) -> Result<check::Settings, Failure> {
+        Ok(check::Settings { input: self.input.clone(), reading: self.reading.reading()? })
     }
 }
 
@@ -119,6 +124,7 @@ impl VerifyOptions {
         };
         Ok(verify::Settings {
             input: self.input.clone(),
+            reading: self.reading.reading()?,
             result: result_path(&self.input, self.result.as_deref())?,
             key,
         })

@@ -32,7 +32,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
     let environment = Environment::from_process();
     match command {
         Command::Run(options) => commands::run::run(options.settings(&environment)?),
-        Command::Check(options) => commands::check::check(&options.settings()),
+        Command::Check(options) => commands::check::check(&options.settings()?),
         Command::Verify(options) => commands::verify::verify(&options.settings(&environment)?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }

@@ -1,7 +1,7 @@
 //! `check`: reads and validates everything, sends nothing.
 
 use crate::exit::{ExitCode, Failure};
-use crate::input::Input;
+use crate::input::{Input, Reading};
 use crate::report::{harmless, put};
 use std::path::PathBuf;
 
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
 }
 
 /// Prints every problem with its line and column, and the counts.
@@ -17,11 +19,11 @@ pub struct Settings {
 /// # Errors
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?;
+    let input = Input::open(&settings.input, settings.reading)?;
     let mut rows = input.rows()?;
     let name = harmless(&input.path().display().to_string());
     let (mut valid, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64);
-    while let Some(row) = rows.next_row()? {
+    while let Some(row) = rows.check_next()? {
         let Err(wrong) = row.content else {
             valid += 1;
             continue;
@@ -33,7 +35,8 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         }
     }
     let total = valid + invalid;
-    put(format_args!("{total} rows: {valid} valid, {invalid} invalid ({problems} problems)"))
+    let format = rows.format();
+    put(format_args!("{total} rows ({format}): {valid} valid, {invalid} invalid ({problems} problems)"))
         .map_err(cannot_print)?;
     Ok(if invalid == 0 { ExitCode::InSync } else { ExitCode::NotInSync })
 }

@@ -4,7 +4,7 @@ use super::SANDBOX_CREDENTIALS;
 use super::check::cannot_print;
 use crate::customer::{Fingerprint, FingerprintKey, Parameter};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Row};
+use crate::input::{Input, Reading, Row};
 use crate::journal::{self, Keep, Mark, Marks, ResultFile, identity};
 use crate::report::{Account, put, say};
 use std::io;
@@ -15,6 +15,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV.
     pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
     /// The result file.
     pub result: PathBuf,
     /// What the fingerprints are keyed with.
@@ -37,7 +39,7 @@ pub enum Key {
 /// # Errors
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?;
+    let input = Input::open(&settings.input, settings.reading)?;
     let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
     let (marks, tail) = ResultFile::read(&settings.result, keep).map_err(|error| match error {
         journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {

@@ -1,5 +1,6 @@
 //! The options of each command as they are typed.
 
+use super::ReadingOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -8,6 +9,10 @@ use std::path::PathBuf;
 pub struct RunOptions {
     /// The CSV of customers, or - for standard input
     pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
 
     /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
     #[arg(long, conflicts_with = "sandbox")]
@@ -106,6 +111,10 @@ pub enum ProgressChoice {
 pub struct CheckOptions {
     /// The CSV of customers, or - for standard input
     pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
 }
 
 /// Options of `verify`.
@@ -113,6 +122,10 @@ pub struct CheckOptions {
 pub struct VerifyOptions {
     /// The CSV of customers
     pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
 
     /// The result file [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]

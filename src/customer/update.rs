@@ -55,6 +55,8 @@ impl fmt::Debug for Update {
 pub struct UpdateBuilder {
     values: [Vec<u8>; Parameter::COUNT],
     violations: Vec<Violation>,
+    /// Whether the values are known to make an update.
+    is_checked: bool,
 }
 
 impl UpdateBuilder {
@@ -62,10 +64,12 @@ impl UpdateBuilder {
     pub fn clear(&mut self) {
         self.values.iter_mut().for_each(Vec::clear);
         self.violations.clear();
+        self.is_checked = false;
     }
 
     /// Sets a value as the row has it. An empty one leaves the field alone.
     pub fn set(&mut self, parameter: Parameter, value: &[u8]) {
+        self.is_checked = false;
         let kept = &mut self.values[parameter.index()];
         kept.clear();
         kept.extend_from_slice(value);
@@ -82,8 +86,27 @@ impl UpdateBuilder {
     /// The update, or every rule the row broke.
     ///
     /// # Errors
-    /// All violations in the order of the API page, the row's own last.
+    /// As [`UpdateBuilder::check`].
     pub fn build(&mut self) -> Result<Update, &[Violation]> {
+        if self.check().is_ok()
+            && let Some(update) = self.update()
+        {
+            return Ok(update);
+        }
+        Err(&self.violations)
+    }
+
+    /// The update of values that passed [`UpdateBuilder::check`]; `None` of others.
+    #[must_use]
+    pub fn update(&self) -> Option<Update> {
+        if self.is_checked { self.joined() } else { None }
+    }
+
+    /// Whether the values make an update. Nothing is allocated for one that does.
+    ///
+    /// # Errors
+    /// All violations in the order of the API page, the row's own last.
+    pub fn check(&mut self) -> Result<(), &[Violation]> {
         for parameter in Parameter::ALL {
             if let Some(message) = fault(parameter, &self.values[parameter.index()]) {
                 self.violations.push(Violation { parameter: Some(parameter), message });
@@ -97,20 +120,18 @@ impl UpdateBuilder {
         if !has_field {
             self.refuse("has no field to set: fill in at least one column besides the ids");
         }
-        if !self.violations.is_empty() {
-            return Err(&self.violations);
+        if self.values.iter().map(|value| value.len() as u64).sum::<u64>() > u64::from(u32::MAX) {
+            self.refuse("is longer than one request can be");
         }
-        self.joined().ok_or_else(|| {
-            self.violations.push(Violation { parameter: None, message: TOO_LONG });
-            self.violations.as_slice()
-        })
+        self.is_checked = self.violations.is_empty();
+        if self.is_checked { Ok(()) } else { Err(&self.violations) }
     }
 
     fn refuse(&mut self, message: &'static str) {
         self.violations.push(Violation { parameter: None, message });
     }
 
-    /// The checked values as one string. None only if the row is longer than 4 GiB.
+    /// The checked values as one string.
     fn joined(&self) -> Option<Update> {
         let mut text = String::with_capacity(self.values.iter().map(Vec::len).sum());
         let mut ends = [0; Parameter::COUNT];
@@ -122,7 +143,8 @@ impl UpdateBuilder {
     }
 }
 
-const TOO_LONG: &str = "is longer than one request can be";
+/// The message about a value that is no text. Who knows the file's encoding can say more.
+pub const NOT_UTF_8: &str = "is not valid UTF-8: save the file as UTF-8";
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
 fn fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
@@ -130,7 +152,7 @@ fn fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
         return None;
     }
     let Ok(text) = std::str::from_utf8(value) else {
-        return Some("is not valid UTF-8: save the file as UTF-8");
+        return Some(NOT_UTF_8);
     };
     if parameter.is_lookup() {
         return id_fault(text);

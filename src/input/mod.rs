@@ -1,23 +1,34 @@
-//! CSV in: opens the input, maps its header to parameters and streams its rows as customer updates. Every row
+//! CSV in: opens the input, unpacks and decodes it, maps its header to parameters and streams its rows as customer
+//! updates. Every row
 //! keeps its number and the physical line it starts on; what is wrong with a row is data, what is wrong with
 //! the file is an [`Error`].
 
+mod compression;
+mod encoding;
+mod format;
 mod header;
 mod lines;
+mod opening;
 mod quotes;
+mod records;
 mod rows;
 mod sniff;
 mod steady;
 
+use compression::Broken;
 use header::Header;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use steady::{Snapshot, SteadyFile};
+use steady::{Changed, Snapshot, SteadyFile};
 
+pub use compression::Compression;
+pub use encoding::Charset;
+pub use format::{Delimiter, Format, Reading};
 pub use header::HeaderFault;
 pub(crate) use quotes::quoted_length;
-pub use rows::{Invalid, Problem, Row, Rows};
+pub use records::{Limit, Limits, TooLong};
+pub use rows::{Checked, Invalid, Problem, Row, Rows};
 
 /// Why the input as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,18 +81,23 @@ pub enum Error {
         /// How far it was read.
         line: u64,
     },
-    /// A record that never seems to end.
-    #[error(
-        "{}: line {line}: the record that begins here is longer than {limit} bytes: a quote is opened and not closed, or this is no CSV",
-        path.display()
-    )]
-    Endless {
+    /// It is compressed, and cannot be unpacked to its end.
+    #[error("{}: behind line {line}: {what}. Get it once more, and test it with gzip -t or zstd -t", path.display())]
+    Archive {
         /// The input.
         path: PathBuf,
-        /// Where the record begins.
+        /// The last line that was read whole.
         line: u64,
-        /// The limit in bytes.
-        limit: usize,
+        /// What is wrong, and how much could be unpacked.
+        what: String,
+    },
+    /// A field or record that never seems to end.
+    #[error("{}: {fault}", path.display())]
+    TooLong {
+        /// The input.
+        path: PathBuf,
+        /// Where it begins, and the limit.
+        fault: TooLong,
     },
 }
 
@@ -91,6 +107,16 @@ impl Error {
     pub fn is_fault_of_machine(&self) -> bool {
         matches!(self, Error::Read { .. } | Error::Changed { .. })
     }
+
+    /// What an error of one of our readers means, when `line` was reached.
+    fn of_io(path: &Path, line: u64, source: io::Error) -> Error {
+        let path = path.to_path_buf();
+        match source.get_ref() {
+            Some(inner) if inner.is::<Changed>() => Error::Changed { path, line },
+            Some(inner) if inner.is::<Broken>() => Error::Archive { path, line, what: inner.to_string() },
+            _ => Error::Read { path, line, source },
+        }
+    }
 }
 
 /// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.
@@ -98,6 +124,7 @@ impl Error {
 pub struct Input {
     path: PathBuf,
     source: Source,
+    reading: Reading,
 }
 
 #[derive(Debug)]
@@ -107,13 +134,17 @@ enum Source {
 }
 
 impl Input {
-    /// Opens `path`; `-` is standard input.
+    /// Opens `path`, to be read as `reading` says; `-` is standard input.
     ///
     /// # Errors
     /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.
-    pub fn open(path: &Path) -> Result<Input, Error> {
+    pub fn open(path: &Path, reading: Reading) -> Result<Input, Error> {
         if path == Path::new("-") {
-            return Ok(Input { path: PathBuf::from("standard input"), source: Source::Stream(None) });
+            return Ok(Input {
+                path: PathBuf::from("standard input"),
+                source: Source::Stream(None),
+                reading,
+            });
         }
         let path = path.to_path_buf();
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
@@ -123,9 +154,9 @@ impl Input {
                 Err(Error::NotCsv { path, what: "is a directory: name the CSV file in it".to_owned() })
             }
             Ok((metadata, file)) if metadata.is_file() => {
-                Ok(Input { path, source: Source::File(file, Snapshot::of(&metadata)) })
+                Ok(Input { path, source: Source::File(file, Snapshot::of(&metadata)), reading })
             }
-            Ok((_, file)) => Ok(Input { path, source: Source::Stream(Some(file)) }),
+            Ok((_, file)) => Ok(Input { path, source: Source::Stream(Some(file)), reading }),
         }
     }
 
@@ -151,8 +182,8 @@ impl Input {
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };
-        let reader = sniff::refuse_what_is_no_csv(&self.path, reader)?;
-        Rows::start(self.path.clone(), reader)
+        let opened = opening::open(&self.path, reader, self.is_stream(), &self.reading)?;
+        Rows::start(self.path.clone(), opened, self.reading.limits)
     }
 
     fn rewound(&self, file: &File) -> Result<File, Error> {

@@ -1,23 +1,14 @@
 //! The rows of the input, each as a customer update or as what is wrong with it.
 
-use super::lines::{EndlessRecord, LineCounter};
-use super::steady::Changed;
-use super::{Error, Header, HeaderFault, quotes};
-use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, UpdateBuilder, Violation};
+use super::format::Format;
+use super::opening::Opened;
+use super::records::{Fault, Limits, Records};
+use super::{Error, Header, HeaderFault};
+use crate::customer::{Fingerprint, FingerprintKey, NOT_UTF_8, Parameter, Update, UpdateBuilder, Violation};
 use csv::ByteRecord;
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
-
-/// The longest record that is read, in bytes: far above any customer, far below what a quote that is never
-/// closed would swallow.
-const LONGEST_RECORD: usize = 1024 * 1024;
-
-/// Between two fields.
-const DELIMITER: u8 = b',';
-
-/// How much is read at a time.
-const BUFFER: usize = 64 * 1024;
+use std::path::{Path, PathBuf};
 
 /// One data record of the input.
 #[derive(Debug)]
@@ -80,12 +71,23 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A row that was only read and checked: nothing of it is kept.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its number, from 1, the header not counted.
+    pub number: u64,
+    /// The physical line it starts on, from 1.
+    pub line: u64,
+    /// Whether it is an update.
+    pub content: Result<(), Invalid>,
+}
+
 /// The stream of rows. Reads ahead by one buffer and holds one record.
 pub struct Rows {
     path: PathBuf,
-    reader: csv::Reader<LineCounter<Box<dyn Read + Send>>>,
+    format: Format,
+    records: Records<Box<dyn Read + Send>>,
     header: Header,
-    record: ByteRecord,
     builder: UpdateBuilder,
     number: u64,
     /// A row that was read ahead.
@@ -94,26 +96,28 @@ pub struct Rows {
 
 impl Rows {
     /// Reads the header; the reader stands at the first row after it.
-    pub(super) fn start(path: PathBuf, reader: Box<dyn Read + Send>) -> Result<Rows, Error> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            // Ragged rows are told here, with the columns' names, and cost only themselves.
-            .flexible(true)
-            .delimiter(DELIMITER)
-            .buffer_capacity(BUFFER)
-            .from_reader(LineCounter::new(reader, LONGEST_RECORD));
-        let mut record = ByteRecord::new();
-        let found = read_record(&path, &mut reader, &mut record)?;
-        let header = match found {
-            Some(line) => {
-                Header::map(&record).map_err(|fault| Error::Header { path: path.clone(), line, fault })?
+    pub(super) fn start(path: PathBuf, opened: Opened, limits: Limits) -> Result<Rows, Error> {
+        let Opened { reader, format, mut has_sep_line } = opened;
+        let mut records = Records::new(reader, format.delimiter.byte(), limits);
+        while advance(&path, &mut records)? {
+            if std::mem::take(&mut has_sep_line) {
+                continue;
             }
-            None => {
-                let what = "holds only blank lines: the first line must name the columns".to_owned();
-                return Err(Error::NotCsv { path, what });
-            }
-        };
-        Ok(Rows { path, reader, header, record, builder: UpdateBuilder::default(), number: 0, ahead: None })
+            let names = ByteRecord::from_iter(records.record().iter());
+            let line = records.line();
+            let header =
+                Header::map(&names).map_err(|fault| Error::Header { path: path.clone(), line, fault })?;
+            let builder = UpdateBuilder::default();
+            return Ok(Rows { path, format, records, header, builder, number: 0, ahead: None });
+        }
+        let what = "holds only blank lines: the first line must name the columns".to_owned();
+        Err(Error::NotCsv { path, what })
+    }
+
+    /// What the input was found to be.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.
@@ -128,39 +132,50 @@ impl Rows {
     /// The next row, or `None` behind the last.
     ///
     /// # Errors
-    /// If the file cannot be read on, if a record has no end, or if there is not a single row.
+    /// If the file cannot be read on, if a field has no end, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         if let Some(row) = self.ahead.take() {
             return Ok(Some(row));
         }
-        let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? else {
+        let Some(Checked { number, line, content }) = self.check_next()? else {
+            return Ok(None);
+        };
+        let update = || self.builder.update().ok_or_else(|| self.refused("cannot be sent".to_owned()));
+        let content = content.and_then(|()| update());
+        Ok(Some(Row { number, line, content }))
+    }
+
+    /// Reads and checks the next row without making an update of it; `None` behind the last.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn check_next(&mut self) -> Result<Option<Checked>, Error> {
+        if let Some(Row { number, line, content }) = self.ahead.take() {
+            return Ok(Some(Checked { number, line, content: content.map(drop) }));
+        }
+        if !advance(&self.path, &mut self.records)? {
             if self.number == 0 {
                 let fault = HeaderFault::NoRows;
                 return Err(Error::Header { path: self.path.clone(), line: 1, fault });
             }
             return Ok(None);
-        };
+        }
         self.number += 1;
-        Ok(Some(Row { number: self.number, line, content: self.content() }))
+        Ok(Some(Checked { number: self.number, line: self.records.line(), content: self.content() }))
     }
 
-    fn content(&mut self) -> Result<Update, Invalid> {
+    fn content(&mut self) -> Result<(), Invalid> {
         self.builder.clear();
-        for (parameter, value) in self.header.columns().iter().zip(&self.record) {
+        for (parameter, value) in self.header.columns().iter().zip(self.records.record().iter()) {
             self.builder.set(*parameter, value);
         }
         if let Some(message) = self.malformed() {
-            // Which cell belongs to which column is unknown: the ids are not to be trusted either.
-            return Err(Invalid {
-                problems: vec![Problem { column: None, message }],
-                customer_id: None,
-                subscription_id: None,
-                values: owned(&self.builder),
-            });
+            return Err(self.refused(message));
         }
-        let problems: Vec<Problem> = match self.builder.build() {
-            Ok(update) => return Ok(update),
-            Err(violations) => violations.iter().map(|violation| problem(violation, &self.header)).collect(),
+        let told = |violation| problem(violation, &self.header, self.format);
+        let problems: Vec<Problem> = match self.builder.check() {
+            Ok(()) => return Ok(()),
+            Err(violations) => violations.iter().map(told).collect(),
         };
         let values = owned(&self.builder);
         let id = |wanted: Parameter| {
@@ -171,67 +186,74 @@ impl Rows {
         Err(Invalid { problems, customer_id, subscription_id, values })
     }
 
-    /// Why the record is not one field a column. The parser itself takes every text for a record: a quote that
-    /// is never closed would send the rest of the file as one value.
+    /// A row that is wrong as a whole. Which cell belongs to which column is unknown: not even the ids are trusted.
+    fn refused(&self, message: String) -> Invalid {
+        let problems = vec![Problem { column: None, message }];
+        Invalid { problems, customer_id: None, subscription_id: None, values: owned(&self.builder) }
+    }
+
+    /// Why the record is not one field a column.
     fn malformed(&self) -> Option<String> {
-        let end = self.reader.position().byte();
-        if !quotes::are_well_placed(self.reader.get_ref().record(end), DELIMITER) {
-            let what = "has a stray quote or one that is not closed: enclose the whole field in quotes and double \
-                        those inside it";
-            return Some(what.to_owned());
+        let (first, last) = (self.records.line(), self.records.last_line());
+        if !self.records.is_well_quoted() {
+            let swallowed =
+                if first == last { String::new() } else { format!(", which takes in all up to line {last}") };
+            return Some(format!(
+                "has a stray quote or one that is not closed{swallowed}: enclose the whole field in quotes and double \
+                 those inside it"
+            ));
         }
-        let (found, expected) = (self.record.len(), self.header.columns().len());
+        let (found, expected) = (self.records.record().len(), self.header.columns().len());
         let fields = if found == 1 { "field" } else { "fields" };
         (found != expected).then(|| {
-            format!("has {found} {fields}, the header {expected}: look for a missing or stray comma or quote")
+            format!(
+                "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
+                self.format.delimiter
+            )
         })
     }
+}
+
+fn problem(violation: &Violation, header: &Header, format: Format) -> Problem {
+    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
+    let message = match violation.message {
+        NOT_UTF_8 => format.encoding.complaint(),
+        message => message.to_owned(),
+    };
+    Problem { column, message }
 }
 
 fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
     builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
 }
 
-fn problem(violation: &Violation, header: &Header) -> Problem {
-    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
-    Problem { column, message: violation.message.to_owned() }
-}
-
-/// Reads one record and tells its line; `None` at the end.
-fn read_record(
-    path: &std::path::Path,
-    reader: &mut csv::Reader<LineCounter<Box<dyn Read + Send>>>,
-    record: &mut ByteRecord,
-) -> Result<Option<u64>, Error> {
-    let start = reader.position().byte();
-    match reader.read_byte_record(record) {
-        Ok(true) => Ok(Some(reader.get_mut().line_at(start))),
-        Ok(false) => Ok(None),
-        Err(error) => Err(read_error(path, reader.get_mut().line_at(start), error)),
-    }
-}
-
-fn read_error(path: &std::path::Path, line: u64, error: csv::Error) -> Error {
-    let path = path.to_path_buf();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<EndlessRecord>()) => {
-            Error::Endless { path, line, limit: LONGEST_RECORD }
+/// Reads the next record that is no line of blanks; `false` at the end.
+fn advance(path: &Path, records: &mut Records<Box<dyn Read + Send>>) -> Result<bool, Error> {
+    loop {
+        let found = records.advance().map_err(|fault| match fault {
+            Fault::Io(error) => Error::of_io(path, records.reached(), error),
+            Fault::TooLong(fault) => Error::TooLong { path: path.to_path_buf(), fault },
+        })?;
+        let record = records.record();
+        let is_blank = || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        // One quoted field of blanks was put there by somebody; a line of them was not.
+        if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
+            return Ok(found);
         }
-        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<Changed>()) => {
-            Error::Changed { path, line }
-        }
-        csv::ErrorKind::Io(source) => Error::Read { path, line, source },
-        other => Error::Read { path, line, source: std::io::Error::other(format!("{other:?}")) },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Reading, opening};
     use super::*;
 
-    fn rows(text: &str) -> Result<Vec<Row>, Error> {
-        let mut rows =
-            Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
+    fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
+        let text = text.as_ref();
+        let path = Path::new("in.csv");
+        let reader = Box::new(std::io::Cursor::new(text.to_vec()));
+        let opened = opening::open(path, reader, false, &Reading::default())?;
+        let mut rows = Rows::start(path.to_path_buf(), opened, Limits::default())?;
         let mut all = Vec::new();
         while let Some(row) = rows.next_row()? {
             all.push(row);
@@ -301,6 +323,9 @@ mod tests {
     fn an_unclosed_quote_is_refused_with_its_line() {
         let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
         let error = rows(&text).unwrap_err().to_string();
-        assert!(error.starts_with("in.csv: line 3: the record that begins here is longer than"), "{error}");
+        assert!(
+            error.starts_with("in.csv: line 3: column 2: the field that begins here spans more than"),
+            "{error}"
+        );
     }
 }
