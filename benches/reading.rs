@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often each is measured.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 
 /// How the cells of a table are written.
 #[derive(Clone, Copy)]

@@ -53,33 +53,52 @@ impl fmt::Debug for Update {
 /// Collects a row's values until they are an [`Update`]. Reused from row to row.
 #[derive(Default)]
 pub struct UpdateBuilder {
-    values: [Vec<u8>; Parameter::COUNT],
+    /// All values, one behind the other, in the order in which they came.
+    text: Vec<u8>,
+    /// Where each parameter's value lies in `text`.
+    places: [Place; Parameter::COUNT],
+    /// Whether a value begins inside a UTF-8 sequence, so that the text tells nothing about the values.
+    is_torn: bool,
     violations: Vec<Violation>,
     /// Whether the values are known to make an update.
     is_checked: bool,
 }
 
+/// From where to where.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    start: usize,
+    end: usize,
+}
+
 impl UpdateBuilder {
     /// Forgets the row before.
     pub fn clear(&mut self) {
-        self.values.iter_mut().for_each(Vec::clear);
+        self.text.clear();
+        self.places = [Place::default(); Parameter::COUNT];
         self.violations.clear();
-        self.is_checked = false;
+        (self.is_torn, self.is_checked) = (false, false);
     }
 
     /// Sets a value as the row has it. An empty one leaves the field alone.
     pub fn set(&mut self, parameter: Parameter, value: &[u8]) {
         self.is_checked = false;
-        let kept = &mut self.values[parameter.index()];
-        kept.clear();
-        kept.extend_from_slice(value);
+        self.is_torn |= value.first().is_some_and(|byte| byte & 0xc0 == 0x80);
+        let start = self.text.len();
+        self.text.extend_from_slice(value);
+        self.places[parameter.index()] = Place { start, end: self.text.len() };
+    }
+
+    fn value(&self, parameter: Parameter) -> &[u8] {
+        let Place { start, end } = self.places[parameter.index()];
+        &self.text[start..end]
     }
 
     /// The values set so far, whether they are valid or not, for a fingerprint of a row that is no update.
     pub fn raw_values(&self) -> impl Iterator<Item = (Parameter, &[u8])> {
         Parameter::ALL
             .into_iter()
-            .map(|parameter| (parameter, self.values[parameter.index()].as_slice()))
+            .map(|parameter| (parameter, self.value(parameter)))
             .filter(|(_, value)| !value.is_empty())
     }
 
@@ -107,24 +126,40 @@ impl UpdateBuilder {
     /// # Errors
     /// All violations in the order of the API page, the row's own last.
     pub fn check(&mut self) -> Result<(), &[Violation]> {
-        for parameter in Parameter::ALL {
-            if let Some(message) = fault(parameter, &self.values[parameter.index()]) {
-                self.violations.push(Violation { parameter: Some(parameter), message });
+        if self.are_clean() {
+            // Only these have rules of their own.
+            for parameter in [Parameter::CustomerId, Parameter::SubscriptionId, Parameter::Password] {
+                self.check_value(parameter);
             }
+        } else {
+            Parameter::ALL.into_iter().for_each(|parameter| self.check_value(parameter));
         }
-        let has = |lookup: bool| self.raw_values().any(|(parameter, _)| parameter.is_lookup() == lookup);
-        let (has_lookup, has_field) = (has(true), has(false));
+        let has = |parameter: &Parameter| !self.value(*parameter).is_empty();
+        let (lookups, fields) = Parameter::ALL.split_at(Parameter::LOOKUPS);
+        let (has_lookup, has_field) = (lookups.iter().any(has), fields.iter().any(has));
         if !has_lookup {
             self.refuse("names no customer: fill in customer_id or subscription_id");
         }
         if !has_field {
             self.refuse("has no field to set: fill in at least one column besides the ids");
         }
-        if self.values.iter().map(|value| value.len() as u64).sum::<u64>() > u64::from(u32::MAX) {
+        if u32::try_from(self.text.len()).is_err() {
             self.refuse("is longer than one request can be");
         }
         self.is_checked = self.violations.is_empty();
         if self.is_checked { Ok(()) } else { Err(&self.violations) }
+    }
+
+    /// Whether every value is UTF-8 without a NUL: looked at together, which is several times as fast as one by one.
+    fn are_clean(&self) -> bool {
+        // Where no value begins inside a character, none ends inside one.
+        !self.is_torn && std::str::from_utf8(&self.text).is_ok() && memchr::memchr(0, &self.text).is_none()
+    }
+
+    fn check_value(&mut self, parameter: Parameter) {
+        if let Some(message) = fault(parameter, self.value(parameter)) {
+            self.violations.push(Violation { parameter: Some(parameter), message });
+        }
     }
 
     fn refuse(&mut self, message: &'static str) {
@@ -133,10 +168,10 @@ impl UpdateBuilder {
 
     /// The checked values as one string.
     fn joined(&self) -> Option<Update> {
-        let mut text = String::with_capacity(self.values.iter().map(Vec::len).sum());
+        let mut text = String::with_capacity(self.text.len());
         let mut ends = [0; Parameter::COUNT];
-        for (end, value) in ends.iter_mut().zip(&self.values) {
-            text.push_str(std::str::from_utf8(value).ok()?);
+        for (end, parameter) in ends.iter_mut().zip(Parameter::ALL) {
+            text.push_str(std::str::from_utf8(self.value(parameter)).ok()?);
             *end = u32::try_from(text.len()).ok()?;
         }
         Some(Update { text: text.into_boxed_str(), ends })
@@ -148,7 +183,8 @@ pub const NOT_UTF_8: &str = "is not valid UTF-8: save the file as UTF-8";
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
 fn fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
-    if value.is_empty() {
+    // Nearly all ids are digits.
+    if value.is_empty() || parameter.is_lookup() && value.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let Ok(text) = std::str::from_utf8(value) else {
@@ -257,6 +293,39 @@ mod tests {
             let mut row = vec![(Parameter::SubscriptionId, b"5".as_slice()), field];
             row.push((parameter, value));
             assert_eq!(first_fault(&row).0, Some(parameter));
+        }
+    }
+
+    /// A letter cut in two, each half the end or the beginning of another value.
+    #[test]
+    fn halves_of_a_letter_in_two_values_are_two_faults() {
+        let values: [(Parameter, &[u8]); 3] =
+            [(Parameter::CustomerId, b"5"), (Parameter::City, b"a\xc3"), (Parameter::Zip, b"\xa9b")];
+        let violations = build(&values).unwrap_err();
+        let places: Vec<_> = violations.iter().filter_map(|violation| violation.parameter).collect();
+        assert_eq!(places, [Parameter::City, Parameter::Zip]);
+    }
+
+    proptest::proptest! {
+        /// Looked at together or one by one, values have the same faults.
+        #[test]
+        fn the_fast_check_finds_what_the_slow_one_finds(
+            cells in proptest::collection::vec(
+                proptest::string::bytes_regex("(?s-u:[a0 \\x00\\xc3\\xa9\\x09]|REMOVE){0,4}").unwrap(), 18),
+        ) {
+            let mut builder = UpdateBuilder::default();
+            for (parameter, cell) in Parameter::ALL.into_iter().zip(&cells) {
+                builder.set(parameter, cell);
+            }
+            let slow: Vec<_> = Parameter::ALL
+                .into_iter()
+                .zip(&cells)
+                .filter_map(|(parameter, cell)| Some((parameter, fault(parameter, cell)?)))
+                .collect();
+            let found = builder.check().err().unwrap_or_default();
+            let fast: Vec<_> =
+                found.iter().filter_map(|found| Some((found.parameter?, found.message))).collect();
+            proptest::prop_assert_eq!(fast, slow);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the input was found to be, and what may be said of it beforehand.
 
 use super::encoding::Charset;
-use super::records::Limits;
+use super::limits::Limits;
 use super::{Compression, records::Records};
 use crate::customer::Parameter;
 use std::fmt;

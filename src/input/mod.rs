@@ -7,11 +7,13 @@ mod compression;
 mod encoding;
 mod format;
 mod header;
+mod limits;
 mod lines;
 mod opening;
 mod quotes;
 mod records;
 mod rows;
+mod scan;
 mod sniff;
 mod steady;
 
@@ -26,8 +28,8 @@ pub use compression::Compression;
 pub use encoding::Charset;
 pub use format::{Delimiter, Format, Reading};
 pub use header::HeaderFault;
+pub use limits::{Limit, Limits, TooLong};
 pub(crate) use quotes::quoted_length;
-pub use records::{Limit, Limits, TooLong};
 pub use rows::{Checked, Invalid, Problem, Row, Rows};
 
 /// Why the input as a whole cannot be used.

@@ -2,13 +2,19 @@
 
 /// How long the quoted field is that begins `text`, both quotes included; `None` if it is not closed.
 pub(crate) fn quoted_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
+    quoted(text).map(|(length, _)| length)
+}
+
+/// How long the quoted field is that begins `text`, and whether there are doubled quotes in it.
+pub(super) fn quoted(text: &[u8]) -> Option<(usize, bool)> {
+    let (mut at, mut has_doubled) = (1, false);
     loop {
         at += memchr::memchr(b'"', text.get(at..)?)? + 1;
         if text.get(at) != Some(&b'"') {
-            return Some(at);
+            return Some((at, has_doubled));
         }
         at += 1;
+        has_doubled = true;
     }
 }
 

@@ -4,8 +4,9 @@
 //! are strict, lines are counted, fields are limited; where the text is well formed, the fields are those of the
 //! `csv` crate, which is the measure in the tests below.
 
-use super::{lines, quotes};
-use std::fmt;
+use super::limits::{Limit, Limits, TooLong};
+use super::lines;
+use super::scan::{Current, End, Scan};
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -15,21 +16,6 @@ const BUFFER: usize = 64 * 1024;
 /// A record may be as long as this many of the longest fields.
 const FIELDS_A_RECORD: usize = 4;
 
-/// How long a field may be: far above any customer, far below what a quote that is never closed would swallow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest field in bytes, its quotes included.
-    pub bytes: usize,
-    /// The most lines a field may span.
-    pub lines: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { bytes: 1024 * 1024, lines: 100 }
-    }
-}
-
 /// Why there is no next record.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -37,51 +23,6 @@ pub(super) enum Fault {
     Io(io::Error),
     /// Something never seems to end.
     TooLong(TooLong),
-}
-
-/// A field or record beyond the limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLong {
-    /// The line on which it begins.
-    pub line: u64,
-    /// The column of the field, from 1; none if it is the record as a whole.
-    pub column: Option<usize>,
-    /// The limit it breaks.
-    pub limit: Limit,
-}
-
-impl fmt::Display for TooLong {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TooLong { line, column, limit } = self;
-        match column {
-            Some(column) => write!(formatter, "line {line}: column {column}: the field that begins here ")?,
-            None => write!(formatter, "line {line}: the record that begins here ")?,
-        }
-        let option = match limit {
-            Limit::Bytes(most) => {
-                write!(formatter, "is longer than {most} bytes")?;
-                "--max-field-size"
-            }
-            Limit::Lines(most) => {
-                write!(formatter, "spans more than {most} lines")?;
-                "--max-field-lines"
-            }
-        };
-        write!(
-            formatter,
-            ": most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be so \
-             long, raise {option}"
-        )
-    }
-}
-
-/// A limit of a field or a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// In bytes.
-    Bytes(usize),
-    /// In lines.
-    Lines(u64),
 }
 
 /// The record read last, as it lies in the buffer.
@@ -118,18 +59,6 @@ pub(super) struct Records<R> {
     /// Whether the byte before was a CR, so that an LF ends no further line.
     after_cr: bool,
     current: Current,
-}
-
-/// Where the record read last lies.
-#[derive(Default)]
-struct Current {
-    text: Range<usize>,
-    line: u64,
-    last_line: u64,
-    is_well_quoted: bool,
-    fields: Vec<Range<usize>>,
-    /// Which of the fields hold doubled quotes.
-    doubled: Vec<usize>,
 }
 
 impl<R: Read> Records<R> {
@@ -283,25 +212,25 @@ impl<R: Read> Records<R> {
         let mut scan =
             Scan { bytes, has_ended: self.has_ended, delimiter: self.delimiter, current: &mut self.current };
         let end = scan.record();
-        self.hold_to_limits(end)?;
-        let End::Behind(length) = end else {
-            return Ok(None);
-        };
-        self.current.line = self.line;
-        self.current.last_line = self.line + lines::ended(&bytes[..length]);
-        Ok(Some(length))
+        let lines = self.lines_within_limits(end)?;
+        (self.current.line, self.current.last_line) = (self.line, self.line + lines);
+        Ok(match end {
+            End::Behind(length) => Some(length),
+            End::Unknown { .. } => None,
+        })
     }
 
-    fn hold_to_limits(&self, end: End) -> Result<(), TooLong> {
+    /// How many lines end in the record, as far as it is there, if it keeps to the limits.
+    fn lines_within_limits(&self, end: End) -> Result<u64, TooLong> {
         let bytes = &self.buffer[self.start..self.end];
         let (length, open) = match end {
             End::Behind(length) => (length, None),
             End::Unknown { field } => (bytes.len(), Some(field..bytes.len())),
         };
-        let is_long = length > self.limits.bytes;
-        let is_tall = lines::ended(&bytes[..length]) >= self.limits.lines;
+        let lines = lines::ended(&bytes[..length]);
+        let (is_long, is_tall) = (length > self.limits.bytes, lines >= self.limits.lines);
         if !is_long && !is_tall {
-            return Ok(());
+            return Ok(lines);
         }
         for (index, field) in self.current.fields.iter().cloned().chain(open).enumerate() {
             let too_long = |limit| TooLong {
@@ -320,7 +249,7 @@ impl<R: Read> Records<R> {
         if length > most {
             return Err(TooLong { line: self.line, column: None, limit: Limit::Bytes(most) });
         }
-        Ok(())
+        Ok(lines)
     }
 
     /// Passes the record that was found, and its line end as far as it is there.
@@ -353,82 +282,6 @@ fn undouble(field: &mut [u8]) -> usize {
         from += length + 1;
     }
     to
-}
-
-/// Where a record ends.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    /// Behind this many bytes.
-    Behind(usize),
-    /// Not within what is there; the field that is open begins here.
-    Unknown { field: usize },
-}
-
-/// Goes through one record, field by field.
-struct Scan<'buffer> {
-    bytes: &'buffer [u8],
-    has_ended: bool,
-    delimiter: u8,
-    current: &'buffer mut Current,
-}
-
-impl Scan<'_> {
-    fn record(&mut self) -> End {
-        let mut start = 0;
-        loop {
-            let end = if self.bytes.get(start) == Some(&b'"') {
-                self.quoted(start)
-            } else {
-                self.plain(start, start)
-            };
-            let Some(end) = end else {
-                return End::Unknown { field: start };
-            };
-            if self.bytes.get(end) != Some(&self.delimiter) {
-                return End::Behind(end);
-            }
-            start = end + 1;
-        }
-    }
-
-    /// The end of a field that begins with a quote.
-    fn quoted(&mut self, start: usize) -> Option<usize> {
-        let Some(length) = quotes::quoted_length(&self.bytes[start..]) else {
-            if self.has_ended {
-                self.current.is_well_quoted = false;
-                self.current.fields.push(start..self.bytes.len());
-            }
-            return self.has_ended.then_some(self.bytes.len());
-        };
-        let end = start + length;
-        match self.bytes.get(end) {
-            // The next byte may be a second quote.
-            None if !self.has_ended => return None,
-            None | Some(b'\r' | b'\n') => {}
-            Some(byte) if *byte == self.delimiter => {}
-            Some(_) => {
-                self.current.is_well_quoted = false;
-                return self.plain(start, end);
-            }
-        }
-        let inside = start + 1..end - 1;
-        if memchr::memchr(b'"', &self.bytes[inside.clone()]).is_some() {
-            self.current.doubled.push(self.current.fields.len());
-        }
-        self.current.fields.push(inside);
-        Some(end)
-    }
-
-    /// The end of a field whose text goes on at `from` outside quotes.
-    fn plain(&mut self, start: usize, from: usize) -> Option<usize> {
-        let found = memchr::memchr3(self.delimiter, b'\r', b'\n', &self.bytes[from..]).map(|at| from + at);
-        let end = found.or(self.has_ended.then_some(self.bytes.len()))?;
-        if memchr::memchr(b'"', &self.bytes[from..end]).is_some() {
-            self.current.is_well_quoted = false;
-        }
-        self.current.fields.push(start..end);
-        Some(end)
-    }
 }
 
 #[cfg(test)]

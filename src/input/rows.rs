@@ -1,8 +1,9 @@
 //! The rows of the input, each as a customer update or as what is wrong with it.
 
 use super::format::Format;
+use super::limits::Limits;
 use super::opening::Opened;
-use super::records::{Fault, Limits, Records};
+use super::records::{Fault, Records};
 use super::{Error, Header, HeaderFault};
 use crate::customer::{Fingerprint, FingerprintKey, NOT_UTF_8, Parameter, Update, UpdateBuilder, Violation};
 use csv::ByteRecord;
@@ -91,7 +92,7 @@ pub struct Rows {
     builder: UpdateBuilder,
     number: u64,
     /// A row that was read ahead.
-    ahead: Option<Row>,
+    ahead: Option<Box<Row>>,
 }
 
 impl Rows {
@@ -125,7 +126,7 @@ impl Rows {
     /// # Errors
     /// As [`Rows::next_row`].
     pub fn wait_for_first(&mut self) -> Result<(), Error> {
-        self.ahead = self.next_row()?;
+        self.ahead = self.next_row()?.map(Box::new);
         Ok(())
     }
 
@@ -135,7 +136,7 @@ impl Rows {
     /// If the file cannot be read on, if a field has no end, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         if let Some(row) = self.ahead.take() {
-            return Ok(Some(row));
+            return Ok(Some(*row));
         }
         let Some(Checked { number, line, content }) = self.check_next()? else {
             return Ok(None);
@@ -150,7 +151,8 @@ impl Rows {
     /// # Errors
     /// As [`Rows::next_row`].
     pub fn check_next(&mut self) -> Result<Option<Checked>, Error> {
-        if let Some(Row { number, line, content }) = self.ahead.take() {
+        if let Some(row) = self.ahead.take() {
+            let Row { number, line, content } = *row;
             return Ok(Some(Checked { number, line, content: content.map(drop) }));
         }
         if !advance(&self.path, &mut self.records)? {
