@@ -74,7 +74,7 @@ fn by_binary(path: &Path) -> u64 {
         let seen = fs::read_to_string(&status).unwrap_or_default();
         let peak = seen.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         most = most.max(peak.and_then(|peak| peak.parse().ok()).unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(1));
     }
     assert!(child.wait().expect("a child").success());
     most

@@ -53,7 +53,7 @@ pub(super) fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     }
     let text = head.trim_start();
     let begins = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    if PAGE.iter().any(|word| begins(&word)) {
+    if PAGE.iter().any(begins) {
         return Some(
             "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
              (UTF-8)",
