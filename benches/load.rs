@@ -11,7 +11,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "it is for people, and may end at any fault")]
 
 use offerit_sync::customer::{FingerprintKey, Parameter};
-use offerit_sync::input::Input;
+use offerit_sync::input::{Input, Reading};
 use offerit_sync::journal::{HEADER, Keep, Record, ResultFile, Status};
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -69,7 +69,7 @@ fn write_result(folder: &Path) {
     file.write_all(HEADER.as_bytes()).unwrap();
     let (mut line, mut scratch) = (Vec::new(), Vec::new());
     for is_second_run in [false, true] {
-        let mut rows = Input::open(&input(folder)).unwrap().rows().unwrap();
+        let mut rows = Input::open(&input(folder), Reading::default()).unwrap().rows().unwrap();
         while let Some(row) = rows.next_row().unwrap() {
             let is_refused = row.number.is_multiple_of(100);
             if is_second_run && !is_refused {
@@ -148,7 +148,7 @@ fn csv(folder: &Path) -> u64 {
 
 /// The input as checked updates.
 fn rows(folder: &Path) -> u64 {
-    let mut rows = Input::open(&input(folder)).unwrap().rows().unwrap();
+    let mut rows = Input::open(&input(folder), Reading::default()).unwrap().rows().unwrap();
     let mut count = 0;
     while let Some(row) = rows.next_row().unwrap() {
         black_box(row.content.is_ok());
@@ -160,7 +160,7 @@ fn rows(folder: &Path) -> u64 {
 /// The same with a fingerprint each.
 fn fingerprints(folder: &Path) -> u64 {
     let key = FingerprintKey::from_secret(KEY.as_bytes());
-    let mut rows = Input::open(&input(folder)).unwrap().rows().unwrap();
+    let mut rows = Input::open(&input(folder), Reading::default()).unwrap().rows().unwrap();
     let (mut count, mut scratch) = (0, Vec::new());
     while let Some(row) = rows.next_row().unwrap() {
         black_box(row.fingerprint(&key, &mut scratch));

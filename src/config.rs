@@ -6,6 +6,7 @@ mod file;
 mod layers;
 mod mapping;
 mod options;
+mod reading;
 mod shown;
 mod target;
 mod values;
@@ -24,6 +25,7 @@ use std::time::Duration;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use reading::ReadingOptions;
 pub use target::Environment;
 
 /// Attempts started a second, unless said otherwise.
@@ -62,6 +64,7 @@ impl RunOptions {
         };
         Ok(run::Settings {
             input: self.input.clone(),
+            reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             result,
             existing,
@@ -113,6 +116,7 @@ impl CheckOptions {
     pub fn settings(&self) -> Result<check::Settings, Failure> {
         Ok(check::Settings {
             input: self.input.clone().unwrap_or_default(),
+            reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
         })
     }
@@ -147,6 +151,7 @@ impl VerifyOptions {
         };
         Ok(verify::Settings {
             input: self.input.clone(),
+            reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             result: result_path(&self.input, self.result.as_deref())?,
             key,

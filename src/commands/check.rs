@@ -1,7 +1,7 @@
 //! `check`: reads and validates everything, sends nothing.
 
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping};
+use crate::input::{Input, Mapping, Reading};
 use crate::report::{harmless, put};
 use std::path::PathBuf;
 
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
 }
@@ -19,13 +21,13 @@ pub struct Settings {
 /// # Errors
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?.mapped(settings.mapping.clone());
+    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     let mut rows = input.rows()?;
     let name = harmless(&input.path().display().to_string());
     let (mut valid, mut passed_over, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64, 0_u64);
-    while let Some(row) = rows.next_row()? {
+    while let Some(row) = rows.check_next()? {
         let wrong = match row.content {
-            Ok(_) => {
+            Ok(()) => {
                 valid += 1;
                 continue;
             }
@@ -46,8 +48,11 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         0 => String::new(),
         count => format!(", {count} with nothing to send"),
     };
-    put(format_args!("{total} rows: {valid} valid, {invalid} invalid ({problems} problems){passed_over}"))
-        .map_err(cannot_print)?;
+    let format = rows.format();
+    put(format_args!(
+        "{total} rows ({format}): {valid} valid, {invalid} invalid ({problems} problems){passed_over}"
+    ))
+    .map_err(cannot_print)?;
     Ok(if invalid == 0 { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 

@@ -7,7 +7,7 @@ use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping};
+use crate::input::{Format, Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, say};
@@ -21,6 +21,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
     /// The result file.
@@ -54,7 +56,7 @@ pub enum Target {
 /// # Errors
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?.mapped(settings.mapping);
+    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
     if input.is_stream() && settings.existing == Existing::Resume {
         return Err(Failure::usage(format!(
             "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
@@ -77,7 +79,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     rows.wait_for_first()?;
     let is_quiet = settings.progress == ProgressMode::Quiet;
     if !is_quiet {
-        announce(&input, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+        announce(&input, rows.format(), survey.as_ref(), &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
@@ -123,12 +125,13 @@ fn warn_of_superseded(count: usize) {
 /// What there is to do, before it begins.
 fn announce(
     input: &Input,
+    format: Format,
     survey: Option<&Survey>,
     file: &ResultFile,
     endpoint: &Endpoint,
     limits: &delivery::Settings,
 ) {
-    let name = input.path().display();
+    let name = format!("{} ({format})", input.path().display());
     let to = endpoint.origin();
     let pace = match limits.rate {
         Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),

@@ -4,7 +4,7 @@ use super::check::cannot_print;
 use super::{SANDBOX_CREDENTIALS, identity_of};
 use crate::customer::FingerprintKey;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping, Row};
+use crate::input::{Input, Mapping, Reading, Row};
 use crate::journal::{self, Keep, Mark, Marks, ResultFile, Tail};
 use crate::report::{Account, put, say};
 use serde::Serialize;
@@ -18,6 +18,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV.
     pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
     /// The result file.
@@ -46,7 +48,7 @@ pub enum Key {
 /// # Errors
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input)?.mapped(settings.mapping.clone());
+    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
     let (marks, tail) =
         ResultFile::read(&settings.result, keep, settings.open_rows).map_err(|error| match error {

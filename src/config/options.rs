@@ -1,6 +1,7 @@
 //! The options of each command as they are typed.
 
 use super::mapping::MappingOptions;
+use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -17,6 +18,10 @@ pub struct FileOptions {
 pub struct RunOptions {
     /// The CSV of customers, or - for standard input
     pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
 
     /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
     #[arg(long, conflicts_with = "sandbox")]
@@ -125,6 +130,10 @@ pub struct CheckOptions {
     #[arg(required_unless_present = "show_config")]
     pub input: Option<PathBuf>,
 
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
+
     /// What its columns hold.
     #[command(flatten)]
     pub mapping: MappingOptions,
@@ -143,6 +152,10 @@ pub struct CheckOptions {
 pub struct VerifyOptions {
     /// The CSV of customers
     pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
 
     /// The result file [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]

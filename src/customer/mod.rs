@@ -7,4 +7,4 @@ mod update;
 
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use parameter::Parameter;
-pub use update::{REMOVE, Update, UpdateBuilder, Violation, value_fault};
+pub use update::{NOT_UTF_8, REMOVE, Update, UpdateBuilder, Violation, value_fault};

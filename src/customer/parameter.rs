@@ -29,6 +29,9 @@ impl Parameter {
     /// How many parameters there are.
     pub const COUNT: usize = 18;
 
+    /// How many of [`Parameter::ALL`], the first ones, name the customer.
+    pub const LOOKUPS: usize = 2;
+
     /// Every parameter, in the order of the API page. Requests and fingerprints use this order, whatever the
     /// order of the input's columns.
     pub const ALL: [Parameter; Self::COUNT] = [
@@ -120,6 +123,7 @@ mod tests {
     fn names_and_positions_lead_back_to_the_parameter() {
         for (position, parameter) in Parameter::ALL.into_iter().enumerate() {
             assert_eq!(parameter.index(), position);
+            assert_eq!(parameter.is_lookup(), position < Parameter::LOOKUPS);
             assert_eq!(Parameter::from_name(parameter.name()), Some(parameter));
         }
         assert_eq!(Parameter::from_name("Email"), None);

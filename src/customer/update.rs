@@ -53,22 +53,40 @@ impl fmt::Debug for Update {
 /// Collects a row's values until they are an [`Update`]. Reused from row to row.
 #[derive(Default)]
 pub struct UpdateBuilder {
-    values: [Vec<u8>; Parameter::COUNT],
+    /// All values, one behind the other, in the order in which they came.
+    text: Vec<u8>,
+    /// Where each parameter's value lies in `text`.
+    places: [Place; Parameter::COUNT],
+    /// Whether a value begins inside a UTF-8 sequence, so that the text tells nothing about the values.
+    is_torn: bool,
     violations: Vec<Violation>,
+    /// Whether the values are known to make an update.
+    is_checked: bool,
+}
+
+/// From where to where.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    start: usize,
+    end: usize,
 }
 
 impl UpdateBuilder {
     /// Forgets the row before.
     pub fn clear(&mut self) {
-        self.values.iter_mut().for_each(Vec::clear);
+        self.text.clear();
+        self.places = [Place::default(); Parameter::COUNT];
         self.violations.clear();
+        (self.is_torn, self.is_checked) = (false, false);
     }
 
     /// Sets a value as the row has it. An empty one leaves the field alone.
     pub fn set(&mut self, parameter: Parameter, value: &[u8]) {
-        let kept = &mut self.values[parameter.index()];
-        kept.clear();
-        kept.extend_from_slice(value);
+        self.is_checked = false;
+        self.is_torn |= value.first().is_some_and(|byte| byte & 0xc0 == 0x80);
+        let start = self.text.len();
+        self.text.extend_from_slice(value);
+        self.places[parameter.index()] = Place { start, end: self.text.len() };
     }
 
     /// Refuses a value for a reason that lies outside the API's rules: the row will be no update.
@@ -79,83 +97,114 @@ impl UpdateBuilder {
     /// Whether there is anything to set, ids aside.
     #[must_use]
     pub fn has_field(&self) -> bool {
-        self.raw_values().any(|(parameter, _)| !parameter.is_lookup())
+        let (_, fields) = Parameter::ALL.split_at(Parameter::LOOKUPS);
+        fields.iter().any(|parameter| !self.value(*parameter).is_empty())
+    }
+
+    fn value(&self, parameter: Parameter) -> &[u8] {
+        let Place { start, end } = self.places[parameter.index()];
+        &self.text[start..end]
     }
 
     /// The values set so far, whether they are valid or not, for a fingerprint of a row that is no update.
     pub fn raw_values(&self) -> impl Iterator<Item = (Parameter, &[u8])> {
         Parameter::ALL
             .into_iter()
-            .map(|parameter| (parameter, self.values[parameter.index()].as_slice()))
+            .map(|parameter| (parameter, self.value(parameter)))
             .filter(|(_, value)| !value.is_empty())
     }
 
     /// The update, or every rule the row broke.
     ///
     /// # Errors
-    /// All violations: values refused from outside, then in the order of the API page, the row's own last.
+    /// As [`UpdateBuilder::check`].
     pub fn build(&mut self) -> Result<Update, &[Violation]> {
-        let joined = self.joined();
-        let values = Parameter::ALL.into_iter().zip(&self.values).filter(|(_, value)| !value.is_empty());
-        for (parameter, value) in values {
-            let text = match &joined {
-                Some(update) => Ok(update.get(parameter).unwrap_or_default()),
-                None => std::str::from_utf8(value),
-            };
-            let fault = text.map_or(Some(NO_TEXT), |text| fault(parameter, text));
-            self.violations.extend(fault.map(|message| Violation { parameter: Some(parameter), message }));
+        if self.check().is_ok()
+            && let Some(update) = self.update()
+        {
+            return Ok(update);
         }
-        let has_lookup = self.raw_values().any(|(parameter, _)| parameter.is_lookup());
-        let has_field = self.has_field();
-        if !has_lookup {
+        Err(&self.violations)
+    }
+
+    /// The update of values that passed [`UpdateBuilder::check`]; `None` of others.
+    #[must_use]
+    pub fn update(&self) -> Option<Update> {
+        if self.is_checked { self.joined() } else { None }
+    }
+
+    /// Whether the values make an update. Nothing is allocated for one that does.
+    ///
+    /// # Errors
+    /// All violations: values refused from outside, then in the order of the API page, the row's own last.
+    pub fn check(&mut self) -> Result<(), &[Violation]> {
+        if self.are_clean() {
+            // Only these have rules of their own.
+            for parameter in [Parameter::CustomerId, Parameter::SubscriptionId, Parameter::Password] {
+                self.check_value(parameter);
+            }
+        } else {
+            Parameter::ALL.into_iter().for_each(|parameter| self.check_value(parameter));
+        }
+        let (lookups, _) = Parameter::ALL.split_at(Parameter::LOOKUPS);
+        if lookups.iter().all(|lookup| self.value(*lookup).is_empty()) {
             self.refuse_row("names no customer: fill in customer_id or subscription_id");
         }
-        if !has_field {
+        if !self.has_field() {
             self.refuse_row("has no field to set: fill in at least one column besides the ids");
         }
-        if joined.is_none() && self.violations.is_empty() {
+        if u32::try_from(self.text.len()).is_err() {
             self.refuse_row("is longer than one request can be");
         }
-        joined.filter(|_| self.violations.is_empty()).ok_or(&self.violations)
+        self.is_checked = self.violations.is_empty();
+        if self.is_checked { Ok(()) } else { Err(&self.violations) }
+    }
+
+    /// Whether every value is UTF-8 without a NUL: looked at together, which is several times as fast as one by one.
+    fn are_clean(&self) -> bool {
+        // Where no value begins inside a character, none ends inside one.
+        !self.is_torn && std::str::from_utf8(&self.text).is_ok() && memchr::memchr(0, &self.text).is_none()
+    }
+
+    fn check_value(&mut self, parameter: Parameter) {
+        if let Some(message) = value_fault(parameter, self.value(parameter)) {
+            self.violations.push(Violation { parameter: Some(parameter), message });
+        }
     }
 
     fn refuse_row(&mut self, message: &'static str) {
         self.violations.push(Violation { parameter: None, message });
     }
 
-    /// The values as one string, which is checked once for all. `None` if one of them is no UTF-8, or if the row is
-    /// longer than 4 GiB.
+    /// The checked values as one string.
     fn joined(&self) -> Option<Update> {
-        let mut text = Vec::with_capacity(self.values.iter().map(Vec::len).sum());
+        let mut text = String::with_capacity(self.text.len());
         let mut ends = [0; Parameter::COUNT];
-        for (end, value) in ends.iter_mut().zip(&self.values) {
-            text.extend_from_slice(value);
+        for (end, parameter) in ends.iter_mut().zip(Parameter::ALL) {
+            text.push_str(std::str::from_utf8(self.value(parameter)).ok()?);
             *end = u32::try_from(text.len()).ok()?;
         }
-        let text = String::from_utf8(text).ok()?.into_boxed_str();
-        // The halves of a character in two values are none, although they are one when joined.
-        let is_text = ends.iter().all(|end| text.is_char_boundary(*end as usize));
-        is_text.then_some(Update { text, ends })
+        Some(Update { text: text.into_boxed_str(), ends })
     }
 }
 
-const NO_TEXT: &str = "is not valid UTF-8: save the file as UTF-8";
+/// The message about a value that is no text. Who knows the file's encoding can say more.
+pub const NOT_UTF_8: &str = "is not valid UTF-8: save the file as UTF-8";
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
 #[must_use]
 pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
-    if value.is_empty() {
+    // Nearly all ids are digits.
+    if value.is_empty() || parameter.is_lookup() && value.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(value).map_or(Some(NO_TEXT), |text| fault(parameter, text))
-}
-
-/// What is wrong with one value, which is not empty.
-fn fault(parameter: Parameter, text: &str) -> Option<&'static str> {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Some(NOT_UTF_8);
+    };
     if parameter.is_lookup() {
         return id_fault(text);
     }
-    if memchr::memchr(b'\0', text.as_bytes()).is_some() {
+    if text.contains('\0') {
         return Some("holds a NUL character: the file is damaged or not plain text");
     }
     if parameter == Parameter::Password && text == REMOVE {
@@ -258,15 +307,37 @@ mod tests {
         }
     }
 
+    /// A letter cut in two, each half the end or the beginning of another value.
     #[test]
-    fn half_a_character_is_no_text_even_if_the_next_value_holds_the_other_half() {
-        let row: [(Parameter, &[u8]); 3] = [
-            (Parameter::CustomerId, b"5"),
-            (Parameter::Firstname, b"M\xc3"),
-            (Parameter::Lastname, b"\xbcller"),
-        ];
-        let told: Vec<_> = build(&row).unwrap_err().iter().map(|violation| violation.parameter).collect();
-        assert_eq!(told, [Some(Parameter::Firstname), Some(Parameter::Lastname)]);
+    fn halves_of_a_letter_in_two_values_are_two_faults() {
+        let values: [(Parameter, &[u8]); 3] =
+            [(Parameter::CustomerId, b"5"), (Parameter::City, b"a\xc3"), (Parameter::Zip, b"\xa9b")];
+        let violations = build(&values).unwrap_err();
+        let places: Vec<_> = violations.iter().filter_map(|violation| violation.parameter).collect();
+        assert_eq!(places, [Parameter::City, Parameter::Zip]);
+    }
+
+    proptest::proptest! {
+        /// Looked at together or one by one, values have the same faults.
+        #[test]
+        fn the_fast_check_finds_what_the_slow_one_finds(
+            cells in proptest::collection::vec(
+                proptest::string::bytes_regex("(?s-u:[a0 \\x00\\xc3\\xa9\\x09]|REMOVE){0,4}").unwrap(), 18),
+        ) {
+            let mut builder = UpdateBuilder::default();
+            for (parameter, cell) in Parameter::ALL.into_iter().zip(&cells) {
+                builder.set(parameter, cell);
+            }
+            let slow: Vec<_> = Parameter::ALL
+                .into_iter()
+                .zip(&cells)
+                .filter_map(|(parameter, cell)| Some((parameter, value_fault(parameter, cell)?)))
+                .collect();
+            let found = builder.check().err().unwrap_or_default();
+            let fast: Vec<_> =
+                found.iter().filter_map(|found| Some((found.parameter?, found.message))).collect();
+            proptest::prop_assert_eq!(fast, slow);
+        }
     }
 
     #[test]

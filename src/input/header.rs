@@ -76,9 +76,13 @@ impl Header {
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.
-    pub(super) fn fill(&self, record: &ByteRecord, builder: &mut UpdateBuilder) -> bool {
+    pub(super) fn fill<'record>(
+        &self,
+        cells: impl Iterator<Item = &'record [u8]>,
+        builder: &mut UpdateBuilder,
+    ) -> bool {
         let mut has_text = false;
-        for (column, cell) in self.columns.iter().zip(record) {
+        for (column, cell) in self.columns.iter().zip(cells) {
             let Some(Column { parameter, transform, only_trims }) = column else { continue };
             if *only_trims {
                 let value = trimmed(cell);

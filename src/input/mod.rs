@@ -1,29 +1,42 @@
-//! CSV in: opens the input, maps its header to parameters and streams its rows as customer updates. Every row
+//! CSV in: opens the input, unpacks and decodes it, maps its header to parameters and streams its rows as customer
+//! updates. Every row
 //! keeps its number and the physical line it starts on; what is wrong with a row is data, what is wrong with
 //! the file is an [`Error`].
 
+mod compression;
+mod encoding;
 mod fault;
+mod format;
 mod header;
+mod limits;
 mod lines;
 mod mapping;
 mod nearest;
+mod opening;
 mod quotes;
+mod records;
 mod rows;
+mod scan;
 mod sniff;
 mod steady;
 mod transform;
 
+use compression::Broken;
 use header::Header;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use steady::{Snapshot, SteadyFile};
+use steady::{Changed, Snapshot, SteadyFile};
 
+pub use compression::Compression;
+pub use encoding::Charset;
 pub use fault::HeaderFault;
+pub use format::{Delimiter, Format, Reading};
+pub use limits::{Limit, Limits, TooLong};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
 pub(crate) use quotes::quoted_length;
-pub use rows::{Invalid, Problem, Row, Rows};
+pub use rows::{Checked, Invalid, Problem, Row, Rows};
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.
@@ -77,18 +90,23 @@ pub enum Error {
         /// How far it was read.
         line: u64,
     },
-    /// A record that never seems to end.
-    #[error(
-        "{}: line {line}: the record that begins here is longer than {limit} bytes: a quote is opened and not closed, or this is no CSV",
-        path.display()
-    )]
-    Endless {
+    /// It is compressed, and cannot be unpacked to its end.
+    #[error("{}: behind line {line}: {what}. Get it once more, and test it with gzip -t or zstd -t", path.display())]
+    Archive {
         /// The input.
         path: PathBuf,
-        /// Where the record begins.
+        /// The last line that was read whole.
         line: u64,
-        /// The limit in bytes.
-        limit: usize,
+        /// What is wrong, and how much could be unpacked.
+        what: String,
+    },
+    /// A field or record that never seems to end.
+    #[error("{}: {fault}", path.display())]
+    TooLong {
+        /// The input.
+        path: PathBuf,
+        /// Where it begins, and the limit.
+        fault: TooLong,
     },
 }
 
@@ -107,6 +125,16 @@ impl Error {
             error => vec![error.to_string()],
         }
     }
+
+    /// What an error of one of our readers means, when `line` was reached.
+    fn of_io(path: &Path, line: u64, source: io::Error) -> Error {
+        let path = path.to_path_buf();
+        match source.get_ref() {
+            Some(inner) if inner.is::<Changed>() => Error::Changed { path, line },
+            Some(inner) if inner.is::<Broken>() => Error::Archive { path, line, what: inner.to_string() },
+            _ => Error::Read { path, line, source },
+        }
+    }
 }
 
 fn header_messages(path: &Path, line: u64, faults: &[HeaderFault]) -> Vec<String> {
@@ -118,6 +146,7 @@ fn header_messages(path: &Path, line: u64, faults: &[HeaderFault]) -> Vec<String
 pub struct Input {
     path: PathBuf,
     source: Source,
+    reading: Reading,
     mapping: Mapping,
 }
 
@@ -128,14 +157,14 @@ enum Source {
 }
 
 impl Input {
-    /// Opens `path`; `-` is standard input.
+    /// Opens `path`, to be read as `reading` says; `-` is standard input.
     ///
     /// # Errors
     /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.
-    pub fn open(path: &Path) -> Result<Input, Error> {
+    pub fn open(path: &Path, reading: Reading) -> Result<Input, Error> {
         if path == Path::new("-") {
             let (path, source) = (PathBuf::from("standard input"), Source::Stream(None));
-            return Ok(Input { path, source, mapping: Mapping::default() });
+            return Ok(Input { path, source, reading, mapping: Mapping::default() });
         }
         let path = path.to_path_buf();
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
@@ -146,10 +175,10 @@ impl Input {
             }
             Ok((metadata, file)) if metadata.is_file() => {
                 let source = Source::File(file, Snapshot::of(&metadata));
-                Ok(Input { path, source, mapping: Mapping::default() })
+                Ok(Input { path, source, reading, mapping: Mapping::default() })
             }
             Ok((_, file)) => {
-                Ok(Input { path, source: Source::Stream(Some(file)), mapping: Mapping::default() })
+                Ok(Input { path, source: Source::Stream(Some(file)), reading, mapping: Mapping::default() })
             }
         }
     }
@@ -182,8 +211,8 @@ impl Input {
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };
-        let reader = sniff::refuse_what_is_no_csv(&self.path, reader)?;
-        Rows::start(self.path.clone(), reader, &self.mapping)
+        let opened = opening::open(&self.path, reader, self.is_stream(), &self.reading)?;
+        Rows::start(self.path.clone(), opened, self.reading.limits, &self.mapping)
     }
 
     fn rewound(&self, file: &File) -> Result<File, Error> {

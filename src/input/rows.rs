@@ -1,23 +1,15 @@
 //! The rows of the input, each as a customer update or as what is wrong with it.
 
-use super::lines::{EndlessRecord, LineCounter};
-use super::steady::Changed;
-use super::{EmptyRows, Error, Header, HeaderFault, Mapping, quotes};
-use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, UpdateBuilder, Violation};
+use super::format::Format;
+use super::limits::Limits;
+use super::opening::Opened;
+use super::records::{Fault, Records};
+use super::{EmptyRows, Error, Header, HeaderFault, Mapping};
+use crate::customer::{Fingerprint, FingerprintKey, NOT_UTF_8, Parameter, Update, UpdateBuilder, Violation};
 use csv::ByteRecord;
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
-
-/// The longest record that is read, in bytes: far above any customer, far below what a quote that is never
-/// closed would swallow.
-const LONGEST_RECORD: usize = 1024 * 1024;
-
-/// Between two fields.
-const DELIMITER: u8 = b',';
-
-/// How much is read at a time.
-const BUFFER: usize = 64 * 1024;
+use std::path::{Path, PathBuf};
 
 /// One data record of the input.
 #[derive(Debug)]
@@ -92,48 +84,62 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A row that was only read and checked: nothing of it is kept.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its number, from 1, the header not counted.
+    pub number: u64,
+    /// The physical line it starts on, from 1.
+    pub line: u64,
+    /// Whether it is an update.
+    pub content: Result<(), Invalid>,
+}
+
 /// The stream of rows. Reads ahead by one buffer and holds one record.
 pub struct Rows {
     path: PathBuf,
-    reader: csv::Reader<LineCounter<Box<dyn Read + Send>>>,
+    format: Format,
+    records: Records<Box<dyn Read + Send>>,
     header: Header,
-    record: ByteRecord,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
     number: u64,
     /// A row that was read ahead.
-    ahead: Option<Row>,
+    ahead: Option<Box<Row>>,
 }
 
 impl Rows {
     /// Reads the header; the reader stands at the first row after it.
     pub(super) fn start(
         path: PathBuf,
-        reader: Box<dyn Read + Send>,
+        opened: Opened,
+        limits: Limits,
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            // Ragged rows are told here, with the columns' names, and cost only themselves.
-            .flexible(true)
-            .delimiter(DELIMITER)
-            .buffer_capacity(BUFFER)
-            .from_reader(LineCounter::new(reader, LONGEST_RECORD));
-        let mut record = ByteRecord::new();
-        let found = read_record(&path, &mut reader, &mut record)?;
-        let header = match found {
-            Some(line) => Header::map(&record, mapping).map_err(|faults| Error::Header {
+        let Opened { reader, format, mut has_sep_line } = opened;
+        let mut records = Records::new(reader, format.delimiter.byte(), limits);
+        while advance(&path, &mut records)? {
+            if std::mem::take(&mut has_sep_line) {
+                continue;
+            }
+            let names = ByteRecord::from_iter(records.record().iter());
+            let line = records.line();
+            let header = Header::map(&names, mapping).map_err(|faults| Error::Header {
                 path: path.clone(),
                 line,
                 faults,
-            })?,
-            None => {
-                let what = "holds only blank lines: the first line must name the columns".to_owned();
-                return Err(Error::NotCsv { path, what });
-            }
-        };
-        let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-        Ok(Rows { path, reader, header, record, builder, empty_rows, number: 0, ahead: None })
+            })?;
+            let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
+            return Ok(Rows { path, format, records, header, builder, empty_rows, number: 0, ahead: None });
+        }
+        let what = "holds only blank lines: the first line must name the columns".to_owned();
+        Err(Error::NotCsv { path, what })
+    }
+
+    /// What the input was found to be.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.
@@ -141,14 +147,14 @@ impl Rows {
     /// # Errors
     /// As [`Rows::next_row`].
     pub fn wait_for_first(&mut self) -> Result<(), Error> {
-        self.ahead = self.next_row()?;
+        self.ahead = self.next_row()?.map(Box::new);
         Ok(())
     }
 
     /// The next row, or `None` behind the last.
     ///
     /// # Errors
-    /// If the file cannot be read on, if a record has no end, or if there is not a single row.
+    /// If the file cannot be read on, if a field has no end, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         self.next_row_of(|_| true)
     }
@@ -159,12 +165,34 @@ impl Rows {
     /// As [`Rows::next_row`].
     pub fn next_row_of(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<Option<Row>, Error> {
         if let Some(row) = self.ahead.take().filter(|row| is_wanted(row.number)) {
-            return Ok(Some(row));
+            return Ok(Some(*row));
         }
-        while let Some(line) = read_record(&self.path, &mut self.reader, &mut self.record)? {
+        let Some(Checked { number, line, content }) = self.check_next_of(is_wanted)? else {
+            return Ok(None);
+        };
+        let update = || self.builder.update().ok_or_else(|| self.refused("cannot be sent".to_owned()));
+        let content = content.and_then(|()| update());
+        Ok(Some(Row { number, line, content }))
+    }
+
+    /// Reads and checks the next row without making an update of it; `None` behind the last.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn check_next(&mut self) -> Result<Option<Checked>, Error> {
+        if let Some(row) = self.ahead.take() {
+            let Row { number, line, content } = *row;
+            return Ok(Some(Checked { number, line, content: content.map(drop) }));
+        }
+        self.check_next_of(|_| true)
+    }
+
+    fn check_next_of(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<Option<Checked>, Error> {
+        while advance(&self.path, &mut self.records)? {
             self.number += 1;
             if is_wanted(self.number) {
-                return Ok(Some(Row { number: self.number, line, content: self.content() }));
+                let (number, line) = (self.number, self.records.line());
+                return Ok(Some(Checked { number, line, content: self.content() }));
             }
         }
         if self.number == 0 {
@@ -174,22 +202,16 @@ impl Rows {
         Ok(None)
     }
 
-    fn content(&mut self) -> Result<Update, Invalid> {
+    fn content(&mut self) -> Result<(), Invalid> {
         self.builder.clear();
-        let has_text = self.header.fill(&self.record, &mut self.builder);
+        let has_text = self.header.fill(self.records.record().iter(), &mut self.builder);
         if let Some(message) = self.malformed() {
-            // Which cell belongs to which column is unknown: the ids are not to be trusted either.
-            return Err(Invalid {
-                problems: vec![Problem { column: None, message }],
-                is_passed_over: false,
-                customer_id: None,
-                subscription_id: None,
-                values: owned(&self.builder),
-            });
+            return Err(self.refused(message));
         }
-        let problems: Vec<Problem> = match self.builder.build() {
-            Ok(update) => return Ok(update),
-            Err(violations) => violations.iter().map(|violation| problem(violation, &self.header)).collect(),
+        let told = |violation| problem(violation, &self.header, self.format);
+        let problems: Vec<Problem> = match self.builder.check() {
+            Ok(()) => return Ok(()),
+            Err(violations) => violations.iter().map(told).collect(),
         };
         // Constants and defaults alone do not fill a row.
         let is_empty = !(has_text && self.builder.has_field());
@@ -204,76 +226,92 @@ impl Rows {
         Err(Invalid { problems, is_passed_over, customer_id, subscription_id, values })
     }
 
-    /// Why the record is not one field a column. The parser itself takes every text for a record: a quote that
-    /// is never closed would send the rest of the file as one value.
-    fn malformed(&self) -> Option<String> {
-        let end = self.reader.position().byte();
-        if !quotes::are_well_placed(self.reader.get_ref().record(end), DELIMITER) {
-            let what = "has a stray quote or one that is not closed: enclose the whole field in quotes and double \
-                        those inside it";
-            return Some(what.to_owned());
+    /// A row that is wrong as a whole. Which cell belongs to which column is unknown: not even the ids are trusted.
+    fn refused(&self, message: String) -> Invalid {
+        let problems = vec![Problem { column: None, message }];
+        Invalid {
+            problems,
+            is_passed_over: false,
+            customer_id: None,
+            subscription_id: None,
+            values: owned(&self.builder),
         }
-        let (found, expected) = (self.record.len(), self.header.width());
+    }
+
+    /// Why the record is not one field a column.
+    fn malformed(&self) -> Option<String> {
+        let (first, last) = (self.records.line(), self.records.last_line());
+        if !self.records.is_well_quoted() {
+            let swallowed =
+                if first == last { String::new() } else { format!(", which takes in all up to line {last}") };
+            return Some(format!(
+                "has a stray quote or one that is not closed{swallowed}: enclose the whole field in quotes and double \
+                 those inside it"
+            ));
+        }
+        let (found, expected) = (self.records.record().len(), self.header.width());
         let fields = if found == 1 { "field" } else { "fields" };
         (found != expected).then(|| {
-            format!("has {found} {fields}, the header {expected}: look for a missing or stray comma or quote")
+            format!(
+                "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
+                self.format.delimiter
+            )
         })
     }
+}
+
+fn problem(violation: &Violation, header: &Header, format: Format) -> Problem {
+    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
+    let message = match violation.message {
+        NOT_UTF_8 => format.encoding.complaint(),
+        message => message.to_owned(),
+    };
+    Problem { column, message }
 }
 
 fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
     builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
 }
 
-fn problem(violation: &Violation, header: &Header) -> Problem {
-    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
-    Problem { column, message: violation.message.to_owned() }
-}
-
-/// Reads one record and tells its line; `None` at the end.
-fn read_record(
-    path: &std::path::Path,
-    reader: &mut csv::Reader<LineCounter<Box<dyn Read + Send>>>,
-    record: &mut ByteRecord,
-) -> Result<Option<u64>, Error> {
-    let start = reader.position().byte();
-    match reader.read_byte_record(record) {
-        Ok(true) => Ok(Some(reader.get_mut().line_at(start))),
-        Ok(false) => Ok(None),
-        Err(error) => Err(read_error(path, reader.get_mut().line_at(start), error)),
-    }
-}
-
-fn read_error(path: &std::path::Path, line: u64, error: csv::Error) -> Error {
-    let path = path.to_path_buf();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<EndlessRecord>()) => {
-            Error::Endless { path, line, limit: LONGEST_RECORD }
+/// Reads the next record that is no line of blanks; `false` at the end.
+fn advance(path: &Path, records: &mut Records<Box<dyn Read + Send>>) -> Result<bool, Error> {
+    loop {
+        let found = records.advance().map_err(|fault| match fault {
+            Fault::Io(error) => Error::of_io(path, records.reached(), error),
+            Fault::TooLong(fault) => Error::TooLong { path: path.to_path_buf(), fault },
+        })?;
+        let record = records.record();
+        let is_blank = || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        // One quoted field of blanks was put there by somebody; a line of them was not.
+        if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
+            return Ok(found);
         }
-        csv::ErrorKind::Io(source) if source.get_ref().is_some_and(|inner| inner.is::<Changed>()) => {
-            Error::Changed { path, line }
-        }
-        csv::ErrorKind::Io(source) => Error::Read { path, line, source },
-        other => Error::Read { path, line, source: std::io::Error::other(format!("{other:?}")) },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Reading, opening};
     use super::*;
 
-    fn rows(text: &str) -> Result<Vec<Row>, Error> {
+    fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
         mapped(text, &Mapping::default())
     }
 
-    fn mapped(text: &str, mapping: &Mapping) -> Result<Vec<Row>, Error> {
-        let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
-        let mut rows = Rows::start(PathBuf::from("in.csv"), reader, mapping)?;
+    fn mapped(text: impl AsRef<[u8]>, mapping: &Mapping) -> Result<Vec<Row>, Error> {
+        let mut rows = start(text, mapping)?;
         let mut all = Vec::new();
         while let Some(row) = rows.next_row()? {
             all.push(row);
         }
         Ok(all)
+    }
+
+    fn start(text: impl AsRef<[u8]>, mapping: &Mapping) -> Result<Rows, Error> {
+        let path = Path::new("in.csv");
+        let reader = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
+        let opened = opening::open(path, reader, false, &Reading::default())?;
+        Rows::start(path.to_path_buf(), opened, Limits::default(), mapping)
     }
 
     fn lines(text: &str) -> Vec<(u64, u64)> {
@@ -325,20 +363,6 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_wanted_keep_their_numbers_and_lines() {
-        let text = "customer_id,city\n1,a\n\n2,\"b\nc\"\n3\n4,d\n";
-        let mut rows =
-            Rows::start(PathBuf::from("in.csv"), Box::new(std::io::Cursor::new(text)), &Mapping::default())
-                .unwrap();
-        rows.wait_for_first().unwrap();
-        let row = rows.next_row_of(|number| number % 2 == 0).unwrap().unwrap();
-        assert_eq!((row.number, row.line), (2, 4));
-        let row = rows.next_row_of(|number| number > 3).unwrap().unwrap();
-        assert_eq!((row.number, row.line), (4, 7));
-        assert!(rows.next_row_of(|_| true).unwrap().is_none());
-    }
-
-    #[test]
     fn a_quote_that_is_not_closed_makes_no_value() {
         for text in ["customer_id,city\n1,a\n2,\"b\n3,c\n", "customer_id,city\n1,a\n2,5\" pipe\n"] {
             let all = rows(text).unwrap();
@@ -352,7 +376,22 @@ mod tests {
     fn an_unclosed_quote_is_refused_with_its_line() {
         let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
         let error = rows(&text).unwrap_err().to_string();
-        assert!(error.starts_with("in.csv: line 3: the record that begins here is longer than"), "{error}");
+        assert!(
+            error.starts_with("in.csv: line 3: column 2: the field that begins here spans more than"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn rows_that_are_not_wanted_keep_their_numbers_and_lines() {
+        let text = "customer_id,city\n1,a\n\n2,\"b\nc\"\n3\n4,d\n";
+        let mut rows = start(text, &Mapping::default()).unwrap();
+        rows.wait_for_first().unwrap();
+        let row = rows.next_row_of(|number| number % 2 == 0).unwrap().unwrap();
+        assert_eq!((row.number, row.line), (2, 4));
+        let row = rows.next_row_of(|number| number > 3).unwrap().unwrap();
+        assert_eq!((row.number, row.line), (4, 7));
+        assert!(rows.next_row_of(|_| true).unwrap().is_none());
     }
 
     #[test]

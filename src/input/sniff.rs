@@ -1,91 +1,107 @@
-//! Tells what plainly is no CSV by its first bytes, before anything is made of it.
-
-use super::Error;
-use std::io::{self, Read};
-use std::path::Path;
-
-/// How much is looked at.
-const HEAD: usize = 8 * 1024;
+//! Tells what plainly is no CSV by its first bytes, before anything is made of it, and says what to do.
 
 /// Signatures of what people take for a CSV, with what it looks like and what to do.
-const SIGNATURES: [(&[u8], &str); 8] = [
-    (b"PK\x03\x04", "looks like an Excel workbook or another ZIP archive: export it as CSV (UTF-8)"),
+const SIGNATURES: [(&[u8], &str); 12] = [
     (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
     (b"%PDF", "looks like a PDF: export the data as CSV (UTF-8)"),
-    (b"\x1f\x8b", "is compressed with gzip: decompress it first"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd: decompress it first"),
     (b"SQLite format 3", "looks like an SQLite database: export the table as CSV (UTF-8)"),
-    (b"\xff\xfe", "is UTF-16 text: save it as CSV UTF-8"),
-    (b"\xfe\xff", "is UTF-16 text: save it as CSV UTF-8"),
+    (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
+    (b"{\\rtf", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
+    (b"BZh", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
+    (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
+    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
+    (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
+    // Within a compressed input: outside it is unpacked.
+    (b"\x1f\x8b\x08", "is compressed twice: decompress it once"),
+    (b"\x28\xb5\x2f\xfd", "is compressed twice: decompress it once"),
 ];
 
-/// Looks at the head of `reader` and gives back a reader of the whole.
-pub(super) fn refuse_what_is_no_csv(
-    path: &Path,
-    mut reader: Box<dyn Read + Send>,
-) -> Result<Box<dyn Read + Send>, Error> {
-    let mut head = Vec::with_capacity(HEAD);
-    // Until the first line is whole: a slow pipe must not be waited for longer than its header takes.
-    while head.len() < HEAD && !head.contains(&b'\n') {
-        let filled = head.len();
-        head.resize(HEAD, 0);
-        match reader.read(&mut head[filled..]) {
-            Ok(read) => {
-                head.truncate(filled + read);
-                if read == 0 {
-                    break;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => head.truncate(filled),
-            Err(source) => return Err(Error::Read { path: path.to_path_buf(), line: 1, source }),
-        }
-    }
-    match verdict(&head) {
-        Some(what) => Err(Error::NotCsv { path: path.to_path_buf(), what: what.to_owned() }),
-        None => Ok(Box::new(io::Cursor::new(head).chain(reader))),
-    }
-}
+/// Where a tar archive has its signature.
+const TAR: std::ops::Range<usize> = 257..262;
 
-fn verdict(head: &[u8]) -> Option<&'static str> {
+/// How web pages begin. Many a download button gives one that is named `.csv` or `.xls`.
+const PAGE: [&str; 8] = ["<!doctype", "<html", "<?xml", "<head", "<body", "<meta", "<table", "<script"];
+
+/// What these first bytes are, if not text.
+pub(super) fn bytes(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
         return Some("is empty: the first line must name the columns, such as customer_id,email");
     }
-    if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
-        return Some(what);
+    if head.starts_with(b"PK\x03\x04") {
+        let has = |name: &[u8]| memchr::memmem::find(head, name).is_some();
+        return Some(if has(b"[Content_Types].xml") || has(b"xl/") {
+            "looks like an Excel workbook (.xlsx): export it as CSV (UTF-8)"
+        } else if has(b"opendocument.spreadsheet") {
+            "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)"
+        } else {
+            "is a ZIP archive: unpack it and name the CSV in it (a workbook: export it as CSV)"
+        });
     }
-    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
-    first_line.contains(&0).then_some("is a binary file, not a CSV: export the data as CSV (UTF-8)")
+    if head.get(TAR) == Some(b"ustar") {
+        return Some("is a tar archive: unpack it and name the CSV in it");
+    }
+    SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, what)| *what)
+}
+
+/// What this text is, if no CSV. `is_guess`: it may be no text at all.
+pub(super) fn text(head: &str, is_guess: bool) -> Option<&'static str> {
+    let first_line = head.split('\n').next().unwrap_or(head);
+    let is_control = |letter: char| letter.is_ascii_control() && !letter.is_ascii_whitespace();
+    if first_line.contains('\0') || is_guess && first_line.contains(is_control) {
+        return Some("is a binary file, not a CSV: export the data as CSV (UTF-8)");
+    }
+    let text = head.trim_start();
+    let begins = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if PAGE.iter().any(begins) {
+        return Some(
+            "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
+             (UTF-8)",
+        );
+    }
+    let after = |sign: char| text.strip_prefix(sign).map(str::trim_start);
+    let is_json = after('{').is_some_and(|rest| rest.starts_with(['"', '}']))
+        || after('[').is_some_and(|rest| rest.starts_with(['{', '[', '"', ']']));
+    is_json.then_some("is JSON, not a CSV: export the data as CSV (UTF-8)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sniff(bytes: &'static [u8]) -> Result<Vec<u8>, String> {
-        let mut reader =
-            refuse_what_is_no_csv(Path::new("in.csv"), Box::new(bytes)).map_err(|error| error.to_string())?;
-        let mut all = Vec::new();
-        reader.read_to_end(&mut all).unwrap();
-        Ok(all)
+    #[test]
+    fn what_is_no_text_is_named() {
+        for (head, what) in [
+            (&b"PK\x03\x04\x14\0\x06\0....[Content_Types].xml"[..], "Excel workbook (.xlsx)"),
+            (b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheet", ".ods"),
+            (b"PK\x03\x04....customers.csv", "ZIP archive"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1", ".xls"),
+            (b"%PDF-1.7", "PDF"),
+            (b"\x1f\x8b\x08\0", "twice"),
+            (b"", "is empty"),
+        ] {
+            assert!(bytes(head).is_some_and(|told| told.contains(what)), "{what}");
+        }
+        let mut tar = vec![b'a'; 600];
+        tar[TAR].copy_from_slice(b"ustar");
+        assert!(bytes(&tar).is_some_and(|told| told.contains("tar archive")));
+        assert_eq!(bytes(b"customer_id,email\n1,a@b\n"), None);
     }
 
     #[test]
-    fn text_passes_whole_whatever_its_length() {
-        assert_eq!(sniff(b"customer_id,email\n1,a@b\n").unwrap(), b"customer_id,email\n1,a@b\n");
-        let long: &'static [u8] = Vec::leak(vec![b'x'; 3 * HEAD + 7]);
-        assert_eq!(sniff(long).unwrap(), long);
-    }
-
-    #[test]
-    fn what_is_no_csv_is_named() {
-        assert!(sniff(b"PK\x03\x04....").unwrap_err().starts_with("in.csv: looks like an Excel workbook"));
-        assert!(sniff(b"%PDF-1.7").unwrap_err().contains("PDF"));
-        assert!(sniff(b"\x7fELF\x02\x01\x01\0\0").unwrap_err().contains("binary"));
-        assert!(sniff(b"").unwrap_err().contains("is empty"));
-    }
-
-    #[test]
-    fn a_nul_in_a_later_row_is_left_to_that_row() {
-        assert!(sniff(b"customer_id,email\n1,a\0b\n").is_ok());
+    fn text_that_is_no_table_is_named() {
+        for (head, what) in [
+            ("\u{7f}ELF\u{2}\0\0", "binary"),
+            ("\r\n <!DOCTYPE html>\n<html>", "web page"),
+            ("<table><tr><td>", "web page"),
+            ("{\n  \"customers\": []}", "JSON"),
+            ("[{\"customer_id\": 1}]", "JSON"),
+        ] {
+            assert!(text(head, false).is_some_and(|told| told.contains(what)), "{what}");
+        }
+        assert!(text("a\u{1}b\n", true).is_some() && text("a\u{1}b\n", false).is_none());
+        for head in ["[customer_id],[email]\n", "{id},x\n", "<id>,x\n", "customer_id,city\n1,a\0b\n"] {
+            assert_eq!(text(head, false), None, "{head:?}");
+        }
     }
 }

@@ -187,7 +187,7 @@ proptest! {
         let header = Header::map(&ByteRecord::from(names), &mapping).unwrap();
         let cells: Vec<String> = columns.iter().map(|index| format!("value {index}")).collect();
         let mut builder = UpdateBuilder::default();
-        prop_assert!(header.fill(&ByteRecord::from(cells), &mut builder));
+        prop_assert!(header.fill(ByteRecord::from(cells).iter(), &mut builder));
         let update = builder.build().unwrap();
         for (index, parameter) in Parameter::ALL.into_iter().enumerate() {
             let expected = format!("value {index}");

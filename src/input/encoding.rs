@@ -1,0 +1,344 @@
+//! The encoding of the input: said, or told from its first bytes; and UTF-8 made of it. What is no text in the
+//! encoding becomes a byte that no UTF-8 has, so that the row it stands in is invalid like one of a damaged UTF-8
+//! file, and no replacement character is ever sent.
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use std::fmt;
+use std::io::{self, Read};
+use std::str::FromStr;
+
+/// Stands for what cannot be decoded: it never occurs in UTF-8.
+const NO_TEXT: u8 = 0xff;
+
+/// How much is decoded at a time, in bytes.
+const CHUNK: usize = 32 * 1024;
+
+/// How many bytes tell UTF-16 without a byte order mark: a header is hardly shorter.
+const WIDE: usize = 256;
+
+/// A character encoding of the WHATWG Encoding Standard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charset(&'static Encoding);
+
+impl Charset {
+    /// UTF-8.
+    pub const UTF_8: Charset = Charset(UTF_8);
+
+    /// What to say of a value that is no text in this encoding.
+    pub(super) fn complaint(self) -> String {
+        if self == Charset::UTF_8 {
+            "is not valid UTF-8: if the file was written by Excel or another program of Windows, add --encoding \
+             windows-1252; else save it as UTF-8"
+                .to_owned()
+        } else {
+            format!(
+                "holds bytes that are no character in {self}: the file is damaged here, or --encoding must say \
+                 another encoding"
+            )
+        }
+    }
+
+    /// The text of `head`, for looking at only.
+    pub(super) fn look_at(self, head: &[u8]) -> String {
+        self.0.decode_without_bom_handling(head).0.into_owned()
+    }
+
+    /// UTF-8 from text in this encoding that begins behind any byte order mark.
+    pub(super) fn decode(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        if self == Charset::UTF_8 {
+            // It is checked value by value.
+            return reader;
+        }
+        Box::new(Decode {
+            source: reader,
+            decoder: self.0.new_decoder_without_bom_handling(),
+            has_unassigned: self.0 == WINDOWS_1252,
+            bytes: vec![0; CHUNK],
+            unread: 0..0,
+            is_last: false,
+            text: vec![0; CHUNK],
+            ungiven: 0..0,
+            has_ended: false,
+        })
+    }
+
+    fn is_utf_16(self) -> bool {
+        self.0 == UTF_16LE || self.0 == UTF_16BE
+    }
+}
+
+/// Labels of the standard, and names that people write.
+impl FromStr for Charset {
+    type Err = &'static str;
+
+    fn from_str(label: &str) -> Result<Charset, &'static str> {
+        let bare: String =
+            label.to_lowercase().chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+        let label = match bare.as_str() {
+            "utf16" | "utf16le" => "utf-16le",
+            "utf16be" => "utf-16be",
+            "latin1" | "windows1252" | "cp1252" | "ansi" => "windows-1252",
+            _ => label.trim(),
+        };
+        Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != REPLACEMENT).map(Charset).ok_or(
+            "is no encoding: say utf-8, utf-16, windows-1252 or another name of the WHATWG Encoding Standard",
+        )
+    }
+}
+
+impl fmt::Display for Charset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.name();
+        match name.strip_prefix("windows-") {
+            Some(number) => write!(formatter, "Windows-{number}"),
+            None => formatter.write_str(name),
+        }
+    }
+}
+
+/// What the first bytes say of the encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) charset: Charset,
+    /// Neither a mark nor the bytes prove it.
+    pub(super) is_guess: bool,
+    /// The length of the byte order mark.
+    pub(super) mark: usize,
+}
+
+/// The encoding that was said or, where none was, the one that the first bytes show. `is_cut`: more bytes follow.
+/// The error says what is wrong with the file or with what was said.
+pub(super) fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
+    if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
+        return Err("is UTF-32 text: save it as CSV UTF-8".to_owned());
+    }
+    let by_mark = Encoding::for_bom(head).map(|(encoding, mark)| (Charset(encoding), mark));
+    match (by_mark, said) {
+        (Some((marked, _)), Some(said)) if marked != said && !(marked.is_utf_16() && said.is_utf_16()) => {
+            Err(format!(
+                "begins with the byte order mark of {marked}, but --encoding says {said}: leave --encoding out"
+            ))
+        }
+        (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark }),
+        (None, Some(charset)) => Ok(Finding { charset, is_guess: false, mark: 0 }),
+        (None, None) => {
+            let charset = guess(head, is_cut);
+            Ok(Finding { charset, is_guess: charset != Charset::UTF_8, mark: 0 })
+        }
+    }
+}
+
+fn guess(head: &[u8], is_cut: bool) -> Charset {
+    if let Some(encoding) = wide(&head[..head.len().min(WIDE)]) {
+        return Charset(encoding);
+    }
+    let (mut letters, mut faults) = (0_usize, 0_usize);
+    let mut chunks = head.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        // A character that is cut off at the end is none.
+        let is_cut_here = is_cut && chunks.peek().is_none() && is_begun(chunk.invalid());
+        faults += usize::from(!chunk.invalid().is_empty() && !is_cut_here);
+    }
+    // In another encoding, UTF-8 comes about by chance only: a few bad bytes among good ones are damage.
+    if faults == 0 || letters > faults { Charset::UTF_8 } else { Charset(WINDOWS_1252) }
+}
+
+/// Whether these bytes could be the beginning of a character in UTF-8.
+fn is_begun(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+/// UTF-16 without a byte order mark: of Latin text, every other byte is zero.
+fn wide(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = head.len() / 2;
+    let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    match () {
+        () if pairs < 2 => None,
+        () if even == 0 && odd * 2 > pairs => Some(UTF_16LE),
+        () if odd == 0 && even * 2 > pairs => Some(UTF_16BE),
+        () => None,
+    }
+}
+
+/// Reads UTF-8 from a source in another encoding.
+struct Decode {
+    source: Box<dyn Read + Send>,
+    decoder: Decoder,
+    /// Whether bytes without a character come out as control characters (Encoding Standard, "single-byte indexes").
+    has_unassigned: bool,
+    bytes: Vec<u8>,
+    /// What of `bytes` is not decoded yet.
+    unread: std::ops::Range<usize>,
+    /// Whether nothing follows `bytes`.
+    is_last: bool,
+    text: Vec<u8>,
+    /// What of `text` was not given yet.
+    ungiven: std::ops::Range<usize>,
+    has_ended: bool,
+}
+
+impl Decode {
+    fn refill(&mut self) -> io::Result<()> {
+        if self.unread.is_empty() && !self.is_last {
+            self.unread = 0..self.source.read(&mut self.bytes)?;
+            self.is_last = self.unread.is_empty();
+        }
+        // One byte stays free for what cannot be decoded.
+        let room = self.text.len() - 1;
+        let (result, read, mut written) = self.decoder.decode_to_utf8_without_replacement(
+            &self.bytes[self.unread.clone()],
+            &mut self.text[..room],
+            self.is_last,
+        );
+        self.unread.start += read;
+        if self.has_unassigned {
+            refuse_unassigned(&mut self.text[..written]);
+        }
+        match result {
+            DecoderResult::InputEmpty => self.has_ended = self.is_last,
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => {
+                self.text[written] = NO_TEXT;
+                written += 1;
+            }
+        }
+        self.ungiven = 0..written;
+        Ok(())
+    }
+}
+
+/// The five bytes that Windows-1252 has no character for are decoded as control characters that no text has.
+fn refuse_unassigned(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(0xc2, &text[at..]) {
+        at += found;
+        if let Some([lead, byte @ (0x81 | 0x8d | 0x8f | 0x90 | 0x9d)]) = text.get_mut(at..at + 2) {
+            (*lead, *byte) = (NO_TEXT, NO_TEXT);
+        }
+        at += 1;
+    }
+}
+
+impl Read for Decode {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.ungiven.is_empty() && !self.has_ended {
+            self.refill()?;
+        }
+        let length = buffer.len().min(self.ungiven.len());
+        buffer[..length].copy_from_slice(&self.text[self.ungiven.start..self.ungiven.start + length]);
+        self.ungiven.start += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(head: &[u8], is_cut: bool) -> (String, bool) {
+        let finding = find(head, is_cut, None).unwrap();
+        (finding.charset.to_string(), finding.is_guess)
+    }
+
+    fn decoded(label: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        let source = Box::new(io::Cursor::new(bytes.to_vec()));
+        label.parse::<Charset>().unwrap().decode(source).read_to_end(&mut text).unwrap();
+        text
+    }
+
+    fn wide(text: &str, is_big: bool) -> Vec<u8> {
+        text.encode_utf16()
+            .flat_map(|unit| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
+    }
+
+    #[test]
+    fn marks_and_content_tell_the_encoding() {
+        let told = |name: &str, is_guess| (name.to_owned(), is_guess);
+        assert_eq!(found(b"customer_id,city\n1,Riga\n", false), told("UTF-8", false));
+        assert_eq!(found("1,München".as_bytes(), false), told("UTF-8", false));
+        assert_eq!(found(b"\xef\xbb\xbfa", false), told("UTF-8", false));
+        assert_eq!(found(b"\xff\xfea\0", false), told("UTF-16LE", false));
+        assert_eq!(found(b"\xfe\xff\0a", false), told("UTF-16BE", false));
+        assert_eq!(found(&wide("id,city\n1,Orléans", false), false), told("UTF-16LE", true));
+        assert_eq!(found(&wide("id,city\n1,Orléans", true), false), told("UTF-16BE", true));
+        assert_eq!(found(b"1,M\xfcnchen", false), told("Windows-1252", true));
+    }
+
+    #[test]
+    fn a_character_that_the_head_cuts_off_is_no_sign_of_another_encoding() {
+        let text = "1,Müncheñ".as_bytes();
+        assert_eq!(found(&text[..text.len() - 1], true).0, "UTF-8");
+        assert_eq!(found(b"1,Munche\xc3", true).0, "UTF-8");
+        assert_eq!(found(b"1,Munche\xc3", false).0, "Windows-1252");
+    }
+
+    #[test]
+    fn a_bad_byte_among_good_ones_is_damage_and_no_other_encoding() {
+        assert_eq!(found("Müller, Jäger, M\u{fc}ller".as_bytes(), false).0, "UTF-8");
+        assert_eq!(found(b"M\xc3\xbcller, J\xc3\xa4ger, \xff", false).0, "UTF-8");
+    }
+
+    #[test]
+    fn what_was_said_wins_unless_a_mark_says_otherwise() {
+        let said = |head: &[u8], label: &str| find(head, false, Some(label.parse().unwrap()));
+        assert_eq!(said(b"M\xfcller", "utf-8").unwrap().charset, Charset::UTF_8);
+        assert_eq!(said(b"abc", "utf-16be").unwrap().charset, Charset(UTF_16BE));
+        assert_eq!(said(b"\xfe\xff\0a", "utf-16").unwrap().charset, Charset(UTF_16BE));
+        assert!(
+            said(b"\xef\xbb\xbfa", "latin1")
+                .unwrap_err()
+                .contains("mark of UTF-8, but --encoding says Windows-1252")
+        );
+        assert!(find(b"\xff\xfe\0\0", false, None).unwrap_err().contains("UTF-32"));
+    }
+
+    #[test]
+    fn encodings_have_the_names_that_people_write() {
+        for (label, name) in [
+            ("utf8", "UTF-8"),
+            ("UTF-8", "UTF-8"),
+            ("UTF-16", "UTF-16LE"),
+            ("utf_16be", "UTF-16BE"),
+            ("Latin-1", "Windows-1252"),
+            ("iso-8859-1", "Windows-1252"),
+            ("CP1252", "Windows-1252"),
+            ("windows-1251", "Windows-1251"),
+            ("iso-8859-15", "ISO-8859-15"),
+        ] {
+            assert_eq!(label.parse::<Charset>().unwrap().to_string(), name, "{label}");
+        }
+        assert!("utf-7".parse::<Charset>().is_err() && "".parse::<Charset>().is_err());
+    }
+
+    #[test]
+    fn what_is_no_text_never_becomes_some() {
+        let no_text = |text: &[u8]| std::str::from_utf8(text).is_err();
+        // A lone surrogate, an odd length, an unassigned byte, a trail byte without a lead byte.
+        for (label, bytes) in [
+            ("utf-16le", &b"a\0\x00\xd8b\0"[..]),
+            ("utf-16le", b"a\0b"),
+            ("utf-16be", b"\xdc\0\0a"),
+            ("windows-1252", b"a\x81b"),
+            ("shift_jis", b"a\x81\x20b"),
+        ] {
+            let text = decoded(label, bytes);
+            assert!(no_text(&text) && text.contains(&b'a'), "{label}: {text:?}");
+        }
+        assert_eq!(decoded("windows-1252", b"\x80 M\xfcller \xc2\xa9"), "€ Müller Â©".as_bytes());
+        assert_eq!(decoded("utf-16le", b"a\0\x00\xd8\n\0b\0"), b"a\xff\nb");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_out_of_utf_16(text: String, is_big: bool, times in 1_usize..3000) {
+            let text = text.repeat(times);
+            let label = if is_big { "utf-16be" } else { "utf-16le" };
+            prop_assert_eq!(decoded(label, &wide(&text, is_big)), text.into_bytes());
+        }
+    }
+}

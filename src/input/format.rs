@@ -1,0 +1,196 @@
+//! What the input was found to be, and what may be said of it beforehand.
+
+use super::encoding::Charset;
+use super::limits::Limits;
+use super::{Compression, records::Records};
+use crate::customer::Parameter;
+use std::fmt;
+use std::str::FromStr;
+
+/// How to read an input. What is not said is told from its first 64 KiB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Between two fields.
+    pub delimiter: Option<Delimiter>,
+    /// Of the text.
+    pub encoding: Option<Charset>,
+    /// Of a field.
+    pub limits: Limits,
+}
+
+/// What an input is: said, or found in its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// Of the text.
+    pub encoding: Charset,
+    /// Whether the encoding is a guess, which neither a mark nor the bytes prove.
+    pub is_guess: bool,
+    /// Between two fields.
+    pub delimiter: Delimiter,
+    /// Around all of it.
+    pub compression: Option<Compression>,
+}
+
+/// As people are told: `Windows-1252 (guessed), semicolon, gzip`.
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let guessed = if self.is_guess { " (guessed)" } else { "" };
+        write!(formatter, "{}{guessed}, {}", self.encoding, self.delimiter)?;
+        match self.compression {
+            Some(compression) => write!(formatter, ", {compression}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What stands between two fields: one ASCII character that is no letter, digit, quote or line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(u8);
+
+impl Delimiter {
+    /// Those that are looked for; the first of equals counts.
+    const USUAL: [(Delimiter, &'static str); 4] = [
+        (Delimiter(b','), "comma"),
+        (Delimiter(b';'), "semicolon"),
+        (Delimiter(b'\t'), "tab"),
+        (Delimiter(b'|'), "pipe"),
+    ];
+
+    /// The byte.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+
+    fn new(text: &str) -> Option<Delimiter> {
+        let [byte] = *text.as_bytes() else { return None };
+        let is_fit = byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation();
+        (is_fit && !matches!(byte, b'"' | b'_')).then_some(Delimiter(byte))
+    }
+
+    /// What Excel's first line `sep=;` says, in a file that has one.
+    pub(super) fn of_sep_line(line: &str) -> Option<Delimiter> {
+        let line = line.trim_end_matches(['\r', '\n']);
+        let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
+        let (word, sign) = (line.get(..4)?, line.get(4..)?);
+        word.eq_ignore_ascii_case("sep=").then(|| Delimiter::new(sign)).flatten()
+    }
+
+    /// The delimiter of a text that begins with its header: the one that splits it into the most columns the API
+    /// knows, or else into the most columns.
+    pub(super) fn of_header(text: &str) -> Delimiter {
+        let score = |delimiter: Delimiter| {
+            let mut records = Records::new(text.as_bytes(), delimiter.0, Limits::default());
+            // A header of blanks is none.
+            while records.advance().unwrap_or(false) {
+                if records.record().iter().any(|name| !name.trim_ascii().is_empty()) {
+                    break;
+                }
+            }
+            let known = records.record().iter().filter(|name| is_parameter(name)).count();
+            (records.is_well_quoted(), known, records.record().len())
+        };
+        let usual = Self::USUAL.map(|(delimiter, _)| delimiter);
+        // The last of equals is the greatest to `max_by_key`.
+        usual.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(Delimiter(b','))
+    }
+}
+
+fn is_parameter(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| Parameter::from_name(&name.trim().to_lowercase()).is_some())
+}
+
+impl FromStr for Delimiter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Delimiter, &'static str> {
+        let by_name = Self::USUAL.iter().find(|(_, name)| text.eq_ignore_ascii_case(name));
+        match by_name {
+            Some((delimiter, _)) => Some(*delimiter),
+            None if text == "\\t" => Some(Delimiter(b'\t')),
+            None => Delimiter::new(text),
+        }
+        .ok_or("is no delimiter: say , or ; or tab or | (in quotes, so that the shell leaves it alone)")
+    }
+}
+
+impl fmt::Display for Delimiter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Self::USUAL.iter().find(|(delimiter, _)| delimiter == self) {
+            Some((_, name)) => formatter.write_str(name),
+            None => write!(formatter, "'{}'", char::from(self.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_the_delimiter() {
+        for (header, name) in [
+            ("customer_id,email\n", "comma"),
+            ("customer_id;email;zip\n1,1;2;3", "semicolon"),
+            ("customer_id\temail\r\n", "tab"),
+            ("customer_id|email\r", "pipe"),
+            // In quotes it is part of a name.
+            ("id;\"name; last, first, middle, more\";\"a,b\"\n", "semicolon"),
+            ("\"id,x\"|\"a\"\"|,,,,\"\n", "pipe"),
+            ("\"first\nname\";x\n,,,,\n", "semicolon"),
+            // What the API knows counts more than signs in a name.
+            ("customer_id;note (a, b, c, d)\n", "semicolon"),
+            ("alone\n", "comma"),
+            ("\r\n  \r\nid;name\r\n", "semicolon"),
+        ] {
+            assert_eq!(Delimiter::of_header(header).to_string(), name, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_delimiter_is_said_as_a_sign_or_by_name() {
+        for (text, byte) in [
+            (",", b','),
+            (";", b';'),
+            ("tab", b'\t'),
+            ("\\t", b'\t'),
+            ("\t", b'\t'),
+            ("|", b'|'),
+            ("Pipe", b'|'),
+            (":", b':'),
+        ] {
+            assert_eq!(text.parse::<Delimiter>().unwrap().byte(), byte, "{text}");
+        }
+        for text in ["", ",,", "a", "1", "\"", "\n", "é", "_"] {
+            assert!(text.parse::<Delimiter>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_excel_says_it_too() {
+        for (line, byte) in [("sep=;", b';'), ("SEP=\t\r\n", b'\t'), ("\"sep=,\"", b',')] {
+            assert_eq!(Delimiter::of_sep_line(line).unwrap().byte(), byte, "{line:?}");
+        }
+        for line in ["sep=", "sep=;;", "separator", "sep=a", "customer_id;city", "sé=;"] {
+            assert_eq!(Delimiter::of_sep_line(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_told_in_a_few_words() {
+        let format = Format {
+            encoding: "cp1252".parse().unwrap(),
+            is_guess: true,
+            delimiter: Delimiter(b';'),
+            compression: Some(Compression::Gzip),
+        };
+        assert_eq!(format.to_string(), "Windows-1252 (guessed), semicolon, gzip");
+        let plain = Format {
+            encoding: Charset::UTF_8,
+            is_guess: false,
+            delimiter: Delimiter(b':'),
+            compression: None,
+        };
+        assert_eq!(plain.to_string(), "UTF-8, ':'");
+    }
+}

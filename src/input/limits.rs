@@ -1,0 +1,63 @@
+//! How long a field may be, and what to say of one that is longer.
+
+use std::fmt;
+
+/// How long a field may be: far above any customer, far below what a quote that is never closed would swallow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest field in bytes, its quotes included.
+    pub bytes: usize,
+    /// The most lines a field may span.
+    pub lines: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { bytes: 1024 * 1024, lines: 100 }
+    }
+}
+
+/// A field or record beyond the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLong {
+    /// The line on which it begins.
+    pub line: u64,
+    /// The column of the field, from 1; none if it is the record as a whole.
+    pub column: Option<usize>,
+    /// The limit it breaks.
+    pub limit: Limit,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TooLong { line, column, limit } = self;
+        match column {
+            Some(column) => write!(formatter, "line {line}: column {column}: the field that begins here ")?,
+            None => write!(formatter, "line {line}: the record that begins here ")?,
+        }
+        let option = match limit {
+            Limit::Bytes(most) => {
+                write!(formatter, "is longer than {most} bytes")?;
+                "--max-field-size"
+            }
+            Limit::Lines(most) => {
+                write!(formatter, "spans more than {most} lines")?;
+                "--max-field-lines"
+            }
+        };
+        write!(
+            formatter,
+            ": most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be so \
+             long, raise {option}"
+        )
+    }
+}
+
+/// A limit of a field or a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// In bytes.
+    Bytes(usize),
+    /// In lines.
+    Lines(u64),
+}

@@ -1,0 +1,179 @@
+//! From bytes to text: looks at the first 64 KiB at most, tells the input's format or what else it is, and gives a
+//! reader of all of it in UTF-8.
+
+use super::encoding;
+use super::format::{Delimiter, Format, Reading};
+use super::{Compression, Error, compression, sniff};
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+/// How much is looked at, in bytes.
+pub(super) const HEAD: usize = 64 * 1024;
+
+/// An input whose format is known.
+pub(super) struct Opened {
+    /// Gives UTF-8, without a byte order mark.
+    pub(super) reader: Box<dyn Read + Send>,
+    pub(super) format: Format,
+    /// Whether the first line is one of Excel's that says the delimiter.
+    pub(super) has_sep_line: bool,
+}
+
+/// Opens what `reader` gives. Of a stream no more is looked at than the first line, whatever else is there already:
+/// a slow pipe must not be waited for, and what is found must not depend on how fast it is.
+pub(super) fn open(
+    path: &Path,
+    mut reader: Box<dyn Read + Send>,
+    is_stream: bool,
+    reading: &Reading,
+) -> Result<Opened, Error> {
+    let cannot_read = |error| Error::of_io(path, 1, error);
+    let no_csv = |what| Error::NotCsv { path: path.to_path_buf(), what };
+    let start = read_head(&mut reader, compression::SIGNATURE, |_| false).map_err(cannot_read)?;
+    let compression = Compression::of(&start);
+    let mut reader: Box<dyn Read + Send> = Box::new(Cursor::new(start).chain(reader));
+    if let Some(compression) = compression {
+        reader = compression.unpack(reader);
+    }
+    let is_enough = |head: &[u8]| is_stream && first_record(head).is_some();
+    let head = read_head(&mut reader, HEAD, is_enough).map_err(cannot_read)?;
+    let seen = if is_stream { first_record(&head).unwrap_or(&head) } else { &head };
+    if let Some(what) = sniff::bytes(&head) {
+        return Err(no_csv(what.to_owned()));
+    }
+    let is_cut = head.len() >= HEAD || seen.len() < head.len();
+    let found = encoding::find(seen, is_cut, reading.encoding).map_err(no_csv)?;
+    let text = found.charset.look_at(&seen[found.mark..]);
+    if let Some(what) = sniff::text(&text, found.is_guess) {
+        return Err(no_csv(what.to_owned()));
+    }
+    let by_sep_line = sep_line(&text);
+    let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(|| Delimiter::of_header(&text));
+    let mut all = Cursor::new(head);
+    all.set_position(found.mark as u64);
+    let reader = found.charset.decode(Box::new(all.chain(reader)));
+    Ok(Opened {
+        reader,
+        format: Format { encoding: found.charset, is_guess: found.is_guess, delimiter, compression },
+        has_sep_line: by_sep_line.is_some(),
+    })
+}
+
+fn sep_line(text: &str) -> Option<Delimiter> {
+    let text = text.trim_start_matches(['\r', '\n']);
+    Delimiter::of_sep_line(text.split(['\r', '\n']).next()?)
+}
+
+/// The first bytes: up to `most`, until there is enough or no more.
+fn read_head(reader: &mut dyn Read, most: usize, is_enough: impl Fn(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; most];
+    let mut length = 0;
+    while length < most && !is_enough(&head[..length]) {
+        match reader.read(&mut head[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(length);
+    Ok(head)
+}
+
+/// What `head` holds of the input up to the end of its first record, in whatever encoding and with whatever
+/// delimiter; `None` if that has not come yet.
+fn first_record(head: &[u8]) -> Option<&[u8]> {
+    let (mut is_text, mut is_quoted, mut may_open) = (false, false, true);
+    for (at, byte) in head.iter().enumerate() {
+        match byte {
+            // Of UTF-16, and of byte order marks.
+            0 | 0xfe | 0xff | 0xef | 0xbb | 0xbf => {}
+            b'"' if is_quoted || may_open => {
+                is_quoted = !is_quoted;
+                // A second quote behind one that closes goes on with the field.
+                (is_text, may_open) = (true, true);
+            }
+            _ if is_quoted => {}
+            b'\r' | b'\n' if is_text => return Some(&head[..=at]),
+            b'\r' | b'\n' => {}
+            _ => {
+                is_text |= *byte != b' ';
+                may_open = matches!(byte, b',' | b';' | b'\t' | b'|');
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_bytes(bytes: &[u8], is_stream: bool, reading: &Reading) -> Result<(Format, Vec<u8>), String> {
+        let reader = Box::new(Cursor::new(bytes.to_vec()));
+        let opened =
+            open(Path::new("in.csv"), reader, is_stream, reading).map_err(|error| error.to_string())?;
+        let mut text = Vec::new();
+        let mut reader = opened.reader;
+        reader.read_to_end(&mut text).map_err(|error| error.to_string())?;
+        Ok((opened.format, text))
+    }
+
+    fn format(bytes: &[u8], is_stream: bool) -> String {
+        open_bytes(bytes, is_stream, &Reading::default()).unwrap().0.to_string()
+    }
+
+    #[test]
+    fn text_passes_whole_whatever_its_length() {
+        for length in [0, 1, 3 * HEAD + 7] {
+            let text = [&b"customer_id;city\n"[..], &vec![b'x'; length]].concat();
+            for is_stream in [false, true] {
+                assert_eq!(open_bytes(&text, is_stream, &Reading::default()).unwrap().1, text);
+            }
+        }
+        assert_eq!(open_bytes(b"\xef\xbb\xbfid,a\n", true, &Reading::default()).unwrap().1, b"id,a\n");
+    }
+
+    #[test]
+    fn of_a_stream_only_the_first_line_tells_and_of_a_file_its_first_64_kib() {
+        let text = b"customer_id;city\n1;M\xfcnchen\n";
+        assert_eq!(format(text, false), "Windows-1252 (guessed), semicolon");
+        assert_eq!(format(text, true), "UTF-8, semicolon");
+        let at = |ahead: usize| {
+            [&b"customer_id,city\n"[..], &b"1,Riga\n".repeat(ahead), b"1,M\xfcnchen\n"].concat()
+        };
+        assert_eq!(format(&at(1000), false), "Windows-1252 (guessed), comma");
+        assert_eq!(format(&at(HEAD / 7), false), "UTF-8, comma");
+    }
+
+    #[test]
+    fn the_end_of_the_first_record_is_seen_in_any_text() {
+        let first = |text: &[u8]| first_record(text).map(<[u8]>::len);
+        assert_eq!(first(b"a,b\n1,2\n"), Some(4));
+        assert_eq!(first(b"\xef\xbb\xbf\r\n \na\r\n"), Some(9));
+        assert_eq!(first(b"a,\"b\nc\"\"\n\",d\n1"), Some(13));
+        assert_eq!(first(b"a\"b,c\n\"\n"), Some(6));
+        assert_eq!(first(b"\"a\"\n1\n"), Some(4));
+        assert_eq!(first(b"\xff\xfea\0;\0b\0\n\x001"), Some(9));
+        assert_eq!(first(b"a,\"b\nc"), None);
+        assert_eq!(first(b"a,b"), None);
+        assert_eq!(first(b"\n\n"), None);
+    }
+
+    #[test]
+    fn a_sep_line_tells_the_delimiter_and_what_was_said_wins() {
+        assert_eq!(format(b"sep=;\r\nid,x;b\r\n", false), "UTF-8, semicolon");
+        assert_eq!(format(b"\xef\xbb\xbfsep=|\nid,x,y|b\n", true), "UTF-8, pipe");
+        let said = Reading { delimiter: "tab".parse().ok(), ..Reading::default() };
+        assert_eq!(open_bytes(b"sep=;\na;b\n", false, &said).unwrap().0.to_string(), "UTF-8, tab");
+    }
+
+    #[test]
+    fn what_is_no_csv_is_named() {
+        let refused = |bytes: &[u8]| open_bytes(bytes, false, &Reading::default()).unwrap_err();
+        assert!(refused(b"PK\x03\x04....").starts_with("in.csv: is a ZIP archive"));
+        assert!(refused(b"").contains("is empty"));
+        assert!(refused("<\u{0}h\u{0}t\u{0}m\u{0}l\u{0}>\u{0}".as_bytes()).contains("web page"));
+        assert!(refused(b"\x1f\x8b\x08\0").contains("gzip archive is cut short"));
+    }
+}

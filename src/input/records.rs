@@ -1,0 +1,288 @@
+//! The records of a CSV as RFC 4180 has them, read from a buffer of our own. The `csv` crate takes every text for a
+//! record, tells neither the physical line nor where in the text a field began, and cannot be held to a field's
+//! length, so that a quote which is opened and not closed would send all that lies behind as one value. Here quotes
+//! are strict, lines are counted, fields are limited; where the text is well formed, the fields are those of the
+//! `csv` crate, which is the measure in the tests below.
+
+use super::limits::{Limit, Limits, TooLong};
+use super::lines;
+use super::scan::{Current, End, Scan};
+use std::io::{self, Read};
+use std::ops::Range;
+
+/// How much is read at a time, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// A record may be as long as this many of the longest fields.
+const FIELDS_A_RECORD: usize = 4;
+
+/// Why there is no next record.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The source failed.
+    Io(io::Error),
+    /// Something never seems to end.
+    TooLong(TooLong),
+}
+
+/// The record read last, as it lies in the buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Record<'buffer> {
+    text: &'buffer [u8],
+    fields: &'buffer [Range<usize>],
+}
+
+impl<'buffer> Record<'buffer> {
+    /// How many fields it has: at least one.
+    pub(super) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Its fields, without the quotes around them.
+    pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
+        self.fields.iter().map(move |field| &self.text[field.clone()])
+    }
+}
+
+/// Reads records. Holds one buffer, which grows to the longest record.
+pub(super) struct Records<R> {
+    source: R,
+    delimiter: u8,
+    limits: Limits,
+    buffer: Vec<u8>,
+    /// What is read and not yet passed: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    has_ended: bool,
+    /// The line of `buffer[start]`, from 1.
+    line: u64,
+    /// Whether the byte before was a CR, so that an LF ends no further line.
+    after_cr: bool,
+    current: Current,
+}
+
+impl<R: Read> Records<R> {
+    pub(super) fn new(source: R, delimiter: u8, limits: Limits) -> Self {
+        Records {
+            source,
+            delimiter,
+            limits,
+            buffer: vec![0; BUFFER],
+            start: 0,
+            end: 0,
+            has_ended: false,
+            line: 1,
+            after_cr: false,
+            current: Current::default(),
+        }
+    }
+
+    /// The record read last.
+    pub(super) fn record(&self) -> Record<'_> {
+        Record { text: &self.buffer[self.current.text.clone()], fields: &self.current.fields }
+    }
+
+    /// The line on which the record read last begins.
+    pub(super) fn line(&self) -> u64 {
+        self.current.line
+    }
+
+    /// The line on which the record read last ends.
+    pub(super) fn last_line(&self) -> u64 {
+        self.current.last_line
+    }
+
+    /// Whether the record read last begins with a quote.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.current.fields.first().is_some_and(|field| field.start > 0)
+    }
+
+    /// How far it was read: the line behind all records so far.
+    pub(super) fn reached(&self) -> u64 {
+        self.line
+    }
+
+    /// Whether every quote of the record read last encloses a whole field or is doubled in one (RFC 4180, section
+    /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
+    pub(super) fn is_well_quoted(&self) -> bool {
+        self.current.is_well_quoted
+    }
+
+    /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
+    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        let found = self.find();
+        if found.is_err() {
+            (self.has_ended, self.start) = (true, self.end);
+        }
+        found
+    }
+
+    fn find(&mut self) -> Result<bool, Fault> {
+        if !self.skip_line_ends().map_err(Fault::Io)? {
+            return Ok(false);
+        }
+        loop {
+            if let Some(length) = self.scan().map_err(Fault::TooLong)? {
+                self.take(length);
+                return Ok(true);
+            }
+            // Not scanned anew for every few bytes: only a line end can end a record.
+            let scanned = self.end - self.start;
+            loop {
+                let is_more = self.fill().map_err(Fault::Io)?;
+                let unseen = &self.buffer[self.start + scanned..self.end];
+                if !is_more || unseen.len() >= scanned || memchr::memchr2(b'\r', b'\n', unseen).is_some() {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn skip_line_ends(&mut self) -> io::Result<bool> {
+        loop {
+            while self.start < self.end {
+                match self.buffer[self.start] {
+                    b'\n' => {
+                        self.line += u64::from(!self.after_cr);
+                        self.after_cr = false;
+                    }
+                    b'\r' => {
+                        self.line += 1;
+                        self.after_cr = true;
+                    }
+                    _ => {
+                        self.after_cr = false;
+                        return Ok(true);
+                    }
+                }
+                self.start += 1;
+            }
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads once more into the buffer; `false` at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if self.end > self.buffer.len() / 2 {
+                self.buffer.resize(2 * self.buffer.len(), 0);
+            }
+        }
+        let read = loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.end += read;
+        self.has_ended = read == 0;
+        Ok(read > 0)
+    }
+
+    /// Finds the fields of the record that begins the buffer, and its length without the line end. `None`: its end
+    /// has not come yet.
+    fn scan(&mut self) -> Result<Option<usize>, TooLong> {
+        let bytes = &self.buffer[self.start..self.end];
+        self.current.fields.clear();
+        self.current.doubled.clear();
+        self.current.is_well_quoted = true;
+        let plain = match memchr::memchr3(b'\n', b'\r', b'"', bytes) {
+            Some(at) => (bytes[at] != b'"').then_some(at),
+            None => self.has_ended.then_some(bytes.len()),
+        };
+        // The common case: no quote, and so short that no field can be too long.
+        if let Some(length) = plain.filter(|length| *length <= self.limits.bytes) {
+            let mut start = 0;
+            for at in memchr::memchr_iter(self.delimiter, &bytes[..length]) {
+                self.current.fields.push(start..at);
+                start = at + 1;
+            }
+            self.current.fields.push(start..length);
+            (self.current.line, self.current.last_line) = (self.line, self.line);
+            return Ok(Some(length));
+        }
+        let mut scan =
+            Scan { bytes, has_ended: self.has_ended, delimiter: self.delimiter, current: &mut self.current };
+        let end = scan.record();
+        let lines = self.lines_within_limits(end)?;
+        (self.current.line, self.current.last_line) = (self.line, self.line + lines);
+        Ok(match end {
+            End::Behind(length) => Some(length),
+            End::Unknown { .. } => None,
+        })
+    }
+
+    /// How many lines end in the record, as far as it is there, if it keeps to the limits.
+    fn lines_within_limits(&self, end: End) -> Result<u64, TooLong> {
+        let bytes = &self.buffer[self.start..self.end];
+        let (length, open) = match end {
+            End::Behind(length) => (length, None),
+            End::Unknown { field } => (bytes.len(), Some(field..bytes.len())),
+        };
+        let lines = lines::ended(&bytes[..length]);
+        let (is_long, is_tall) = (length > self.limits.bytes, lines >= self.limits.lines);
+        if !is_long && !is_tall {
+            return Ok(lines);
+        }
+        for (index, field) in self.current.fields.iter().cloned().chain(open).enumerate() {
+            let too_long = |limit| TooLong {
+                line: self.line + lines::ended(&bytes[..field.start]),
+                column: Some(index + 1),
+                limit,
+            };
+            if field.len() > self.limits.bytes {
+                return Err(too_long(Limit::Bytes(self.limits.bytes)));
+            }
+            if is_tall && lines::ended(&bytes[field.clone()]) >= self.limits.lines {
+                return Err(too_long(Limit::Lines(self.limits.lines)));
+            }
+        }
+        let most = self.limits.bytes.saturating_mul(FIELDS_A_RECORD);
+        if length > most {
+            return Err(TooLong { line: self.line, column: None, limit: Limit::Bytes(most) });
+        }
+        Ok(lines)
+    }
+
+    /// Passes the record that was found, and its line end as far as it is there.
+    fn take(&mut self, length: usize) {
+        let end = self.start + length;
+        self.current.text = self.start..end;
+        for index in self.current.doubled.drain(..) {
+            let field = &mut self.current.fields[index];
+            let kept = undouble(&mut self.buffer[self.start..end][field.clone()]);
+            field.end = field.start + kept;
+        }
+        self.line = self.current.last_line;
+        self.start = end;
+        if end < self.end {
+            self.after_cr = self.buffer[end] == b'\r';
+            self.line += 1;
+            self.start += 1;
+        }
+    }
+}
+
+/// Makes one quote of two, in place; gives the new length.
+fn undouble(field: &mut [u8]) -> usize {
+    let (mut from, mut to) = (0, 0);
+    while from < field.len() {
+        let length = memchr::memchr(b'"', &field[from..]).map_or(field.len() - from, |at| at + 1);
+        field.copy_within(from..from + length, to);
+        to += length;
+        // The second quote of the pair is left out.
+        from += length + 1;
+    }
+    to
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! Input as spreadsheets, databases and people write it: encodings, delimiters, line ends, compression, damage.
+
+mod support;
+
+use encoding_rs::WINDOWS_1252;
+use flate2::write::GzEncoder;
+use offerit_sync::customer::Parameter;
+use offerit_sync::input::{Input, Reading};
+use proptest::prelude::*;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use std::io::Write;
+use std::process::Stdio;
+use support::{Child, INPUT, Offerit, RESULT, Reply, Server, table};
+
+/// How a text becomes bytes, what it is found to be without a word, and what to say of it.
+type Encoding = (fn(&str) -> Vec<u8>, &'static str, &'static str);
+
+const ENCODINGS: [Encoding; 7] = [
+    (|text| text.as_bytes().to_vec(), "UTF-8", "utf-8"),
+    (|text| format!("\u{feff}{text}").into_bytes(), "UTF-8", "utf-8"),
+    (|text| little(&format!("\u{feff}{text}")), "UTF-16LE", "utf-16"),
+    (|text| big(&format!("\u{feff}{text}")), "UTF-16BE", "utf-16"),
+    (little, "UTF-16LE (guessed)", "utf-16le"),
+    (big, "UTF-16BE (guessed)", "utf-16be"),
+    (windows, "Windows-1252 (guessed)", "windows-1252"),
+];
+
+const DELIMITERS: [(char, &str); 4] = [(',', "comma"), (';', "semicolon"), ('\t', "tab"), ('|', "pipe")];
+
+fn little(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn big(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+}
+
+fn windows(text: &str) -> Vec<u8> {
+    let (bytes, _, is_lossy) = WINDOWS_1252.encode(text);
+    assert!(!is_lossy, "{text:?} cannot be written in Windows-1252");
+    bytes.into_owned()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    compress_to_vec(text, CompressionLevel::Fastest)
+}
+
+fn happy() -> Server {
+    Server::start(|_, _| Reply::updated())
+}
+
+/// Runs a check; nothing is sent.
+#[track_caller]
+fn check(input: impl AsRef<[u8]>, more: &[&str], code: i32) -> support::Output {
+    let offerit = Offerit::new();
+    offerit.input(INPUT, input);
+    offerit.run(&[&["check", INPUT], more].concat()).expect_code(code)
+}
+
+#[test]
+fn every_encoding_with_every_delimiter_and_line_end_arrives_as_it_was_meant() {
+    let server = happy();
+    let mut sent = 0;
+    for (encode, encoding, _) in ENCODINGS {
+        for (delimiter, name) in DELIMITERS {
+            for line_end in ["\n", "\r\n", "\r"] {
+                // A line end in quotes, blank lines, every delimiter in quotes, and no line end at the end.
+                let text = "customer_id,city,lastname\n\n007,\"Orléans\nGare\",\"O'Neill; |\t,\"\"X\"\"\"\n\n\n8,Köln,Müller";
+                let text = text.replace(',', "\u{1}").replace("|\t\u{1}", "|\t,").replace('\n', line_end);
+                let text = text.replace('\u{1}', &delimiter.to_string());
+                let offerit = Offerit::job(&server, encode(&text));
+                let output = offerit.send(&[]).expect_code(0);
+                let told = format!("({encoding}, {name})");
+                assert!(output.stderr.contains(&told), "{told}: {}", output.stderr);
+                let lines: Vec<u64> = offerit.outcomes().values().map(|record| record.line).collect();
+                assert_eq!(lines, [3, 7], "{told} {line_end:?}");
+                let mut requests = server.requests().split_off(sent);
+                requests.sort_by_key(|request| request.field("customer_id"));
+                sent += 2;
+                let fields = |at: usize| {
+                    ["customer_id", "city", "lastname"]
+                        .map(|name| requests[at].field(name).unwrap_or_default())
+                };
+                assert_eq!(
+                    fields(0),
+                    ["007".to_owned(), format!("Orléans{line_end}Gare"), "O'Neill; |\t,\"X\"".to_owned()]
+                );
+                assert_eq!(fields(1), ["8", "Köln", "Müller"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_of_excel_that_names_the_separator_is_obeyed_and_counted() {
+    for text in
+        ["sep=;\r\ncustomer_id;city\r\n1;a,b\r\n;x\r\n", "\u{feff}sep=;\ncustomer_id;city\n1;a,b\n;x\n"]
+    {
+        let output = check(text, &[], 3);
+        assert!(
+            output.stdout.contains("customers.csv:4: row 2") && output.stdout.contains("semicolon"),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_said_goes_before_what_is_found() {
+    let output = check("customer_id:city,x\n1:a\n", &["--delimiter", ":"], 2);
+    assert!(output.stderr.contains("column 2 ('city,x')"), "{}", output.stderr);
+    let output = check(b"customer_id,city\n1,M\xfcnchen\n", &["--encoding", "utf-8"], 3);
+    assert!(output.stdout.contains("customers.csv:2: row 1: column 2 (city)"), "{}", output.stdout);
+    assert!(output.stdout.contains("--encoding windows-1252"), "{}", output.stdout);
+    check("customer_id,city\n1,a\n", &["--encoding", "klingon"], 2);
+    check("customer_id,city\n1,a\n", &["--delimiter", "ab"], 2);
+}
+
+#[test]
+fn another_encoding_far_below_makes_invalid_rows_and_is_never_guessed_anew() {
+    let far = 9000;
+    let text = [table(1..=far).as_bytes(), b"9001,M\xfcnchen\n9002,Riga\n"].concat();
+    assert!(text.len() > 64 * 1024);
+    let server = happy();
+    let offerit = Offerit::job(&server, &text);
+    let output = offerit.run(&["check", INPUT]).expect_code(3);
+    assert!(
+        output.stdout.contains("UTF-8, comma") && output.stdout.contains("1 invalid"),
+        "{}",
+        output.stdout
+    );
+    let told = output
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("customers.csv:9002: row 9001: "))
+        .expect("the row");
+    assert!(told.contains("--encoding windows-1252"), "{told}");
+    let told = check(&text, &["--encoding", "windows-1252"], 0).stdout;
+    assert!(told.contains("Windows-1252, comma"), "{told}");
+}
+
+#[test]
+fn what_is_no_text_in_its_encoding_costs_its_row_and_is_never_sent_as_something_else() {
+    let lone =
+        [little("\u{feff}customer_id,city\n1,Riga\n2,x"), vec![0, 0xd8], little("y\n3,Köln\n")].concat();
+    let unassigned = b"customer_id,city\n1,K\xf6ln\n2,x\x81y\n3,Riga\n".to_vec();
+    for input in [lone, unassigned] {
+        let server = happy();
+        let offerit = Offerit::job(&server, input);
+        offerit.send(&[]).expect_code(3);
+        let outcomes = offerit.outcomes();
+        let told: Vec<_> = outcomes.values().map(|record| (record.line, record.status.as_str())).collect();
+        assert_eq!(told, [(2, "updated"), (3, "invalid"), (4, "updated")]);
+        assert!(outcomes[&2].error.contains("column 2 (city)"), "{}", outcomes[&2].error);
+    }
+}
+
+#[test]
+fn archives_are_read_like_what_is_in_them() {
+    let text = windows("customer_id;city\r\n1;Köln\r\n\r\n2;\r\n3;Riga\r\n");
+    for (pack, name) in [(gzip as fn(&[u8]) -> Vec<u8>, "gzip"), (zstd, "zstd")] {
+        let (first, second) = text.split_at(25);
+        for archive in [pack(&text), [pack(first), pack(second)].concat()] {
+            let server = happy();
+            let offerit = Offerit::job(&server, &archive);
+            let output = offerit.send(&[]).expect_code(3);
+            let told = format!("(Windows-1252 (guessed), semicolon, {name})");
+            assert!(output.stderr.contains(&told), "{told}: {}", output.stderr);
+            let lines: Vec<u64> = offerit.outcomes().values().map(|record| record.line).collect();
+            assert_eq!((lines, server.count()), (vec![2, 4, 5], 2));
+            // Also as often as it takes, and through a pipe.
+            offerit.send(&["--resume"]).expect_code(3);
+            let piped = Offerit::new().stdin(&archive);
+            let output = piped.run(&["check", "-", "--encoding", "windows-1252"]).expect_code(3);
+            assert!(output.stdout.contains("3 rows") && output.stdout.contains(name), "{}", output.stdout);
+        }
+    }
+}
+
+#[test]
+fn an_archive_cut_short_is_refused_before_anything_is_sent() {
+    for pack in [gzip, zstd] {
+        let whole = pack(table(1..=50_000).as_bytes());
+        let server = happy();
+        let offerit = Offerit::job(&server, &whole[..whole.len() * 2 / 3]);
+        let output = offerit.send(&[]).expect_code(2);
+        assert!(output.stderr.contains("archive is cut short or damaged"), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("behind line ") && !output.stderr.contains("behind line 1:"),
+            "{}",
+            output.stderr
+        );
+        assert_eq!(server.count(), 0);
+    }
+}
+
+#[test]
+fn an_archive_of_an_endless_line_is_refused_in_little_memory() {
+    let bomb = [&b"customer_id,city\n1,"[..], &vec![b'x'; 300_000_000]].concat();
+    let offerit = Offerit::new();
+    offerit.input(INPUT, gzip(&bomb));
+    let mut command = offerit.command_in_shell("ulimit -v 100000;", &["check", INPUT]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = Child::start(command).wait().expect_code(2);
+    assert!(output.stderr.contains("line 2: column 2: the field"), "{}", output.stderr);
+}
+
+#[test]
+fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it_begins() {
+    let tall = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(150));
+    let long = format!("customer_id,city\n1,a\n2,{}\n3,c\n", "x".repeat(1_100_000));
+    for (input, option, value) in [(tall, "--max-field-lines", "1000"), (long, "--max-field-size", "2MiB")] {
+        let server = happy();
+        let offerit = Offerit::job(&server, &input);
+        let output = offerit.send(&[]).expect_code(2);
+        assert!(output.stderr.contains("line 3: column 2: the field that begins here"), "{}", output.stderr);
+        assert!(output.stderr.contains(option), "{}", output.stderr);
+        assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false));
+        let output = offerit.run(&["check", INPUT, option, value]);
+        assert!(output.stdout.contains("rows (UTF-8, comma)"), "{output:?}");
+        // Of a stream, the rows before it are sent as they come.
+        let piped = Offerit::with_credentials(&server.url());
+        let mut command = piped.command(&["run", "-", "--result", RESULT, "--rate", "unlimited"]);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Child::start(command);
+        let mut pipe = child.stdin().expect("a pipe");
+        let (before, behind) = input.split_at(input.find("2,").expect("the second row"));
+        pipe.write_all(before.as_bytes()).expect("rows written");
+        server.wait_for(1);
+        // It may be refused before all of it is there.
+        let _ = pipe.write_all(behind.as_bytes());
+        drop(pipe);
+        let output = child.wait().expect_code(1);
+        assert!(output.stderr.contains("line 3: column 2: the field that begins here"), "{}", output.stderr);
+        assert_eq!((server.count(), piped.rows_in_sync()), (1, vec![1]));
+    }
+}
+
+#[test]
+fn a_quote_that_swallows_lines_says_how_far() {
+    let output = check("customer_id,city\n1,\"a\n2,b\n3,c\n", &[], 3);
+    assert!(output.stdout.contains("takes in all up to line 5"), "{}", output.stdout);
+}
+
+#[test]
+fn blank_lines_are_no_rows_however_many_and_also_with_blanks() {
+    let text = format!("customer_id,city\n{}1,a\n   \n \t \n,b\n", "\n".repeat(1_500_000));
+    let output = check(text, &[], 3);
+    assert!(
+        output.stdout.contains("customers.csv:1500005: row 2") && output.stdout.contains("2 rows"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
+fn what_is_no_csv_is_refused_with_what_it_looks_like() {
+    for (input, what) in [
+        (&b"PK\x03\x04\x14\0\x08\0customers.csv"[..], "ZIP archive"),
+        (b"PK\x03\x04\x14\0\x08\0[Content_Types].xml", "Excel workbook"),
+        (b"\n<!DOCTYPE html><title>Sign in</title>", "web page"),
+        (b"{\"customers\": [{\"id\": 1}]}", "JSON"),
+        (b"\x7fELF\x02\x01\x01\0\0", "binary"),
+        (b"\xff\xfe\0\0c\0\0\0", "UTF-32"),
+        (b"\xef\xbb\xbf", "only blank lines"),
+    ] {
+        let output = check(input, &[], 2);
+        assert!(output.stderr.contains(what), "{what}: {}", output.stderr);
+    }
+}
+
+/// Any text that a value can be: not empty, no NUL.
+fn value(is_narrow: bool) -> BoxedStrategy<String> {
+    let any = prop_oneof![
+        "[^\0]{1,12}",
+        r#"["',;|\t\r\n a&=%+\u{feff}]{1,8}"#,
+        Just("REMOVE".to_owned()),
+        Just("  ".to_owned())
+    ];
+    if is_narrow {
+        // The standard gives the five bytes without a character control characters: nobody writes those.
+        let letters = |text: String| {
+            text.chars()
+                .filter(|letter| {
+                    !WINDOWS_1252.encode(&letter.to_string()).2 && !matches!(letter, '\u{80}'..='\u{9f}')
+                })
+                .collect()
+        };
+        any.prop_map(letters).prop_filter("has no value", |text: &String| !text.is_empty()).boxed()
+    } else {
+        any.boxed()
+    }
+}
+
+/// A table as bytes, the cells it has, and how to say what it is.
+#[derive(Debug, Clone)]
+struct Case {
+    bytes: Vec<u8>,
+    cells: Vec<(String, String)>,
+    encoding: &'static str,
+    delimiter: char,
+}
+
+fn case(most_rows: usize) -> impl Strategy<Value = Case> {
+    (0..ENCODINGS.len(), 0..DELIMITERS.len(), 0..3_usize, 0..3_usize).prop_flat_map(
+        move |(encoding, delimiter, line_end, pack)| {
+            let (encode, _, label) = ENCODINGS[encoding];
+            let delimiter = DELIMITERS[delimiter].0;
+            let cells = (value(label == "windows-1252"), value(label == "windows-1252"));
+            prop::collection::vec(cells, 1..most_rows).prop_map(move |cells| {
+                let terminator =
+                    [csv::Terminator::Any(b'\n'), csv::Terminator::CRLF, csv::Terminator::Any(b'\r')]
+                        [line_end];
+                let mut writer = csv::WriterBuilder::new();
+                let mut writer =
+                    writer.delimiter(delimiter as u8).terminator(terminator).from_writer(Vec::new());
+                writer.write_record(["customer_id", "city", "custom1"]).expect("memory");
+                for (row, (city, custom)) in cells.iter().enumerate() {
+                    writer.write_record([&row.to_string(), city, custom]).expect("memory");
+                }
+                let text = String::from_utf8(writer.into_inner().expect("memory")).expect("text");
+                let bytes = encode(&text);
+                let bytes = [bytes.clone(), gzip(&bytes), zstd(&bytes)][pack].clone();
+                Case { bytes, cells, encoding: label, delimiter }
+            })
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_table_in_any_encoding_becomes_the_updates_it_says(case in case(8)) {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&case.bytes).expect("a file written");
+        let reading = Reading {
+            delimiter: case.delimiter.to_string().parse().ok(),
+            encoding: case.encoding.parse().ok(),
+            ..Reading::default()
+        };
+        let mut rows = Input::open(file.path(), reading).expect("a file").rows().expect("a header");
+        let mut found = Vec::new();
+        while let Some(row) = rows.next_row().expect("a row") {
+            let update = row.content.expect("a valid row");
+            let value = |parameter| update.get(parameter).unwrap_or_default().to_owned();
+            prop_assert_eq!(value(Parameter::CustomerId), found.len().to_string());
+            found.push((value(Parameter::City), value(Parameter::Custom1)));
+        }
+        prop_assert_eq!(found, case.cells);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_table_in_any_encoding_arrives_byte_for_byte(case in case(20)) {
+        let server = happy();
+        let offerit = Offerit::job(&server, &case.bytes);
+        let delimiter = case.delimiter.to_string();
+        offerit.send(&["--delimiter", &delimiter, "--encoding", case.encoding]).expect_code(0);
+        let mut arrived: Vec<Option<(String, String)>> = vec![None; case.cells.len()];
+        for request in server.requests() {
+            let field = |name| request.field(name).unwrap_or_default();
+            let row: usize = field("customer_id").parse().expect("a row number");
+            arrived[row] = Some((field("city"), field("custom1")));
+        }
+        let arrived: Vec<_> = arrived.into_iter().flatten().collect();
+        prop_assert_eq!(arrived, case.cells);
+    }
+}
