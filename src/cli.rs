@@ -1,6 +1,6 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
-use crate::config::{CheckOptions, RunOptions, SandboxOptions, VerifyOptions};
+use crate::config::{CheckOptions, ReportOptions, RunOptions, SandboxOptions, VerifyOptions};
 use crate::exit::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -24,6 +24,8 @@ pub enum Command {
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
+    /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
+    Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
 }

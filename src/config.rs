@@ -4,7 +4,7 @@
 mod options;
 mod target;
 
-use crate::commands::{check, run, sandbox, verify};
+use crate::commands::{check, report, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
@@ -15,7 +15,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use options::{CheckOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{CheckOptions, ProgressChoice, ReportOptions, RunOptions, SandboxOptions, VerifyOptions};
 pub use target::Environment;
 
 /// Attempts started a second, unless said otherwise.
@@ -122,6 +122,27 @@ impl VerifyOptions {
             result: result_path(&self.input, self.result.as_deref())?,
             key,
         })
+    }
+}
+
+impl ReportOptions {
+    /// The settings of a report.
+    ///
+    /// # Errors
+    /// If the page would take the result file's place.
+    pub fn settings(&self) -> Result<report::Settings, Failure> {
+        let output = match self.output.as_deref() {
+            Some(path) if path == Path::new("-") => report::Output::Stdout,
+            Some(path) => report::Output::File(path.to_path_buf()),
+            None => report::Output::File(self.result.with_extension("html")),
+        };
+        if output == report::Output::File(self.result.clone()) {
+            return Err(Failure::usage(format!(
+                "--output: {} is the result file itself",
+                self.result.display()
+            )));
+        }
+        Ok(report::Settings { result: self.result.clone(), output })
     }
 }
 

@@ -34,6 +34,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(options) => commands::run::run(options.settings(&environment)?),
         Command::Check(options) => commands::check::check(&options.settings()),
         Command::Verify(options) => commands::verify::verify(&options.settings(&environment)?),
+        Command::Report(options) => commands::report::report(&options.settings()?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }
 }
