@@ -1,6 +1,7 @@
 //! Why rows are not in sync: reasons that differ in numbers, ids and quoted values only are one. Bounded, whatever
 //! the file says: what is beyond the bound is counted and not told apart.
 
+use super::survey::reason_of;
 use crate::journal::{RecordRef, Status, shorten};
 use std::collections::HashMap;
 
@@ -48,7 +49,7 @@ impl Reasons {
         if status.is_in_sync() {
             return 0;
         }
-        let text = record.error();
+        let text = reason_of(record);
         self.scratch.clear();
         self.scratch.push_str(status.name());
         http_status.into_iter().for_each(|code| self.scratch.push_str(&code.to_string()));

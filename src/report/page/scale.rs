@@ -1,5 +1,6 @@
 //! Numbers, times and axes as people read them.
 
+use crate::report::share;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Steps of a time axis, in milliseconds.
@@ -72,6 +73,14 @@ pub(super) fn decimal(number: f64) -> String {
 
 fn trim(text: String) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A part of a whole; neither all but a few nor only a few look like all or none.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    match share(part, whole) {
+        text if text == "0.0%" && part > 0 => "<0.1%".to_owned(),
+        text => text,
+    }
 }
 
 /// A number with its noun: `1 row`, `2 rows`.

@@ -7,6 +7,7 @@ use super::runs::{Moment, Run, Runs};
 use super::tally::{Plan, Tally};
 use crate::journal::{Error, ParseFault, RecordRef, Records, Tail};
 use crate::report::Counts;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -104,7 +105,7 @@ impl Named {
             line: record.line(),
             customer_id: record.customer_id().into_owned(),
             subscription_id: record.subscription_id().into_owned(),
-            error: record.error().into_owned(),
+            error: reason_of(record).into_owned(),
         }
     }
 }
@@ -169,6 +170,16 @@ fn finished_at(path: &Path, record: &RecordRef<'_>) -> Result<u64, Error> {
         offset: record.place().offset,
         fault: ParseFault::Field("finished_at"),
     })
+}
+
+/// Why a row is not in sync, as its record says, but for the line that the record names anyhow.
+pub(super) fn reason_of<'file>(record: &RecordRef<'file>) -> Cow<'file, str> {
+    let text = record.error();
+    let place = format!("line {}: ", record.line());
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix(&place).unwrap_or(text)),
+        Cow::Owned(text) => Cow::Owned(text.strip_prefix(&place).map(str::to_owned).unwrap_or(text)),
+    }
 }
 
 /// How long the last attempt of a record took.

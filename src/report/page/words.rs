@@ -69,8 +69,8 @@ pub(super) fn meaning(status: Status) -> &'static str {
 pub(super) fn advice(status: Status) -> &'static str {
     match status {
         Status::Updated | Status::Unchanged => "nothing",
-        Status::Invalid | Status::Rejected => "correct the row, then run again with --resume",
-        Status::Failed | Status::Unknown => "run again with --resume",
+        Status::Invalid | Status::Rejected => "correct the row, then resume",
+        Status::Failed | Status::Unknown => "resume",
     }
 }
 

@@ -90,6 +90,16 @@ impl<'survey> Course<'survey> {
         fitting(wanted)
     }
 
+    /// How long the holds took, where there is room.
+    fn holds(&self) -> Vec<Label> {
+        let holds = self.lanes.iter().flat_map(|lane| lane.holds.iter().map(move |hold| (lane, *hold)));
+        let middle =
+            |lane, hold: Pause| Percent(f64::midpoint(self.at(lane, hold.from).0, self.at(lane, hold.to).0));
+        fitting(
+            holds.map(|(lane, hold)| (middle(lane, hold), format!("hold {}", span(hold.length())))).collect(),
+        )
+    }
+
     /// The names of the runs, with their days where these differ.
     fn names(&self) -> Vec<Label> {
         let day = |lane: &Lane<'_>| moment(lane.from).split(' ').next().unwrap_or_default().to_owned();
@@ -139,6 +149,7 @@ pub(in super::super) fn course(survey: &Survey) -> Markup {
                 @let (from, to) = (course.percent(lane.start), course.percent(lane.start + lane.bars.len() as f64));
                 line.axis x1=(from) x2=(to) y1=(Pixels(base)) y2=(Pixels(base)) {}
             }
+            g.held { @for hold in course.holds() { (hold.draw(HEAD + 18.0)) } }
             @if course.lanes.len() > 1 || course.lanes.iter().any(|lane| lane.number > 1) {
                 @for name in course.names() { (name.draw(14.0)) }
             }

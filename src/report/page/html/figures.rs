@@ -1,11 +1,10 @@
 //! The sections with figures and charts.
 
 use super::super::charts::{Bins, course, replies, share_bar};
-use super::super::scale::{count, counted, decimal, moment, span, until};
+use super::super::scale::{count, counted, decimal, moment, percent, span, until};
 use super::super::survey::Survey;
 use super::super::words::{advice, meaning};
 use super::{cell, columns};
-use crate::report::share;
 use maud::{Markup, html};
 
 /// The most runs that have a line: the last ones.
@@ -21,7 +20,7 @@ pub(super) fn tiles(survey: &Survey) -> Markup {
     let attempts = tally.total_attempts();
     html! {
         section.tiles aria-label="Key figures" {
-            (tile("Rows in sync", &share(rows.in_sync(), rows.total()), &format!("{} of {}", count(rows.in_sync()), count(rows.total()))))
+            (tile("Rows in sync", &percent(rows.in_sync(), rows.total()), &format!("{} of {}", count(rows.in_sync()), count(rows.total()))))
             (tile("Rows not in sync", &count(bad), if bad == 0 { "nothing to do" } else { "see the reasons below" }))
             (tile("Records per second", &speed(survey.tail.records, active(survey)), &format!("on average, over {}", span(active(survey)))))
             @if let Some(replies) = tally.replies() {
@@ -63,7 +62,7 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
                         tr role="row" .none[number == 0] {
                             th role="rowheader" scope="row" { (status) }
                             (cell("Rows", count(number)))
-                            (cell("Share", share(number, total)))
+                            (cell("Share", percent(number, total)))
                             td.chart role="cell" { (share_bar(number, total, !status.is_in_sync())) }
                             (cell("Meaning", meaning(status)))
                             (cell("What to do", if number > 0 { advice(status) } else { "–" }))
@@ -71,7 +70,7 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
                     }
                 }
                 tfoot role="rowgroup" {
-                    tr role="row" { th role="rowheader" scope="row" { "all" } (cell("Rows", count(total))) (cell("Share", share(total, total)))
+                    tr role="row" { th role="rowheader" scope="row" { "all" } (cell("Rows", count(total))) (cell("Share", percent(total, total)))
                         td role="cell" colspan="3" {} }
                 }
             }
@@ -249,7 +248,7 @@ pub(super) fn attempts_section(survey: &Survey) -> Markup {
                         @if number > 0 || *of > 0 {
                             tr {
                                 th scope="row" { (number) @if number == most { " or more" } @if number == 0 { " (not sent)" } }
-                                td { (count(*of)) } td { (share(*of, records)) }
+                                td { (count(*of)) } td { (percent(*of, records)) }
                                 td.chart { (share_bar(*of, records, false)) }
                             }
                         }

@@ -1,10 +1,9 @@
 //! Why rows are not in sync, with the rows.
 
 use super::super::reasons::Reason;
-use super::super::scale::{count, counted, moment, until};
+use super::super::scale::{count, counted, moment, percent, until};
 use super::super::survey::{Named, Survey};
 use super::plain;
-use crate::report::share;
 use maud::{Markup, html};
 
 /// The section; empty if there is nothing to tell.
@@ -26,7 +25,7 @@ pub(super) fn section(survey: &Survey) -> Markup {
             }
             @if others > 0 {
                 p.about {
-                    "For other reasons: " (counted(others, "row")) " (" (share(others, bad)) "). "
+                    "For other reasons: " (counted(others, "row")) " (" (percent(others, bad)) "). "
                     code { "offerit-sync verify INPUT" } " and the result file itself have every one."
                 }
             }
@@ -43,19 +42,21 @@ fn one(reason: &Reason, bad: u64, rows: &[Named]) -> Markup {
     let (from, to) = reason.seen;
     html! {
         li {
-            p.what {
-                strong { (counted(reason.rows, "row")) } " " span.part { (share(reason.rows, bad)) }
-                span.tag { (reason.status) }
-                @if let Some(code) = reason.http_status { span.tag { "HTTP " (code) } }
+            div {
+                p.what {
+                    strong { (counted(reason.rows, "row")) } " " span.part { (percent(reason.rows, bad)) }
+                    span.tag { (reason.status) }
+                    @if let Some(code) = reason.http_status { span.tag { "HTTP " (code) } }
+                }
+                p.text { @if text.is_empty() { "no reason is recorded" } @else { (text) } }
+                p.seen {
+                    "Seen " (moment(from)) @if to > from { " to " (until(from, to)) } " UTC"
+                    @if reason.records > reason.rows { ", in " (counted(reason.records, "record")) }
+                }
             }
-            p.text { @if text.is_empty() { "no reason is recorded" } @else { (text) } }
             ul.rows {
                 @for row in rows { li { (place(row)) (differing(row, &text)) } }
                 @if reason.rows > rows.len() as u64 { li.more { "and " (count(reason.rows - rows.len() as u64)) " more" } }
-            }
-            p.seen {
-                "Seen " (moment(from)) @if to > from { " to " (until(from, to)) } " UTC"
-                @if reason.records > reason.rows { ", in " (counted(reason.records, "record")) }
             }
         }
     }
