@@ -15,7 +15,7 @@ const OTHERS: u16 = 1 + MOST as u16;
 const LONGEST: usize = 300;
 
 /// What stands for a number, an id or a quoted value.
-const BLANK: &str = "…";
+pub(super) const BLANK: &str = "…";
 
 /// One reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -122,6 +122,17 @@ impl Upwards {
         self.head + HEIGHT
     }
 
+    /// A value in few characters: there is little room beside the plot.
+    fn label(&self, value: f64) -> String {
+        let (unit, sign) = match self.top {
+            1e9.. => (1e9, "G"),
+            1e6.. => (1e6, "M"),
+            1e4.. => (1e3, "k"),
+            _ => (1.0, ""),
+        };
+        if value > 0.0 { decimal(value / unit) + sign } else { "0".to_owned() }
+    }
+
     fn draw(&self) -> Markup {
         let steps = (self.top / self.step).round() as u32;
         html! {
@@ -129,7 +140,7 @@ impl Upwards {
                 @let value = f64::from(tick) * self.step;
                 @let y = self.base() - self.height(value);
                 line.grid x1="0" x2="100%" y1=(Pixels(y)) y2=(Pixels(y)) {}
-                text x="-8" y=(Pixels(y + 4.0)) text-anchor="end" { (decimal(value)) }
+                text x="-8" y=(Pixels(y + 4.0)) text-anchor="end" { (self.label(value)) }
             }
         }
     }

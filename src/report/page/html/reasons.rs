@@ -1,6 +1,6 @@
 //! Why rows are not in sync, with the rows.
 
-use super::super::reasons::Reason;
+use super::super::reasons::{BLANK, Reason};
 use super::super::scale::{count, counted, moment, percent, until};
 use super::super::survey::{Named, Survey};
 use super::plain;
@@ -26,7 +26,7 @@ pub(super) fn section(survey: &Survey) -> Markup {
             @if others > 0 {
                 p.about {
                     "For other reasons: " (counted(others, "row")) " (" (percent(others, bad)) "). "
-                    code { "offerit-sync verify INPUT" } " and the result file itself have every one."
+                    "The result file has every one."
                 }
             }
             @if resolved > 0 {
@@ -73,5 +73,8 @@ fn place(row: &Named) -> Markup {
 /// What the row's record says, where that is not what the reason says.
 fn differing(row: &Named, text: &str) -> Markup {
     let error = plain(&row.error);
-    html! { @if error != text { span.own { (error) } } }
+    // That a text names the row's own id is nothing new.
+    let is_told = |id: &str| !id.is_empty() && error.replace(&plain(id), BLANK) == text;
+    let is_new = error != text && !is_told(&row.customer_id) && !is_told(&row.subscription_id);
+    html! { @if is_new { span.own { (error) } } }
 }
