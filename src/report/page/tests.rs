@@ -184,6 +184,13 @@ fn a_file_of_two_runs_is_told_in_figures() {
     let file = file(&lines);
     let survey = survey(&file);
     assert_eq!((survey.runs.len(), survey.reasons.resolved()), (2, 1));
+    let measured: Vec<_> = survey
+        .tally
+        .runs
+        .iter()
+        .map(|run| (run.records.total(), run.records.in_sync(), run.attempts))
+        .collect();
+    assert_eq!(measured, [(100, 97, 100), (3, 1, 3)]);
     let (shown, others) = survey.shown_reasons();
     assert_eq!((shown.len(), others), (1, 0));
     assert_eq!((shown[0].1.rows, shown[0].1.records), (2, 4));
