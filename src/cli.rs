@@ -1,7 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, MappingOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, Environment, Layers, MappingOptions, ReportOptions, RunOptions, SandboxOptions,
+    VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,6 +29,8 @@ pub enum Command {
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
+    /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
+    Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
 }
@@ -81,7 +84,7 @@ impl Command {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
-            Command::Sandbox(_) => None,
+            Command::Report(_) | Command::Sandbox(_) => None,
         }
     }
 }

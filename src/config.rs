@@ -11,7 +11,7 @@ mod shown;
 mod target;
 mod values;
 
-use crate::commands::{check, run, sandbox, verify};
+use crate::commands::{check, report, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
@@ -24,7 +24,9 @@ use std::time::Duration;
 
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
-pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{
+    CheckOptions, FileOptions, ProgressChoice, ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
+};
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
@@ -32,6 +34,9 @@ pub use target::Environment;
 const RATE: &str = "10/s";
 /// Requests in flight, unless said otherwise.
 const CONCURRENCY: usize = 16;
+
+/// The most rows open at once, unless said otherwise: so many records a power cut can have taken.
+const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 /// More requests in flight than this are a typing mistake.
 const MOST_CONCURRENCY: usize = 10_000;
 /// For one attempt, unless said otherwise.
@@ -156,8 +161,29 @@ impl VerifyOptions {
             result: result_path(&self.input, self.result.as_deref())?,
             key,
             json: self.json,
-            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
+            open_rows: OPEN_ROWS,
         })
+    }
+}
+
+impl ReportOptions {
+    /// The settings of a report.
+    ///
+    /// # Errors
+    /// If the page would take the result file's place.
+    pub fn settings(&self) -> Result<report::Settings, Failure> {
+        let output = match self.output.as_deref() {
+            Some(path) if path == Path::new("-") => report::Output::Stdout,
+            Some(path) => report::Output::File(path.to_path_buf()),
+            None => report::Output::File(self.result.with_extension("html")),
+        };
+        if output == report::Output::File(self.result.clone()) {
+            return Err(Failure::usage(format!(
+                "--output: {} is the result file itself",
+                self.result.display()
+            )));
+        }
+        Ok(report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS })
     }
 }
 

@@ -43,6 +43,7 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Verify(options) => {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }
+        Command::Report(options) => commands::report::report(&options.settings()?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }
 }

@@ -1,6 +1,7 @@
 //! One file a command: the wiring.
 
 pub mod check;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 mod signals;

@@ -182,6 +182,17 @@ pub struct VerifyOptions {
     pub file: FileOptions,
 }
 
+/// Options of `report`.
+#[derive(Debug, Default, Args)]
+pub struct ReportOptions {
+    /// The result file; a run may be writing it
+    pub result: PathBuf,
+
+    /// Where the page goes, or - for standard output [default: RESULT with its extension replaced by .html]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
 /// Options of `sandbox`.
 #[derive(Debug, Default, Args)]
 pub struct SandboxOptions {
