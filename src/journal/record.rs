@@ -1,11 +1,13 @@
 //! One line of the result file, as it is written.
 
 use super::text::{one_line, push_field, shorten, starts_formula};
+use super::timestamp::Timestamp;
 use crate::customer::Fingerprint;
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The first line of every result file.
 pub const HEADER: &str = "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
@@ -98,7 +100,7 @@ pub struct Record<'text> {
     /// How long the last attempt took; zero if there was none.
     pub duration: Duration,
     /// When the outcome was known.
-    pub finished_at: SystemTime,
+    pub finished_at: Timestamp,
     /// Why the row is not in sync; empty if it is.
     pub error: &'text str,
     /// Of the row as it was in this run.
@@ -117,8 +119,9 @@ impl Record<'_> {
         if let Some(http_status) = self.http_status {
             let _ = write!(line, "{http_status}");
         }
-        let finished_at = humantime::format_rfc3339_millis(self.finished_at);
-        let _ = write!(line, ",{},{},{finished_at},", self.attempts, self.duration.as_millis());
+        let _ = write!(line, ",{},{},", self.attempts, self.duration.as_millis());
+        line.extend_from_slice(&self.finished_at.text);
+        line.push(b',');
         if !self.error.is_empty() {
             push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
         }
@@ -127,11 +130,15 @@ impl Record<'_> {
 }
 
 /// An id as it is written. A signed number is no formula and stays what it is.
-fn shown_id(id: &str) -> String {
+fn shown_id(id: &str) -> Cow<'_, str> {
+    // Nearly all ids are letters and figures, which mean nothing but themselves.
+    if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(id);
+    }
     let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit());
     let id = shorten(one_line(id), LONGEST_ID);
-    if is_number { id } else { no_formula(id) }
+    Cow::Owned(if is_number { id } else { no_formula(id) })
 }
 
 /// A text that a spreadsheet does not take for a formula.
@@ -160,7 +167,9 @@ pub(super) fn hash(bytes: &[u8]) -> Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Timestamps;
     use super::*;
+    use std::time::SystemTime;
 
     fn record<'text>(customer_id: &'text str, error: &'text str) -> Record<'text> {
         Record {
@@ -172,7 +181,8 @@ mod tests {
             http_status: Some(400),
             attempts: 2,
             duration: Duration::from_micros(61_900),
-            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123),
+            finished_at: Timestamps::default()
+                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123)),
             error,
             fingerprint: Fingerprint(0xabc),
         }

@@ -4,7 +4,7 @@ use super::scale::percent;
 use super::survey::{PageError, Survey};
 use super::{OPENING, page};
 use crate::customer::Fingerprint;
-use crate::journal::{HEADER, Record, Records, Status};
+use crate::journal::{HEADER, Record, Records, Status, Timestamps};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -47,7 +47,8 @@ fn file(lines: &[Line]) -> Vec<u8> {
             http_status: None,
             attempts: line.attempts,
             duration: Duration::from_millis(line.duration),
-            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + line.at),
+            finished_at: Timestamps::default()
+                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + line.at)),
             error: &line.error,
             fingerprint: Fingerprint(line.row),
         };
