@@ -6,7 +6,6 @@ use crate::customer::Fingerprint;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write;
 use std::time::Duration;
 
 /// The first line of every result file.
@@ -110,23 +109,37 @@ pub struct Record<'text> {
 impl Record<'_> {
     /// Appends the record as one line with its line feed.
     pub fn write(&self, line: &mut Vec<u8>) {
-        // Writing to a Vec cannot fail.
-        let _ = write!(line, "{},{},", self.row, self.line);
+        push_number(line, self.row);
+        line.push(b',');
+        push_number(line, self.line);
+        line.push(b',');
         push_field(line, &shown_id(self.customer_id));
         line.push(b',');
         push_field(line, &shown_id(self.subscription_id));
-        let _ = write!(line, ",{},", self.status.name());
+        line.push(b',');
+        line.extend_from_slice(self.status.name().as_bytes());
+        line.push(b',');
         if let Some(http_status) = self.http_status {
-            let _ = write!(line, "{http_status}");
+            push_number(line, http_status.into());
         }
-        let _ = write!(line, ",{},{},", self.attempts, self.duration.as_millis());
+        line.push(b',');
+        push_number(line, self.attempts.into());
+        line.push(b',');
+        push_number(line, u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
+        line.push(b',');
         line.extend_from_slice(&self.finished_at.text);
         line.push(b',');
         if !self.error.is_empty() {
             push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
         }
-        let _ = writeln!(line, ",{}", self.fingerprint);
+        line.push(b',');
+        line.extend_from_slice(&self.fingerprint.digits());
+        line.push(b'\n');
     }
+}
+
+fn push_number(line: &mut Vec<u8>, number: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// An id as it is written. A signed number is no formula and stays what it is.
