@@ -6,6 +6,7 @@ mod file;
 mod layers;
 mod mapping;
 mod options;
+mod outputs;
 mod reading;
 mod shown;
 mod target;
@@ -15,7 +16,6 @@ use crate::commands::{check, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::ProgressMode;
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -24,7 +24,9 @@ use std::time::Duration;
 
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
-pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{
+    CheckOptions, FileOptions, LogFormatChoice, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions,
+};
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
@@ -71,12 +73,7 @@ impl RunOptions {
             accept_changed_input: self.accept_changed_input,
             target,
             delivery: self.delivery()?,
-            progress: match (self.quiet, self.progress) {
-                (true, _) => ProgressMode::Quiet,
-                (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
-                (_, Some(ProgressChoice::Never)) => ProgressMode::Never,
-                (_, Some(ProgressChoice::Auto) | None) => ProgressMode::Auto,
-            },
+            outputs: self.outputs(environment),
         })
     }
 
