@@ -169,7 +169,7 @@ fn announce(
         rate => format!("at most {rate}, {} in flight", limits.concurrency),
     };
     let Some(survey) = survey else {
-        return say(format_args!("{name}: sending to {to} as the rows come, {pace}"));
+        return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
     };
     if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
         say(format_args!(
@@ -185,7 +185,13 @@ fn announce(
         ));
     }
     let to_do = survey.to_do();
-    say(format_args!("{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"));
+    tracing::info!(
+        event = "start",
+        rows_total = *rows,
+        rows_to_do = to_do,
+        rows_in_sync_before = *in_sync,
+        "{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"
+    );
 }
 
 /// Runs the delivery loop on a runtime of one thread: for this load it beats many threads at less CPU.
