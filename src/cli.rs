@@ -1,7 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, LogFormatChoice, MappingOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, Environment, Layers, LogFormatChoice, MappingOptions, RunOptions, SandboxOptions,
+    VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use crate::report::{LogFormat, Logs};
@@ -64,7 +65,8 @@ impl Typed {
     #[must_use]
     pub fn logs(&self) -> Logs {
         let typed = self.matches.subcommand().map(|(_, matches)| matches);
-        let format = typed.and_then(|matches| matches.try_get_one::<LogFormatChoice>("log_format").ok().flatten());
+        let format =
+            typed.and_then(|matches| matches.try_get_one::<LogFormatChoice>("log_format").ok().flatten());
         Logs { format: format.map_or(LogFormat::Text, |choice| (*choice).into()), ..Logs::default() }
     }
 

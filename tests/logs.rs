@@ -37,10 +37,16 @@ fn in_json_every_line_is_an_object() {
     let lines = objects(&output);
     let failed = of(&lines, "row_failed");
     assert_eq!(failed.len(), 3);
-    assert_eq!((&failed[0]["level"], &failed[0]["status"], &failed[0]["http_status"]), (&"WARN".into(), &"rejected".into(), &404.into()));
+    assert_eq!(
+        (&failed[0]["level"], &failed[0]["status"], &failed[0]["http_status"]),
+        (&"WARN".into(), &"rejected".into(), &404.into())
+    );
     assert_eq!(of(&lines, "rows_failed")[0]["rows"], 47);
     let end = of(&lines, "end");
-    assert_eq!((&end[0]["exit_code"], &end[0]["not_in_sync"], &end[0]["level"]), (&3.into(), &50.into(), &"INFO".into()));
+    assert_eq!(
+        (&end[0]["exit_code"], &end[0]["not_in_sync"], &end[0]["level"]),
+        (&3.into(), &50.into(), &"INFO".into())
+    );
     assert_eq!(of(&lines, "start").len(), 1);
 }
 
@@ -71,7 +77,11 @@ fn equal_failures_are_summed_up() {
     let output = offerit.send(&[]).expect_code(3);
     let told = output.stderr.lines().filter(|line| line.contains(" is rejected: ")).count();
     assert_eq!(told, 3, "{}", output.stderr);
-    assert!(output.stderr.contains("… and 1,200 more like it: rejected: HTTP 404: customer 77"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("… and 1,200 more like it: rejected: HTTP 404: customer 77"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -84,7 +94,10 @@ fn retries_are_told_when_asked_for_with_the_time_of_everything() {
     let offerit = Offerit::job(&server, table(1..=5));
     let output = offerit.send(&["--concurrency", "1", "-v"]).expect_code(0);
     let retry = output.stderr.lines().find(|line| line.contains("is tried again")).expect("a retry");
-    assert!(retry.contains(" DEBUG row 2 (line 3) is tried again in ") && retry.contains("HTTP 503"), "{retry}");
+    assert!(
+        retry.contains(" DEBUG row 2 (line 3) is tried again in ") && retry.contains("HTTP 503"),
+        "{retry}"
+    );
     let is_timed = |line: &str| line.get(..24).is_some_and(|time| time.ends_with('Z') && time.contains('T'));
     assert!(output.stderr.lines().all(is_timed), "{}", output.stderr);
 }
@@ -106,13 +119,16 @@ fn hostile_words_of_a_server_stay_on_their_line_and_the_key_is_not_told() {
     let text = format!("\u{1b}[2J evil\r\n{{\"level\":\"fake\"}} \u{202e}olleh {KEY} City 1");
     let server = Server::start(move |_, number| {
         let body = serde_json::json!({ "message": text }).to_string();
-        if number % 2 == 0 { Reply::json(404, body) } else { Reply::json(503, body) }
+        if number % 2 == 0 { Reply::json(503, body) } else { Reply::json(404, body) }
     });
     for format in ["text", "json"] {
-        let offerit = Offerit::job(&server, table(1..=4));
-        let arguments = ["--log-format", format, "-v", "--max-attempts", "2", "--max-outage", "2s", "--no-adapt"];
+        let offerit = Offerit::job(&server, table(1..=1));
+        let arguments =
+            ["--log-format", format, "-v", "--max-attempts", "2", "--max-outage", "2s", "--no-adapt"];
         let output = offerit.send(&arguments);
-        assert!(output.stderr.contains("row 1 (line 2)"), "{}", output.stderr);
+        for told in ["row 1 (line 2) is tried again", "row 1 (line 2) is rejected"] {
+            assert!(output.stderr.contains(told), "{}", output.stderr);
+        }
         for secret in ["\u{1b}", "\u{202e}", KEY, "City 1"] {
             assert!(!output.stderr.contains(secret), "{secret:?}: {}", output.stderr);
         }

@@ -78,11 +78,17 @@ fn a_summary_adds_up_and_keeps_to_its_schema() {
     assert_eq!(document["counts"]["updated"], 19);
     assert_eq!((&document["counts"]["rejected"], &document["counts"]["invalid"]), (&1.into(), &1.into()));
     let sum: u64 = document["counts"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
-    assert_eq!((document["rows"]["recorded"].as_u64(), document["rows"]["left"].as_u64()), (Some(sum), Some(0)));
+    assert_eq!(
+        (document["rows"]["recorded"].as_u64(), document["rows"]["left"].as_u64()),
+        (Some(sum), Some(0))
+    );
     assert_eq!(document["rows"]["not_in_sync"], 2);
     let attempts = server.count() as u64;
     assert_eq!((attempts, document["attempts"]["total"].as_u64()), (21, Some(21)));
-    assert_eq!((&document["attempts"]["retries"], &document["attempts"]["latency_ms"]["count"]), (&1.into(), &21.into()));
+    assert_eq!(
+        (&document["attempts"]["retries"], &document["attempts"]["latency_ms"]["count"]),
+        (&1.into(), &21.into())
+    );
     assert_eq!(document["rates"]["limit"], Value::Null);
     assert_eq!(mode(&offerit.path(SUMMARY)), 0o600);
     // The next one takes its place, and tells what was in sync before.
@@ -94,10 +100,11 @@ fn a_summary_adds_up_and_keeps_to_its_schema() {
 #[test]
 fn percentiles_are_in_order_and_below_the_whole() {
     let (_server, offerit) = mixed();
-    offerit.send(&["--summary", SUMMARY, "--rate", "100/s"]).expect_code(3);
+    offerit.run(&["run", INPUT, "--summary", SUMMARY, "--rate", "100/s"]).expect_code(3);
     let document = summary(&offerit);
     let latency = &document["attempts"]["latency_ms"];
-    let figures = ["min", "p50", "p90", "p95", "p99", "p999", "max", "sum"].map(|name| latency[name].as_f64().expect("a figure"));
+    let figures = ["min", "p50", "p90", "p95", "p99", "p999", "max", "sum"]
+        .map(|name| latency[name].as_f64().expect("a figure"));
     assert!(figures.is_sorted() && figures[0] > 0.0, "{latency}");
     assert_eq!(document["rates"]["limit"], 100.0);
 }
@@ -116,7 +123,11 @@ fn every_early_end_has_its_summary() {
         let offerit = Offerit::job(&server, table(1..=50));
         offerit.send(&[&["--summary", SUMMARY][..], more].concat()).expect_code(code);
         let document = summary(&offerit);
-        assert_eq!((&document["exit_code"], &document["reason"]), (&code.into(), &reason.into()), "{document}");
+        assert_eq!(
+            (&document["exit_code"], &document["reason"]),
+            (&code.into(), &reason.into()),
+            "{document}"
+        );
         assert_eq!(document["rows"]["left"], 50, "{document}");
         let command = document["next_command"].as_str().expect("a command");
         assert!(command.ends_with("--resume") && document["message"].is_string(), "{document}");
@@ -147,7 +158,16 @@ fn the_command_of_the_summary_goes_on() {
     let server = Server::start(|_, number| if number == 0 { Reply::new(401) } else { Reply::updated() });
     let offerit = Offerit::job(&server, "");
     offerit.input("it's a list.csv", table(1..=5));
-    let arguments = ["run", "it's a list.csv", "--rate", "unlimited", "--overwrite", "--summary", SUMMARY, "--concurrency=1"];
+    let arguments = [
+        "run",
+        "it's a list.csv",
+        "--rate",
+        "unlimited",
+        "--overwrite",
+        "--summary",
+        SUMMARY,
+        "--concurrency=1",
+    ];
     let output = offerit.run(&arguments).expect_code(6);
     let document = summary(&offerit);
     let command = document["next_command"].as_str().expect("a command").to_owned();
@@ -166,7 +186,18 @@ fn no_value_and_no_key_is_shown_in_any_output() {
     let offerit = Offerit::job(&server, format!("customer_id,password\n1,{SECRET}\n2,{SECRET}\n"));
     let folder = offerit.path(page);
     let offerit = offerit.env("GITHUB_STEP_SUMMARY", folder.to_str().expect("a path"));
-    let arguments = ["--summary", SUMMARY, "--metrics", METRICS, "--set", "custom1=Hunter2-too", "-v", "--max-attempts", "2", "--max-outage=1s"];
+    let arguments = [
+        "--summary",
+        SUMMARY,
+        "--metrics",
+        METRICS,
+        "--set",
+        "custom1=Hunter2-too",
+        "-v",
+        "--max-attempts",
+        "2",
+        "--max-outage=1s",
+    ];
     let output = offerit.send(&arguments).expect_code(4);
     let texts = [SUMMARY, METRICS, page].map(|name| fs::read_to_string(offerit.path(name)).expect("a file"));
     for text in texts.iter().chain([&output.stderr, &output.stdout]) {
@@ -191,7 +222,9 @@ fn what_must_not_be_overwritten_is_refused_before_anything_is_sent() {
     symlink(offerit.path("target"), offerit.path("link")).expect("a link");
     fs::create_dir(offerit.path("folder")).expect("a folder");
     for option in ["--summary", "--metrics"] {
-        for path in [INPUT, "customers.result.csv", "export.csv", "link", "folder", "missing/file", "/dev/null"] {
+        for path in
+            [INPUT, "customers.result.csv", "export.csv", "link", "folder", "missing/file", "/dev/null"]
+        {
             let output = offerit.send(&[option, path]).expect_code(2);
             assert!(output.stderr.contains(option) && output.stderr.contains(path), "{}", output.stderr);
         }
@@ -219,12 +252,17 @@ fn metrics_are_read_by_a_parser_and_keep_to_the_rules_of_names() {
     offerit.send(&["--metrics", METRICS]).expect_code(3);
     let text = fs::read_to_string(offerit.path(METRICS)).expect("metrics");
     assert_eq!(mode(&offerit.path(METRICS)), 0o644);
-    let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("metrics that can be parsed");
+    let scrape =
+        Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("metrics that can be parsed");
     let samples = text.lines().filter(|line| !line.starts_with('#')).count();
-    let parsed: usize = scrape.samples.iter().map(|sample| match &sample.value {
-        Sample::Summary(quantiles) => quantiles.len(),
-        _ => 1,
-    }).sum();
+    let parsed: usize = scrape
+        .samples
+        .iter()
+        .map(|sample| match &sample.value {
+            Sample::Summary(quantiles) => quantiles.len(),
+            _ => 1,
+        })
+        .sum();
     assert!(samples > 20 && parsed == samples, "{parsed} of {samples} lines: {text}");
     let value = |name: &str, status: Option<&str>| {
         let found = scrape.samples.iter().find(|sample| {
@@ -267,7 +305,9 @@ fn the_page_of_a_ci_job_gets_a_section_for_every_run() {
     let text = fs::read_to_string(&page).expect("a page");
     assert!(text.starts_with("before\n### ❌ offerit-sync: customers.csv\n"), "{text}");
     assert_eq!(text.matches("### ").count(), 2);
-    for line in ["| updated | 19 |", "| in sync before | 19 |", "| **all** | 21 |", "exit code 3 (not in sync)"] {
+    for line in
+        ["| updated | 19 |", "| in sync before | 19 |", "| **all** | 21 |", "exit code 3 (not in sync)"]
+    {
         assert!(text.contains(line), "{line}: {text}");
     }
 }

@@ -99,7 +99,10 @@ mod tests {
             (&["offerit-sync", "run", "a.csv"][..], "offerit-sync run a.csv --resume"),
             (&["./o", "run", "--resume", "a b.csv", "--rate=5/m"], "./o run --resume 'a b.csv' --rate=5/m"),
             (&["o", "run", "--overwrite", "--", "-x.csv"], "o run --resume -- -x.csv"),
-            (&["o", "run", "it's.csv", "--map", "E-Mail=email"], r"o run 'it'\''s.csv' --map E-Mail=email --resume"),
+            (
+                &["o", "run", "it's.csv", "--map", "E-Mail=email"],
+                r"o run 'it'\''s.csv' --map E-Mail=email --resume",
+            ),
         ] {
             assert_eq!(command(typed).as_deref(), Some(expected));
         }

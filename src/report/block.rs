@@ -97,7 +97,8 @@ impl View {
 
     fn outcomes(&self) -> Vec<String> {
         let counts = self.counts.iter().filter(|(_, count)| *count > 0);
-        let mut parts: Vec<_> = counts.map(|(status, count)| format!("{} {status}", grouped(count))).collect();
+        let mut parts: Vec<_> =
+            counts.map(|(status, count)| format!("{} {status}", grouped(count))).collect();
         if self.before > 0 {
             parts.push(format!("{} in sync before", grouped(self.before)));
         }
@@ -122,7 +123,10 @@ impl View {
                     format!("next probe in {}", rounded_up(left))
                 };
                 (
-                    [format!("outage: {probe}; nothing gets through: {}", self.why), format!("outage: {probe}")],
+                    [
+                        format!("outage: {probe}; nothing gets through: {}", self.why),
+                        format!("outage: {probe}"),
+                    ],
                     Colour::Red,
                 )
             }
@@ -247,7 +251,10 @@ mod tests {
             view.lines(columns, false).lines().last().unwrap().to_owned()
         };
         let second = Duration::from_secs(1);
-        assert_eq!(state((Kind::Held, 90 * second), 80), "on hold for 1m 30s: the server asks for a pause (Retry-After)");
+        assert_eq!(
+            state((Kind::Held, 90 * second), 80),
+            "on hold for 1m 30s: the server asks for a pause (Retry-After)"
+        );
         assert_eq!(
             state((Kind::Outage, 4 * second), 80),
             "outage: next probe in 4s; nothing gets through: HTTP 503: busy"

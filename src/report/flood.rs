@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn equal_ones_are_told_three_times_and_then_summed_up() {
         let mut flood = Flood::default();
-        let told = (1..=4815).filter(|number| flood.take(&row(*number, &format!("no {number} here")))).count();
+        let told =
+            (1..=4815).filter(|number| flood.take(&row(*number, &format!("no {number} here")))).count();
         assert_eq!(told, 3);
         let rest = flood.rest();
         assert_eq!(rest.iter().map(|rest| rest.more).collect::<Vec<_>>(), [4812]);

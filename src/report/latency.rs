@@ -79,9 +79,13 @@ mod tests {
         (1..=1000).for_each(|millis| latency.record(Duration::from_millis(millis)));
         let found = latency.percentiles().unwrap();
         assert_eq!((found.count, found.sum), (1000, 500_500.0));
-        for (found, expected) in
-            [(found.min, 1.0), (found.p50, 500.0), (found.p90, 900.0), (found.p99, 990.0), (found.max, 1000.0)]
-        {
+        for (found, expected) in [
+            (found.min, 1.0),
+            (found.p50, 500.0),
+            (found.p90, 900.0),
+            (found.p99, 990.0),
+            (found.max, 1000.0),
+        ] {
             assert!((found - expected).abs() <= expected / 1000.0, "{found} for {expected}");
         }
     }
@@ -90,6 +94,8 @@ mod tests {
     fn what_takes_longer_than_an_hour_counts_as_an_hour() {
         let mut latency = Latency::new();
         latency.record(Duration::from_secs(7200));
-        assert!(latency.percentiles().is_some_and(|found| found.max >= 3_600_000.0 && found.max < 3_700_000.0));
+        assert!(
+            latency.percentiles().is_some_and(|found| found.max >= 3_600_000.0 && found.max < 3_700_000.0)
+        );
     }
 }

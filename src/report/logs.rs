@@ -199,6 +199,8 @@ mod tests {
     #[test]
     fn events_of_other_crates_are_not_ours() {
         assert!(is_ours("offerit_sync") && is_ours("offerit_sync::report"));
-        assert!(["hyper::proto", "offerit_syncs", "h2", "", "reqwest::connect"].iter().all(|name| !is_ours(name)));
+        assert!(
+            ["hyper::proto", "offerit_syncs", "h2", "", "reqwest::connect"].iter().all(|name| !is_ours(name))
+        );
     }
 }

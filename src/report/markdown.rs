@@ -40,7 +40,9 @@ pub fn job_summary(document: &Document) -> String {
     if let Some(latency) = attempts.latency_ms {
         facts.push(format!("half of them within {:.0} ms, 99% within {:.0} ms", latency.p50, latency.p99));
     }
-    for (what, pauses) in [("holds", holds), ("outages", outages)].iter().filter(|(_, pauses)| pauses.count > 0) {
+    for (what, pauses) in
+        [("holds", holds), ("outages", outages)].iter().filter(|(_, pauses)| pauses.count > 0)
+    {
         facts.push(format!("{} {what}, {} in all", grouped(pauses.count), rounded(pauses.duration)));
     }
     let _ = writeln!(text, "\n{}.", facts.join(" · "));
@@ -62,7 +64,9 @@ fn plain(text: &str) -> String {
             '@' => plain.push_str("&#64;"),
             '#' => plain.push_str("&#35;"),
             ':' => plain.push_str("&#58;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | '$' => plain.extend(['\\', letter]),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | '$' => {
+                plain.extend(['\\', letter])
+            }
             _ => plain.push(letter),
         }
     }
@@ -83,7 +87,10 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_markup() {
-        assert_eq!(plain("<b>|@all #1\n[x](http://y)`"), r"&lt;b&gt;\|&#64;all &#35;1\\n\[x\]\(http&#58;//y\)\`");
+        assert_eq!(
+            plain("<b>|@all #1\n[x](http://y)`"),
+            r"&lt;b&gt;\|&#64;all &#35;1\\n\[x\]\(http&#58;//y\)\`"
+        );
         assert_eq!(code("a ``b` c"), "``` a ``b` c ```");
     }
 }

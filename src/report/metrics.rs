@@ -16,20 +16,45 @@ pub fn metrics(document: &Document, sync: &str, finished_at: Duration) -> String
         page.family(name, help, "gauge");
         page.sample(name, "", value);
     };
-    gauge(&mut page, "last_run_finished_timestamp_seconds", "When the last run ended.", finished_at.as_secs_f64());
-    gauge(&mut page, "last_run_duration_seconds", "How long the last run was sending.", document.duration.as_secs_f64());
-    gauge(&mut page, "last_run_exit_code", "Exit code of the last run; 0: every row is in sync.", document.exit_code.into());
+    gauge(
+        &mut page,
+        "last_run_finished_timestamp_seconds",
+        "When the last run ended.",
+        finished_at.as_secs_f64(),
+    );
+    gauge(
+        &mut page,
+        "last_run_duration_seconds",
+        "How long the last run was sending.",
+        document.duration.as_secs_f64(),
+    );
+    gauge(
+        &mut page,
+        "last_run_exit_code",
+        "Exit code of the last run; 0: every row is in sync.",
+        document.exit_code.into(),
+    );
     page.family("last_run_rows", "Rows that the last run recorded, by status.", "gauge");
     for (status, count) in document.counts.iter() {
         page.sample("last_run_rows", &format!("status=\"{}\"", status.name()), count as f64);
     }
     let count = |page: &mut Page, name, help, value: u64| gauge(page, name, help, value as f64);
-    count(&mut page, "last_run_rows_in_sync_before", "Rows that the last run skipped as in sync.", rows.in_sync_before);
+    count(
+        &mut page,
+        "last_run_rows_in_sync_before",
+        "Rows that the last run skipped as in sync.",
+        rows.in_sync_before,
+    );
     if let Some(left) = rows.left {
         count(&mut page, "last_run_rows_left", "Rows that the last run did not deal with.", left);
     }
     count(&mut page, "last_run_attempts", "Attempts of the last run, retries included.", attempts.total);
-    count(&mut page, "last_run_retries", "Attempts of the last run that were not a row's first.", attempts.retries);
+    count(
+        &mut page,
+        "last_run_retries",
+        "Attempts of the last run that were not a row's first.",
+        attempts.retries,
+    );
     if let Some(limit) = rates.limit {
         gauge(&mut page, "last_run_rate_limit", "Attempts a second that the last run was allowed.", limit);
     }

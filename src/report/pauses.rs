@@ -91,6 +91,9 @@ mod tests {
         assert_eq!(clock.set(Some(Pause::Outage { left: SECOND }), 12 * SECOND), Some(11 * SECOND));
         assert_eq!(clock.set(None, 15 * SECOND), None);
         assert_eq!(clock.current(15 * SECOND), None);
-        assert_eq!((clock.total(Kind::Held, 20 * SECOND), clock.total(Kind::Outage, 20 * SECOND)), (11 * SECOND, 3 * SECOND));
+        assert_eq!(
+            (clock.total(Kind::Held, 20 * SECOND), clock.total(Kind::Outage, 20 * SECOND)),
+            (11 * SECOND, 3 * SECOND)
+        );
     }
 }

@@ -57,7 +57,8 @@ impl Replacement {
             }
             Ok(_) => {
                 let mut start = Vec::new();
-                let read = File::open(path).and_then(|file| file.take(opening.len() as u64).read_to_end(&mut start));
+                let read =
+                    File::open(path).and_then(|file| file.take(opening.len() as u64).read_to_end(&mut start));
                 read.map_err(failed)?;
                 if !start.is_empty() && start != opening.as_bytes() {
                     return Err(NotReplaceable::Foreign(path.to_path_buf()));

@@ -69,7 +69,7 @@ pub struct Observed {
 }
 
 enum Face {
-    Block { canvas: Canvas, shown: String },
+    Block(Canvas),
     Lines,
     None,
 }
@@ -102,7 +102,7 @@ impl Watch {
         let face = match plan.mode {
             ProgressMode::Never => Face::None,
             _ if is_quiet => Face::None,
-            _ if has_block => Face::Block { canvas: Canvas::new(), shown: String::new() },
+            _ if has_block => Face::Block(Canvas::new()),
             _ => Face::Lines,
         };
         Self::with_face(plan, face)
@@ -140,13 +140,9 @@ impl Watch {
                 self.say_progress();
             }
         }
-        let view = matches!(self.face, Face::Block { .. }).then(|| self.view(now));
-        if let (Face::Block { canvas, shown }, Some(view)) = (&mut self.face, view) {
-            let text = view.lines(canvas.columns(), self.plan.is_coloured);
-            if text != *shown || canvas.has_lines() {
-                canvas.draw(&text);
-                *shown = text;
-            }
+        let view = matches!(self.face, Face::Block(_)).then(|| self.view(now));
+        if let (Face::Block(canvas), Some(view)) = (&mut self.face, view) {
+            canvas.draw(&view.lines(canvas.columns(), self.plan.is_coloured));
         }
     }
 
@@ -156,7 +152,9 @@ impl Watch {
         let pause = self.pauses.current(now);
         let to_do = self.plan.total.map(|total| total.saturating_sub(done));
         let left = to_do.filter(|_| speed > 0.0).and_then(|rows| {
-            Duration::try_from_secs_f64(rows as f64 / speed).ok()?.checked_add(pause.map_or(Duration::ZERO, |(_, left)| left))
+            Duration::try_from_secs_f64(rows as f64 / speed)
+                .ok()?
+                .checked_add(pause.map_or(Duration::ZERO, |(_, left)| left))
         });
         View {
             total: self.plan.total,

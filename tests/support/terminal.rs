@@ -36,7 +36,8 @@ impl Terminal {
         tcsetwinsize(&controller, size).expect("its size");
         let name = ptsname(&controller, Vec::new()).expect("its name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let user = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("its other end");
+        let user =
+            rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("its other end");
         let mut command = offerit.command(arguments);
         if !command.get_envs().any(|(name, _)| name == "TERM") {
             command.env("TERM", "xterm-256color");
@@ -61,8 +62,9 @@ impl Terminal {
 
     /// What is on the screen, without blanks at the ends of lines and without empty lines at its end.
     pub fn text(&self) -> String {
-        let text = self.screen.screen().contents();
-        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+        let screen = self.screen.screen();
+        let lines = screen.rows(0, screen.size().1.get());
+        lines.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n").trim_end().to_owned()
     }
 
     /// Everything that was written, control sequences included.

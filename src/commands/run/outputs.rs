@@ -2,8 +2,8 @@
 
 use crate::exit::{ExitCode, Failure};
 use crate::report::{
-    Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, job_summary, metrics, put,
-    say,
+    Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, job_summary,
+    metrics, put, say,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -63,7 +63,9 @@ impl Outputs {
         let named = [named[0], named[1], ("the summary", self.summary.as_deref())];
         let metrics = self.metrics.as_deref();
         // The collector runs as a user of its own, and figures name nobody.
-        let metrics = metrics.map(|path| open("--metrics", path, &named, METRICS_OPENING, Access::Everybody)).transpose()?;
+        let metrics = metrics
+            .map(|path| open("--metrics", path, &named, METRICS_OPENING, Access::Everybody))
+            .transpose()?;
         Ok(Files { summary, metrics, job_summary: self.job_summary.clone() })
     }
 }

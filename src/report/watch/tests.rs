@@ -3,7 +3,7 @@
 use super::super::screen::{Canvas, write_lines};
 use super::*;
 use crate::delivery::{Observer, Pause};
-use indicatif::{ProgressDrawTarget, TermLike};
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -11,52 +11,23 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The screen is the process's own.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What was written between two flushes is a drawing.
-#[derive(Debug, Clone, Default)]
-struct Counting(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
+/// What was written at once is a drawing.
+#[derive(Clone, Default)]
+struct Counting(Arc<Mutex<Vec<String>>>);
 
 impl Counting {
     fn drawings(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
-
-    fn add(&self, text: &str) -> io::Result<()> {
-        self.1.lock().unwrap().push_str(text);
-        Ok(())
-    }
 }
 
-impl TermLike for Counting {
-    fn width(&self) -> u16 {
-        80
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
+        Ok(bytes.len())
     }
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.add(line)?;
-        self.add("\n")
-    }
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.add(text)
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn flush(&self) -> io::Result<()> {
-        let drawing = std::mem::take(&mut *self.1.lock().unwrap());
-        if !drawing.is_empty() {
-            self.0.lock().unwrap().push(drawing);
-        }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -76,8 +47,7 @@ fn plan() -> Plan {
 /// A watch with a block on a counting terminal, and the terminal.
 fn watch() -> (RefCell<Watch>, Counting) {
     let terminal = Counting::default();
-    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-    let face = Face::Block { canvas: Canvas::on(target, || 80), shown: String::new() };
+    let face = Face::Block(Canvas::on(Box::new(terminal.clone()), || (24, 80)));
     (RefCell::new(Watch::with_face(plan(), face)), terminal)
 }
 
@@ -110,9 +80,14 @@ async fn there_are_never_more_than_ten_drawings_a_second_whatever_happens() {
     let drawings = terminal.drawings();
     assert!((95..=102).contains(&drawings.len()), "{} drawings in ten seconds", drawings.len());
     // Every line is there once, in order, whole.
-    let text = drawings.join("\n");
-    let lines = text.lines().filter(|line| line.starts_with("line ")).map(str::trim_end);
-    assert!(lines.eq((0..10_000).map(|change| format!("line {change}"))));
+    let text = drawings.concat();
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches("\u{1b}[J\u{1b}[4A\r").strip_suffix("\u{1b}[K"));
+    let lines = lines.filter(|line| line.starts_with("line "));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 10_000);
+    assert!(lines.into_iter().eq((0..10_000).map(|change| format!("line {change}"))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +104,8 @@ async fn a_hold_counts_down_and_a_block_that_does_not_change_is_not_drawn() {
     })
     .await;
     let seen: Vec<String> = terminal.drawings();
-    let holds: Vec<&str> = seen.iter().filter_map(|text| text.split("on hold for ").nth(1)?.split(':').next()).collect();
+    let holds: Vec<&str> =
+        seen.iter().filter_map(|text| text.split("on hold for ").nth(1)?.split(':').next()).collect();
     assert_eq!(holds, ["5s", "4s", "3s", "2s", "1s", "0s"]);
     assert!(seen.last().is_some_and(|text| text.contains("sending")), "{seen:?}");
 }

@@ -15,7 +15,8 @@ impl Watch {
     /// Says how far it is.
     pub(super) fn say_progress(&self) {
         let view = self.view(self.now());
-        let part = view.total.map_or_else(String::new, |total| format!(" of {total} ({})", share(view.done, total)));
+        let part =
+            view.total.map_or_else(String::new, |total| format!(" of {total} ({})", share(view.done, total)));
         let counts = view.counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let slowed = view.effective_rate.map(|rate| format!(", slowed to {rate:.1}/s")).unwrap_or_default();
