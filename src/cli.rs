@@ -1,10 +1,11 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, MappingOptions, ReportOptions, RunOptions, SandboxOptions,
-    VerifyOptions,
+    CheckOptions, Environment, Layers, LogFormatChoice, MappingOptions, ReportOptions, RunOptions,
+    SandboxOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
+use crate::report::{LogFormat, Logs};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::env;
 use std::ffi::OsString;
@@ -62,6 +63,15 @@ impl Typed {
         Ok(Typed { arguments, matches })
     }
 
+    /// How lines on standard error are to look by what was typed alone, for what is wrong with the rest.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        let typed = self.matches.subcommand().map(|(_, matches)| matches);
+        let format =
+            typed.and_then(|matches| matches.try_get_one::<LogFormatChoice>("log_format").ok().flatten());
+        Logs { format: format.map_or(LogFormat::Text, |choice| (*choice).into()), ..Logs::default() }
+    }
+
     /// The command with all its options: those typed, then those of the configuration file that was named.
     ///
     /// # Errors
@@ -73,11 +83,25 @@ impl Typed {
         if let Some(options) = command.mapping() {
             layers.fill(options);
         }
+        if let Command::Run(options) = &mut command {
+            options.arguments = self.arguments;
+        }
         Ok((command, layers))
     }
 }
 
 impl Command {
+    /// How lines on standard error are to look, and what is to be said.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        match self {
+            Command::Run(options) => options.logs(),
+            Command::Check(_) | Command::Verify(_) | Command::Report(_) | Command::Sandbox(_) => {
+                Logs::default()
+            }
+        }
+    }
+
     /// The options about columns, where the command has them.
     fn mapping(&mut self) -> Option<&mut MappingOptions> {
         match self {

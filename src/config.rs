@@ -6,6 +6,7 @@ mod file;
 mod layers;
 mod mapping;
 mod options;
+mod outputs;
 mod reading;
 mod shown;
 mod target;
@@ -15,7 +16,6 @@ use crate::commands::{check, report, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::ProgressMode;
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -25,7 +25,8 @@ use std::time::Duration;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, FileOptions, ProgressChoice, ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, FileOptions, LogFormatChoice, ProgressChoice, ReportOptions, RunOptions, SandboxOptions,
+    VerifyOptions,
 };
 pub use reading::ReadingOptions;
 pub use target::Environment;
@@ -76,12 +77,7 @@ impl RunOptions {
             accept_changed_input: self.accept_changed_input,
             target,
             delivery: self.delivery()?,
-            progress: match (self.quiet, self.progress) {
-                (true, _) => ProgressMode::Quiet,
-                (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
-                (_, Some(ProgressChoice::Never)) => ProgressMode::Never,
-                (_, Some(ProgressChoice::Auto) | None) => ProgressMode::Auto,
-            },
+            outputs: self.outputs(environment),
         })
     }
 

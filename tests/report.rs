@@ -52,13 +52,13 @@ fn nothing_but_a_page_is_replaced() {
     symlink(program.path(PAGE), program.path("linked-page.html")).unwrap();
     let result_file = fs::read(program.path(RESULT)).unwrap();
     for (place, why) in [
-        (INPUT, "not a page of this program"),
-        ("target.txt", "not a page of this program"),
+        (INPUT, "was not written by this program"),
+        ("target.txt", "was not written by this program"),
         ("link.html", "no regular file"),
         ("linked-page.html", "no regular file"),
         (".", "no regular file"),
         (RESULT, "is the result file itself"),
-        ("./customers.result.csv", "not a page of this program"),
+        ("./customers.result.csv", "was not written by this program"),
     ] {
         let output = program.run(&["report", RESULT, "-o", place]).expect_code(2);
         assert!(output.stderr.contains(why), "{place}: {}", output.stderr);

@@ -3,9 +3,8 @@
 use super::check::cannot_print;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::{self, ResultFile};
-use crate::report::{PAGE_OPENING, Page, PageError, page, put, say};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use crate::report::{Access, PAGE_OPENING, Page, PageError, Replacement, page, put, say};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Settings of a report.
@@ -33,9 +32,14 @@ pub enum Output {
 /// # Errors
 /// If the result file cannot be used or the page cannot be written.
 pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
-    if let Output::File(path) = &settings.output {
-        refuse_foreign(path)?;
-    }
+    let page_file = match &settings.output {
+        Output::Stdout => None,
+        Output::File(path) => Some(
+            // It names customers.
+            Replacement::new(path, PAGE_OPENING, Access::Owner)
+                .map_err(|error| Failure::usage(format!("--output: {error}")))?,
+        ),
+    };
     let Page { html, tail } =
         page(&settings.result, || ResultFile::records(&settings.result, settings.open_rows))
             .map_err(|error| told(error, &settings.result))?;
@@ -45,11 +49,11 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
             tail.torn
         ));
     }
-    match &settings.output {
-        Output::Stdout => put(html.trim_end()).map_err(cannot_print)?,
-        Output::File(path) => {
-            replace(path, html.as_bytes()).map_err(cannot_write(path))?;
-            say(format_args!("{}: the page of {} records", path.display(), tail.records));
+    match page_file {
+        None => put(html.trim_end()).map_err(cannot_print)?,
+        Some(file) => {
+            file.write(html.as_bytes()).map_err(cannot_write(file.path()))?;
+            say(format_args!("{}: the page of {} records", file.path().display(), tail.records));
         }
     }
     Ok(ExitCode::InSync)
@@ -63,40 +67,6 @@ fn told(error: PageError, result: &Path) -> Failure {
         PageError::Journal(error) => error.into(),
         error @ PageError::Changed { .. } => Failure::fault(error),
     }
-}
-
-/// What is replaced must be such a page: a mistyped path must not cost an export. No link is followed.
-fn refuse_foreign(path: &Path) -> Result<(), Failure> {
-    let kind = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot_write(path)(error)),
-        Ok(metadata) => metadata.file_type(),
-    };
-    let refused = |why: &str| Failure::usage(format!("--output: {} {why}", path.display()));
-    if !kind.is_file() {
-        return Err(refused("is no regular file: name another one, or - for standard output"));
-    }
-    let mut start = Vec::new();
-    let opened =
-        File::open(path).and_then(|file| file.take(PAGE_OPENING.len() as u64).read_to_end(&mut start));
-    opened.map_err(cannot_write(path))?;
-    if start.is_empty() || start == PAGE_OPENING.as_bytes() {
-        return Ok(());
-    }
-    Err(refused("is there and is not a page of this program: it is not overwritten, name another file"))
-}
-
-/// Puts a whole file in the place of what is there, or leaves that as it is. Its mode is 0600.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new().prefix(".offerit-sync-").suffix(".html").tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where options come from that were not typed, of every command that reads the input.
@@ -95,13 +96,33 @@ pub struct RunOptions {
     #[arg(long)]
     pub no_adapt: bool,
 
-    /// Show progress on stderr [default: auto, which is on a terminal]
+    /// Write a JSON summary of the run to this file, or to standard output (-)
+    #[arg(long, value_name = "PATH")]
+    pub summary: Option<PathBuf>,
+
+    /// Write figures of the run to this file for Prometheus' textfile collector: name it *.prom
+    #[arg(long, value_name = "PATH")]
+    pub metrics: Option<PathBuf>,
+
+    /// Show progress on stderr: a block on a terminal, a line every 30 seconds elsewhere [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub progress: Option<ProgressChoice>,
+
+    /// How lines on stderr look [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatChoice>,
 
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// Say when everything was, and tell of every retry
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// The process's own arguments, from which the command is made that goes on.
+    #[arg(skip)]
+    pub arguments: Vec<OsString>,
 
     /// What its columns hold.
     #[command(flatten)]
@@ -115,12 +136,21 @@ pub struct RunOptions {
 /// `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
-    /// On a terminal
+    /// The block where the terminal can show it, lines elsewhere
     Auto,
-    /// Also when stderr is a file or a pipe
+    /// The block on any terminal, lines elsewhere
     Always,
-    /// Never
+    /// Neither
     Never,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatChoice {
+    /// Sentences
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// Options of `check`.
