@@ -4,12 +4,12 @@ use super::super::screen::{Canvas, write_lines};
 use super::*;
 use crate::delivery::{Observer, Pause};
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The screen is the process's own.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What was written at once is a drawing.
 #[derive(Clone, Default)]
@@ -62,7 +62,7 @@ async fn watched(watch: &RefCell<Watch>, story: impl Future<Output = ()>) {
 
 #[tokio::test(start_paused = true)]
 async fn there_are_never_more_than_ten_drawings_a_second_whatever_happens() {
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = ONE_AT_A_TIME.lock().await;
     let (watch, terminal) = watch();
     watched(&watch, async {
         // A thousand changes and a thousand log lines a second, for ten seconds.
@@ -92,7 +92,7 @@ async fn there_are_never_more_than_ten_drawings_a_second_whatever_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_counts_down_and_a_block_that_does_not_change_is_not_drawn() {
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = ONE_AT_A_TIME.lock().await;
     let (watch, terminal) = watch();
     watched(&watch, async {
         tokio::time::sleep(10 * SECOND).await;
