@@ -158,3 +158,27 @@ async fn what_was_seen_is_told_in_the_end() {
     assert_eq!((observed.duration, observed.outage, observed.held), (4 * SECOND, 3 * SECOND, Duration::ZERO));
     assert_eq!(observed.latency.map(|latency| latency.count), Some(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_changes_by_half() {
+    let lines = Counting::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let watch = RefCell::new(Watch::with_face(plan(), Face::Lines));
+    watched(&watch, async {
+        tokio::time::sleep(95 * SECOND).await;
+        for rate in [Some(90.0), Some(60.0), Some(40.0), Some(30.0), Some(81.0), None, None] {
+            let mut tally = Tally::default();
+            tally.effective_rate = rate;
+            (&mut &watch).progressed(&tally);
+        }
+    })
+    .await;
+    let text = lines.1.lock().unwrap().clone();
+    assert_eq!(text.matches("0 rows of 100000 (0.0%)").count(), 3, "{text}");
+    let rates: Vec<_> =
+        text.lines().filter_map(|line| line.split("takes about ").nth(1)?.split(' ').next()).collect();
+    assert_eq!(rates, ["40.0", "81.0"], "{text}");
+    assert_eq!(text.matches("at the full rate again").count(), 1, "{text}");
+}
