@@ -7,11 +7,13 @@ mod layers;
 mod mapping;
 mod options;
 mod reading;
+mod shard;
 mod shown;
 mod target;
 mod values;
 
 use crate::commands::{check, run, sandbox, verify};
+use crate::customer::Shard;
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
@@ -28,8 +30,6 @@ pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, Sandbox
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
-/// Attempts started a second, unless said otherwise.
-const RATE: &str = "10/s";
 /// Requests in flight, unless said otherwise.
 const CONCURRENCY: usize = 16;
 /// More requests in flight than this are a typing mistake.
@@ -51,7 +51,8 @@ impl RunOptions {
     /// # Errors
     /// The first option, variable or file that is missing or wrong, with what to do.
     pub fn settings(&self, environment: &Environment) -> Result<run::Settings, Failure> {
-        let result = result_path(&self.input, self.result.as_deref())?;
+        let shard = shard::shard(self.shard.as_deref())?;
+        let result = result_path(&self.input, self.result.as_deref(), shard)?;
         let existing = match (self.resume, self.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -68,9 +69,10 @@ impl RunOptions {
             mapping: self.mapping.mapping()?,
             result,
             existing,
+            shard,
             accept_changed_input: self.accept_changed_input,
             target,
-            delivery: self.delivery()?,
+            delivery: self.delivery(shard)?,
             progress: match (self.quiet, self.progress) {
                 (true, _) => ProgressMode::Quiet,
                 (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
@@ -80,12 +82,11 @@ impl RunOptions {
         })
     }
 
-    fn delivery(&self) -> Result<delivery::Settings, Failure> {
-        let rate = self.rate.as_deref().unwrap_or(RATE);
+    fn delivery(&self, shard: Option<Shard>) -> Result<delivery::Settings, Failure> {
         let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
         let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
         Ok(delivery::Settings {
-            rate: rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))?,
+            rate: shard::rate(self.rate.as_deref(), shard)?,
             concurrency: concurrency.ok_or_else(|| {
                 Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
             })?,
@@ -118,6 +119,7 @@ impl CheckOptions {
             input: self.input.clone().unwrap_or_default(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
+            shard: shard::shard(self.shard.as_deref())?,
         })
     }
 
@@ -149,11 +151,13 @@ impl VerifyOptions {
             let key = target::api_key(self.api_key_file.as_deref(), environment)?;
             key.map_or(verify::Key::None, |key| verify::Key::Account(key.fingerprint_key()))
         };
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(verify::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            result: result_path(&self.input, self.result.as_deref())?,
+            shard,
+            results: self.results(shard)?,
             key,
             json: self.json,
             open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
@@ -210,14 +214,14 @@ impl SandboxOptions {
     }
 }
 
-/// `INPUT` with its extension replaced, or what was asked for.
-fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> {
+/// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
+fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
         Some(result) => result.to_path_buf(),
         None if input == Path::new("-") => {
             return Err(Failure::usage("--result: name the result file when the input is standard input"));
         }
-        None => input.with_extension("result.csv"),
+        None => input.with_extension(shard::extension(shard)),
     };
     if path == input {
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
