@@ -97,3 +97,31 @@ fn refusal(input: &Input, shard: Shard, seen: &Seen, row: &Row) -> Failure {
         seen.line.max(row.line)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Mapping, Reading};
+    use std::fs;
+
+    /// However few ids are held at a time, the same is found.
+    #[test]
+    fn a_tie_is_found_in_whichever_pass_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("in.csv");
+        let ties = |input: &str, ids_a_pass: u64| {
+            fs::write(&path, input).unwrap();
+            let input = Input::open(&path, Reading::default()).unwrap().mapped(Mapping::default());
+            let both = count_of_both(&input).unwrap();
+            split_in_passes(&input, "0/1000".parse().unwrap(), both, ids_a_pass).is_err()
+        };
+        let header = "customer_id,subscription_id,city\n";
+        let sound: String = (0..12).map(|id| format!("{id},s{id},x\n{id},S{id},y\n,t{id},z\n")).collect();
+        for ids_a_pass in [1, 3, 1000] {
+            assert!(!ties(&format!("{header}{sound}"), ids_a_pass));
+            for tied in 0..12 {
+                assert!(ties(&format!("{header}{sound},s{tied},x\n"), ids_a_pass), "{tied} {ids_a_pass}");
+            }
+        }
+    }
+}
