@@ -2,6 +2,7 @@
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
 mod columns;
+mod completions;
 mod file;
 mod layers;
 mod mapping;
@@ -26,7 +27,10 @@ use std::time::Duration;
 
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
-pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{
+    CheckOptions, CompletionsChoice, CompletionsOptions, FileOptions, ProgressChoice, RunOptions,
+    SandboxOptions, VerifyOptions,
+};
 pub use reading::ReadingOptions;
 pub use target::Environment;
 

@@ -44,5 +44,8 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
+        Command::Completions(options) => {
+            commands::completions::completions(options.shell.text(), Cli::grammar())
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One file a command: the wiring.
 
 pub mod check;
+pub mod completions;
 pub mod run;
 pub mod sandbox;
 mod shard;

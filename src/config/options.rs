@@ -257,3 +257,27 @@ pub struct SandboxOptions {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell that is to complete the command line, or man for the manual page
+    pub shell: CompletionsChoice,
+}
+
+/// What `completions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionsChoice {
+    /// Completions for bash
+    Bash,
+    /// Completions for Elvish
+    Elvish,
+    /// Completions for fish
+    Fish,
+    /// Completions for PowerShell
+    Powershell,
+    /// Completions for zsh
+    Zsh,
+    /// The manual page of the program and all its commands
+    Man,
+}
