@@ -45,8 +45,14 @@ pub fn completions(text: Text, grammar: Command) -> Result<ExitCode, Failure> {
 
 fn completing(shell: Shell, mut grammar: Command) -> Vec<u8> {
     let (name, mut made) = (grammar.get_name().to_owned(), Vec::new());
-    generate(shell, &mut grammar, name, &mut made);
-    made
+    generate(shell, &mut grammar, name.as_str(), &mut made);
+    if shell != Shell::Bash {
+        return made;
+    }
+    // clap_complete 4.6 spells a name with a hyphen in two ways, so that nothing is completed behind a command
+    // (clap-rs/clap, issue 6421).
+    let (wrong, right) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
+    String::from_utf8_lossy(&made).replace(&wrong, &right).into_bytes()
 }
 
 /// One page for the program and all its commands: who looks something up wants to search in one place.
