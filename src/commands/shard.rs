@@ -7,8 +7,8 @@ use crate::input::{Input, Row};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// How many subscription ids are held at a time: some 50 bytes each. A file with more of them is read more often.
-const IDS_A_PASS: u64 = 500_000;
+/// How many subscription ids are held at a time, in 26 MB at most. A file with more of them is read more often.
+const IDS_A_PASS: u64 = 450_000;
 
 /// Whether a row is to be dealt with: without a shard, every row is.
 pub(super) fn holds(shard: Option<Shard>, row: &Row) -> bool {
@@ -40,29 +40,41 @@ pub(super) fn refuse_split_customers(input: &Input, shard: Shard) -> Result<(), 
             input.path().display()
         )));
     }
-    // Where no row names both ids, an id has one home by itself.
-    let both = count_of_both(input)?;
-    split_in_passes(input, shard, both, IDS_A_PASS)
+    split_in_passes(input, shard, count(input)?, IDS_A_PASS)
 }
 
-fn count_of_both(input: &Input) -> Result<u64, Failure> {
-    let (mut rows, mut both) = (input.rows()?, 0);
+/// Rows that name a subscription.
+struct Named {
+    /// With their customer.
+    both: u64,
+    /// Without.
+    alone: u64,
+}
+
+fn count(input: &Input) -> Result<Named, Failure> {
+    let (mut rows, mut named) = (input.rows()?, Named { both: 0, alone: 0 });
     while let Some(row) = rows.next_row()? {
-        both += u64::from(row.content.is_ok() && ids_of(&row).iter().all(Option::is_some));
+        if let (Ok(_), [customer_id, Some(_)]) = (&row.content, ids_of(&row)) {
+            *if customer_id.is_some() { &mut named.both } else { &mut named.alone } += 1;
+        }
     }
-    Ok(both)
+    Ok(named)
 }
 
-fn split_in_passes(input: &Input, shard: Shard, both: u64, ids_a_pass: u64) -> Result<(), Failure> {
-    let passes = both.div_ceil(ids_a_pass);
+/// Where no row names both ids, each id has one home by itself, and there is no pass.
+fn split_in_passes(input: &Input, shard: Shard, named: Named, ids_a_pass: u64) -> Result<(), Failure> {
+    let passes = named.both.div_ceil(ids_a_pass);
     for pass in 0..passes {
         // Of the rows with both ids; the others are only looked up.
         let mut homes: HashMap<u64, Seen> = HashMap::new();
         for is_looking_up in [false, true] {
+            if is_looking_up && named.alone == 0 {
+                continue;
+            }
             let mut rows = input.rows()?;
             while let Some(row) = rows.next_row()? {
                 let [customer_id, Some(subscription_id)] = ids_of(&row) else { continue };
-                if row.is_invalid() || customer_id.is_none() != is_looking_up {
+                if row.content.is_err() || customer_id.is_none() != is_looking_up {
                     continue;
                 }
                 let id = Shard::hash(Parameter::SubscriptionId, subscription_id);
@@ -112,8 +124,8 @@ mod tests {
         let ties = |input: &str, ids_a_pass: u64| {
             fs::write(&path, input).unwrap();
             let input = Input::open(&path, Reading::default()).unwrap().mapped(Mapping::default());
-            let both = count_of_both(&input).unwrap();
-            split_in_passes(&input, "0/1000".parse().unwrap(), both, ids_a_pass).is_err()
+            let named = count(&input).unwrap();
+            split_in_passes(&input, "0/1000".parse().unwrap(), named, ids_a_pass).is_err()
         };
         let header = "customer_id,subscription_id,city\n";
         let sound: String = (0..12).map(|id| format!("{id},s{id},x\n{id},S{id},y\n,t{id},z\n")).collect();
