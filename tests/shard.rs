@@ -159,7 +159,7 @@ fn a_shard_resumes_and_leaves_the_rows_of_others_alone() {
     let first = rows(&server.requests());
     let input = table(1..=60).replace("City", "no");
     let changed = input.replace(&format!("no {}\n", first[0]), "Riga\n").replace("no ", "Other ");
-    offerit.input(INPUT, &input.replace(&format!("no {}\n", first[0]), "Riga\n"));
+    offerit.input(INPUT, input.replace(&format!("no {}\n", first[0]), "Riga\n"));
     offerit.send(&["--shard", "1/3"]).expect_code(2);
     let output = offerit.send(&["--shard", "1/3", "--resume"]).expect_code(0);
     assert_eq!(rows(&server.requests()[first.len()..]), [first[0]]);
