@@ -1,8 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, LogFormatChoice, MappingOptions, ReportOptions, RunOptions,
-    SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsOptions, Environment, Layers, LogFormatChoice, MappingOptions, ReportOptions,
+    RunOptions, SandboxOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use crate::report::{LogFormat, Logs};
@@ -13,7 +13,7 @@ use std::ffi::OsString;
 /// Sends a CSV of customers to Offerit, one rate-limited update a row. The result file is the job's memory: it
 /// tells what became of every row, and --resume goes on from it after whatever happened.
 #[derive(Debug, Parser)]
-#[command(name = "offerit-sync", version, max_term_width = 100)]
+#[command(name = "offerit-sync", version, long_version = env!("OFFERIT_SYNC_VERSION"), max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
@@ -34,6 +34,8 @@ pub enum Command {
     Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
+    /// Completions for a shell, or the manual page, on standard output
+    Completions(CompletionsOptions),
 }
 
 impl Cli {
@@ -96,9 +98,7 @@ impl Command {
     pub fn logs(&self) -> Logs {
         match self {
             Command::Run(options) => options.logs(),
-            Command::Check(_) | Command::Verify(_) | Command::Report(_) | Command::Sandbox(_) => {
-                Logs::default()
-            }
+            _ => Logs::default(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Command {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
-            Command::Report(_) | Command::Sandbox(_) => None,
+            Command::Report(_) | Command::Sandbox(_) | Command::Completions(_) => None,
         }
     }
 }

@@ -48,5 +48,8 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         }
         Command::Report(options) => commands::report::report(&options.settings()?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
+        Command::Completions(options) => {
+            commands::completions::completions(options.shell.text(), Cli::grammar())
+        }
     }
 }

@@ -5,8 +5,9 @@ mod outputs;
 mod summary;
 mod survey;
 
-use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
+use super::{SANDBOX_CREDENTIALS, shard};
+use crate::customer::Shard;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// What to do with one that exists.
     pub existing: Existing,
+    /// Which rows are sent; `None` is all.
+    pub shard: Option<Shard>,
     /// Go on although most rows in sync do not match the input.
     pub accept_changed_input: bool,
     /// Where to send.
@@ -69,6 +72,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if let Some(shard) = settings.shard {
+        shard::refuse_split_customers(&input, shard)?;
+    }
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
     let open_rows = settings.delivery.open_rows() as u64;
@@ -79,13 +85,15 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         (None, Done::default())
     } else {
         let accept = settings.accept_changed_input;
-        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept, open_rows)?;
+        let (survey, done) =
+            survey::survey(&input, settings.shard, marks, &key, &settings.result, accept, open_rows)?;
         (Some(survey), done)
     };
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
     if !outputs.is_quiet {
-        announce(&input, rows.format(), survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+        let name = named(&input, rows.format(), settings.shard, survey.as_ref());
+        announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
     let origin = server.endpoint.origin();
@@ -153,16 +161,25 @@ fn warn_of_superseded(count: usize) {
     }
 }
 
+/// The input, what it was found to be, and which part of it is sent.
+fn named(input: &Input, format: Format, shard: Option<Shard>, survey: Option<&Survey>) -> String {
+    let name = format!("{} ({format})", input.path().display());
+    match (shard, survey) {
+        (Some(shard), Some(Survey { rows, input_rows, .. })) => {
+            format!("{name}, shard {shard}, which holds {rows} of {input_rows} rows")
+        }
+        _ => name,
+    }
+}
+
 /// What there is to do, before it begins.
 fn announce(
-    input: &Input,
-    format: Format,
+    name: &str,
     survey: Option<&Survey>,
     file: &ResultFile,
     endpoint: &Endpoint,
     limits: &delivery::Settings,
 ) {
-    let name = format!("{} ({format})", input.path().display());
     let to = endpoint.origin();
     let pace = match limits.rate {
         Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),

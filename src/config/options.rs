@@ -52,6 +52,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
 
+    /// Send one of N parts of the customers, counted from 0, at an N-th of --rate: for a job on several machines
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+
     /// Go on with an existing result file: skip what is in sync, try the rest
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
@@ -164,6 +168,10 @@ pub struct CheckOptions {
     #[command(flatten)]
     pub reading: ReadingOptions,
 
+    /// Look at one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+
     /// What its columns hold.
     #[command(flatten)]
     pub mapping: MappingOptions,
@@ -187,9 +195,13 @@ pub struct VerifyOptions {
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    /// The result file; given many times, those of all shards [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
+    pub result: Vec<PathBuf>,
+
+    /// Account for one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// Print the account as one JSON object
     #[arg(long)]
@@ -285,4 +297,28 @@ pub struct SandboxOptions {
     /// Seed of the faults' dice: the same seed draws the same [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell that is to complete the command line, or man for the manual page
+    pub shell: CompletionsChoice,
+}
+
+/// What `completions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionsChoice {
+    /// Completions for bash
+    Bash,
+    /// Completions for Elvish
+    Elvish,
+    /// Completions for fish
+    Fish,
+    /// Completions for PowerShell
+    Powershell,
+    /// Completions for zsh
+    Zsh,
+    /// The manual page of the program and all its commands
+    Man,
 }

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "every test binary compiles this folder and uses a part of it")]
 
 mod account;
+pub mod calls;
 mod command;
 mod connection;
 pub mod crash;
