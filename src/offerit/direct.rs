@@ -97,13 +97,13 @@ impl Direct {
 
     /// A connection that no attempt uses, or a new one; and whether it is a new one.
     async fn line(&self, deadline: Instant) -> Result<(Line, bool), Broken> {
-        loop {
-            let idle = self.idle.borrow_mut().pop();
-            let Some(mut line) = idle else { return Ok((self.connect(deadline).await?, true)) };
-            if poll_fn(|context| Poll::Ready(line.is_idle(context))).await {
+        let idle = self.idle.borrow_mut().pop();
+        match idle {
+            Some(mut line) => {
                 line.drive.timer.as_mut().reset(deadline);
-                return Ok((line, false));
+                Ok((line, false))
             }
+            None => Ok((self.connect(deadline).await?, true)),
         }
     }
 }
@@ -125,7 +125,7 @@ impl Exchange for Direct {
                 Err(error) => error,
             };
             match error.take_message() {
-                // The server had closed the connection while it was idle, and nothing went out on it.
+                // Nothing went out on a connection that was idle before: another one will do.
                 Some(unsent) if !is_new => request = unsent,
                 Some(_) => return Err(Broken::NotSent(innermost(error.error()))),
                 None => return Err(Broken::Lost(innermost(error.error()))),
@@ -142,13 +142,9 @@ struct Line {
 }
 
 impl Line {
-    /// Whether it can take a request at once. The server may have closed it meanwhile; it may have said something
-    /// that nobody asked for, which must not be taken for the next reply; or it may not have read the last request.
-    fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
-        self.drive.go_on(context);
-        self.sender.is_ready()
-    }
-
+    /// Sends a request. It comes back with the error if nothing of it was written: the server may have closed the
+    /// connection while it was idle, may have said something that nobody asked for, which must not be taken for the
+    /// reply, or may not have read the last request to its end.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Sent, Broken> {
         let response = self.sender.try_send_request(request);
         self.drive.until(response).await
