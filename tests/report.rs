@@ -66,8 +66,8 @@ fn nothing_but_a_page_is_replaced() {
     assert_eq!(fs::read(program.path(RESULT)).unwrap(), result_file);
     assert_eq!(fs::read(target).unwrap(), b"mine");
     assert!(fs::symlink_metadata(program.path("linked-page.html")).unwrap().is_symlink());
-    let output = program.run(&["report", RESULT, "-o", "no/such/folder.html"]).expect_code(1);
-    assert!(output.stderr.contains("cannot write the page"), "{}", output.stderr);
+    let output = program.run(&["report", RESULT, "-o", "no/such/folder.html"]).expect_code(2);
+    assert!(output.stderr.contains("no/such/folder.html: cannot be written"), "{}", output.stderr);
 }
 
 #[test]
