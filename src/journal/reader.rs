@@ -4,7 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
-use super::rest::Rest;
+use super::rest::{LONGEST_RECORD, Rest};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,8 @@ pub struct Records<R> {
     ahead: Range<usize>,
     /// Where `ahead` begins.
     place: Place,
+    /// The bytes of the longest record so far.
+    longest: u64,
     tail: Tail,
     is_done: bool,
 }
@@ -69,6 +71,8 @@ enum End {
     LineFeed(usize),
     /// Nothing did: the file ended, after so many bytes.
     OfFile { torn: u64 },
+    /// It goes on beyond any record.
+    TooFar,
 }
 
 impl<R: Read> Records<R> {
@@ -82,6 +86,7 @@ impl<R: Read> Records<R> {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             ahead: 0..0,
             place: Place { line: 1, offset: 0 },
+            longest: 0,
             tail: Tail::default(),
             is_done: false,
         }
@@ -97,27 +102,26 @@ impl<R: Read> Records<R> {
         }
         let length = match self.read_line()? {
             End::LineFeed(length) => length,
-            End::OfFile { torn } => {
-                self.end(torn);
+            End::OfFile { torn: 0 } => {
+                self.end(0);
                 return Ok(None);
             }
+            End::OfFile { .. } => return self.end_unsynced(ParseFault::Unfinished),
+            End::TooFar => return self.end_unsynced(ParseFault::TooLong),
         };
         let line = self.ahead.start..self.ahead.start + length;
         let place = self.place;
         let parsed = match Parsed::from_line(&self.buffer[line.clone()]) {
             Ok(parsed) => parsed,
             // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
-            Err(ParseFault::Unfinished) if self.is_last(length)? => {
+            Err(ParseFault::Unfinished) if self.is_torn_record(length)? => {
                 self.end(length as u64 + 1);
                 return Ok(None);
             }
-            Err(fault) => {
-                let torn = self.unsynced(fault)?;
-                self.end(torn);
-                return Ok(None);
-            }
+            Err(fault) => return self.end_unsynced(fault),
         };
         self.pass(length + 1);
+        self.longest = self.longest.max(length as u64 + 1);
         self.tail.records += 1;
         Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
     }
@@ -158,12 +162,12 @@ impl<R: Read> Records<R> {
             if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
                 return match seen + found {
                     length if length < LONGEST_LINE => Ok(End::LineFeed(length)),
-                    _ => Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? }),
+                    _ => Ok(End::TooFar),
                 };
             }
             seen = held.len();
             if seen >= LONGEST_LINE {
-                return Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? });
+                return Ok(End::TooFar);
             }
             if self.fill()? == 0 {
                 return Ok(End::OfFile { torn: seen as u64 });
@@ -171,9 +175,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The length of the rest of the file from the held line on, if a power cut can have left it like that; else
-    /// the line is damage.
-    fn unsynced(&mut self, fault: ParseFault) -> Result<u64, Error> {
+    /// The end, if a crash can have left the file like that from the held line on; else the line is damage.
+    fn end_unsynced(&mut self, fault: ParseFault) -> Result<Option<RecordRef<'_>>, Error> {
         let mut rest = Rest::at(self.place.offset);
         loop {
             rest.take(&self.buffer[self.ahead.clone()]);
@@ -182,7 +185,11 @@ impl<R: Read> Records<R> {
                 break;
             }
         }
-        if rest.is_unsynced(self.open_rows) { Ok(rest.bytes()) } else { Err(self.damaged(fault)) }
+        if !rest.is_unsynced(self.open_rows, self.longest) {
+            return Err(self.damaged(fault));
+        }
+        self.end(rest.bytes());
+        Ok(None)
     }
 
     /// Reads more behind what is held, which is moved to the buffer's start; 0 at the end of the file. Only called
@@ -205,9 +212,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether nothing stands behind the held line of so many bytes and its line feed.
-    fn is_last(&mut self, length: usize) -> Result<bool, Error> {
-        Ok(self.ahead.len() == length + 1 && self.fill()? == 0)
+    /// Whether the held line of so many bytes may be a part of one record, and nothing stands behind its line feed.
+    fn is_torn_record(&mut self, length: usize) -> Result<bool, Error> {
+        let line = &self.buffer[self.ahead.start..self.ahead.start + length];
+        let may_be = (length as u64) < LONGEST_RECORD && memchr::memchr(0, line).is_none();
+        Ok(may_be && self.ahead.len() == length + 1 && self.fill()? == 0)
     }
 
     /// Goes on behind a held line.

@@ -106,12 +106,29 @@ fn damage_before_the_tail_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_long_torn_tail_is_cut_off_too() {
+fn a_torn_end_is_cut_off_as_long_as_it_is_what_a_crash_leaves() {
     let file = whole_file(3);
-    let (kept, _) = resumed(&[file.as_slice(), &[0; 300_000]].concat()).unwrap();
-    assert_eq!(kept, file);
-    let (kept, _) = resumed(&[file.as_slice(), b"4,5,c4,,upd\n"].concat()).unwrap();
-    assert_eq!(kept, file);
+    let with = |end: &[u8]| [file.as_slice(), end].concat();
+    for end in [&[0; 16 * 256][..], &[b'4'; 5 * 1024], b"4,5,c4,,upd\n"] {
+        assert_eq!(resumed(&with(end)).unwrap().0, file);
+    }
+    let line = |byte: u8, length: usize| [vec![byte; length], b"\n".to_vec()].concat();
+    let ends =
+        [vec![0; 16 * 256 + 1], vec![0; 300_000], vec![b'4'; 5 * 1024 + 1], line(b'4', 5 * 1024), line(0, 3)];
+    for end in ends {
+        let error = resumed(&with(&end)).unwrap_err().to_string();
+        assert!(error.contains(&format!("line 5 (byte {})", file.len())), "{error}");
+    }
+}
+
+#[test]
+fn damage_up_to_the_end_is_not_taken_for_a_torn_record() {
+    for rows in [200, 2000] {
+        let mut file = whole_file(rows);
+        let half = file.len() / 2 / 512 * 512;
+        file[half..].fill(0);
+        assert!(matches!(resumed(&file), Err(Error::Damaged { .. })), "{rows} rows");
+    }
 }
 
 #[test]
