@@ -64,6 +64,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if input.is_at(&settings.result) {
+        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
+    }
     let open_rows = settings.delivery.open_rows() as u64;
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;

@@ -60,9 +60,10 @@ pub struct Records<R> {
     is_done: bool,
 }
 
-/// Whether a crash can have left this of the header: its start, or its length and no data.
-fn is_torn_header(start: &[u8]) -> bool {
-    HEADER.as_bytes().starts_with(start) || start.iter().all(|byte| *byte == 0)
+/// Whether a crash can have left this of the header as the whole file: its start, or its length and no data.
+pub(super) fn is_torn_header(file: &[u8]) -> bool {
+    let is_empty = file.len() <= HEADER.len() && file.iter().all(|byte| *byte == 0);
+    HEADER.as_bytes().starts_with(file) || is_empty
 }
 
 /// What ended a line.
@@ -140,7 +141,7 @@ impl<R: Read> Records<R> {
         match end {
             End::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
             // Not even the header is whole: a crash in the very first write.
-            End::OfFile { torn } if torn <= header.len() as u64 && is_torn_header(held) => {
+            End::OfFile { torn } if is_torn_header(held) => {
                 self.end(torn);
                 return Ok(false);
             }

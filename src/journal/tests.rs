@@ -157,6 +157,42 @@ fn overwriting_is_for_result_files_only() {
 }
 
 #[test]
+fn overwriting_and_resuming_take_the_same_for_the_start_of_a_result_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let long = [&[0; 3][..], HEADER.as_bytes()].concat();
+    let header = HEADER.len();
+    for (content, is_ours) in [
+        (&[0; 1000][..1], true),
+        (&[0; 1000][..header], true),
+        (&[0; 1000][..header + 1], false),
+        (&long, false),
+        (&HEADER.as_bytes()[..header - 1], true),
+        (HEADER.as_bytes(), true),
+        (b"row,line\n", false),
+    ] {
+        fs::write(&path, content).unwrap();
+        for existing in [Existing::Resume, Existing::Overwrite] {
+            let opened = ResultFile::open(&path, existing, OPEN_ROWS);
+            assert_eq!(opened.is_ok(), is_ours, "{existing:?} of {} bytes", content.len());
+        }
+    }
+}
+
+#[test]
+fn what_was_torn_off_is_for_the_owner_only_although_its_file_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let beside = folder.path().join("in.result.csv.torn");
+    fs::write(&path, [whole_file(3), b"4,5,c".to_vec()].concat()).unwrap();
+    fs::write(&beside, "earlier\n").unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o666)).unwrap();
+    drop(ResultFile::open(&path, Existing::Resume, OPEN_ROWS).unwrap().0.begin().unwrap());
+    assert_eq!(fs::metadata(&beside).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&beside).unwrap(), b"earlier\n4,5,c\n");
+}
+
+#[test]
 fn a_second_run_is_kept_out_until_the_first_ends() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
