@@ -4,6 +4,7 @@ pub mod check;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+mod runtime;
 mod signals;
 pub mod verify;
 

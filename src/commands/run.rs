@@ -3,8 +3,8 @@
 mod ending;
 mod survey;
 
-use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
+use super::{SANDBOX_CREDENTIALS, runtime};
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
@@ -15,6 +15,7 @@ use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// Settings of a run.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     if input.is_at(&settings.result) {
         return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
     }
+    let runtime = runtime::start().map_err(cannot_start)?;
     let open_rows = settings.delivery.open_rows() as u64;
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
@@ -90,7 +92,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
     let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
-    let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
+    let ending = drive(&runtime, &settings.delivery, &client, records, feed, &mut progress)?;
     progress.clear();
     if let Some(sandbox) = sandbox {
         sandbox.stop();
@@ -160,15 +162,15 @@ fn announce(
     say(format_args!("{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"));
 }
 
-/// Runs the delivery loop on a runtime of one thread: for this load it beats many threads at less CPU.
+/// Runs the delivery loop.
 fn drive(
+    runtime: &Runtime,
     settings: &delivery::Settings,
     client: &Client,
     records: OwnFile,
     feed: ChannelFeed,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
     let writer = Writer::start(records).map_err(cannot_start)?;
     runtime.block_on(async {
         let interrupts = interrupts().map_err(cannot_start)?;
