@@ -37,8 +37,8 @@ fn exit_1_means_that_the_result_cannot_be_written_any_more_and_sending_stops() {
     let server = happy();
     let offerit = Offerit::job(&server, table(1..=400));
     let arguments = ["run", INPUT, "--rate", "unlimited", "--concurrency", "2"];
-    // No file may grow beyond a few kilobytes, as on a full disk; the signal for it is ignored.
-    let mut limited = offerit.command_in_shell("trap '' XFSZ; ulimit -f 8;", &arguments);
+    // No file may grow beyond a few kilobytes, as on a full disk.
+    let mut limited = offerit.command_in_shell("ulimit -f 8;", &arguments);
     limited.stderr(Stdio::piped());
     let output = Child::start(limited).wait().expect_code(1);
     assert!(output.stderr.contains(RESULT), "{}", output.stderr);
@@ -49,6 +49,25 @@ fn exit_1_means_that_the_result_cannot_be_written_any_more_and_sending_stops() {
     let sent_again: HashSet<u64> = rows(&server.requests()[stopped_at..]).into_iter().collect();
     assert!(in_sync.iter().all(|row| !sent_again.contains(row)), "with room, the job is resumed");
     assert!(offerit.outcomes().len() == 400 && offerit.outcomes().values().all(result::Record::is_in_sync));
+}
+
+#[test]
+fn exit_1_means_that_there_are_too_few_descriptors_to_start_with() {
+    let server = happy();
+    for limit in 7..=12 {
+        let offerit = Offerit::job(&server, table(1..=1));
+        let arguments = ["run", INPUT];
+        let mut limited = offerit.command_in_shell(&format!("ulimit -n {limit};"), &arguments);
+        limited.stderr(Stdio::piped());
+        let output = Child::start(limited).wait();
+        assert!(!output.stderr.contains("panicked"), "{limit}: {}", output.stderr);
+        if limit < 12 {
+            let told = output.expect_code(1).stderr;
+            assert!(told.contains("cannot start") && told.contains("Too many open files"), "{limit}: {told}");
+            assert!(!offerit.path(RESULT).exists(), "{limit}");
+        }
+    }
+    assert!(server.count() <= 1);
 }
 
 #[test]

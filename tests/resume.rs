@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use support::{Gate, INPUT, Offerit, RESULT, Reply, Server, Visits, result, rows, table};
@@ -61,10 +61,38 @@ fn overwrite_begins_anew() {
 fn overwrite_spares_what_is_no_result_file() {
     let server = happy();
     let offerit = Offerit::job(&server, table(1..=3));
-    for content in ["customer_id,email\n1,a@example.org\n", "row,line\n", "\0\0\0\0"] {
+    for content in ["customer_id,email\n1,a@example.org\n", "row,line\n", &"\0".repeat(200)] {
         offerit.input(RESULT, content);
         assert_refused(&server, &offerit, &["--overwrite"], &[RESULT]);
     }
+}
+
+/// A result file can be read as a table: what a mistake in the arguments must not cost.
+#[test]
+fn the_input_is_not_overwritten_however_its_path_is_spelled() {
+    let (server, offerit) = finished(3);
+    let absolute = offerit.path(RESULT).display().to_string();
+    fs::hard_link(offerit.path(RESULT), offerit.path("hard.csv")).expect("a hard link");
+    symlink(RESULT, offerit.path("soft.csv")).expect("a link");
+    let plain = format!("./{RESULT}");
+    for (input, path) in [
+        (RESULT, plain.as_str()),
+        (RESULT, &absolute),
+        (&absolute, RESULT),
+        (RESULT, "hard.csv"),
+        ("soft.csv", RESULT),
+    ] {
+        for existing in ["--overwrite", "--resume"] {
+            let before = (server.count(), offerit.result_bytes());
+            let output = offerit.run(&["run", input, "--result", path, existing]).expect_code(2);
+            assert!(output.stderr.contains("is the input itself"), "{input} {path}: {}", output.stderr);
+            assert_eq!((server.count(), offerit.result_bytes()), before);
+        }
+    }
+    let mut redirected = offerit.command_in_shell("", &["run", "-", "--result", RESULT, "--overwrite"]);
+    redirected.stdin(fs::File::open(offerit.path(RESULT)).expect("the file")).stderr(Stdio::piped());
+    let output = support::Child::start(redirected).wait().expect_code(2);
+    assert!(output.stderr.contains("is the input itself"), "{}", output.stderr);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use support::crash::Broken;
 use support::{RESULT, strace};
 
@@ -69,6 +70,11 @@ fn enumerate(call: &str, error: &str, arguments: &[&str], existing: Option<&[u8]
         job.offerit.send(&[&["--resume"], &concurrency[..]].concat()).expect_code(0);
         job.assert_repeats_little(&state, &what);
         job.assert_complete(&what);
+        if let (Some(bytes), "write", ["--resume"]) = (existing, call, arguments) {
+            let torn = bytes.rsplit(|byte| *byte == b'\n').next().expect("a torn record");
+            let saved = fs::read(job.offerit.path(&format!("{RESULT}.torn"))).expect("what was torn off");
+            assert_eq!(saved, [torn, b"\n"].concat(), "{what}: saved once and whole");
+        }
         if survived {
             return point - 1;
         }

@@ -5,6 +5,7 @@ pub mod report;
 pub mod completions;
 pub mod run;
 pub mod sandbox;
+mod runtime;
 mod shard;
 mod signals;
 pub mod verify;

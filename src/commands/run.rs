@@ -6,7 +6,7 @@ mod summary;
 mod survey;
 
 use super::signals::interrupts;
-use super::{SANDBOX_CREDENTIALS, shard};
+use super::{SANDBOX_CREDENTIALS, runtime, shard};
 use crate::customer::Shard;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
@@ -19,6 +19,7 @@ use ending::Outcome;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+use tokio::runtime::Runtime;
 
 pub use outputs::Outputs;
 
@@ -72,9 +73,13 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if input.is_at(&settings.result) {
+        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
+    }
     if let Some(shard) = settings.shard {
         shard::refuse_split_customers(&input, shard)?;
     }
+    let runtime = runtime::start().map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
     let open_rows = settings.delivery.open_rows() as u64;
@@ -102,7 +107,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let plan = plan(&outputs, survey.as_ref(), settings.delivery.rate);
     let started_at = SystemTime::now();
-    let (ending, observed) = drive(&settings.delivery, &client, records, feed, plan)?;
+    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, plan)?;
     if let Some(sandbox) = sandbox {
         sandbox.stop();
     }
@@ -211,15 +216,15 @@ fn announce(
     );
 }
 
-/// Runs the delivery loop on a runtime of one thread: for this load it beats many threads at less CPU.
+/// Runs the delivery loop.
 fn drive(
+    runtime: &Runtime,
     settings: &delivery::Settings,
     client: &Client,
     records: OwnFile,
     feed: ChannelFeed,
     plan: Plan,
 ) -> Result<(Ending, Observed), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
     let writer = Writer::start(records).map_err(cannot_start)?;
     runtime.block_on(async {
         let interrupts = interrupts().map_err(cannot_start)?;

@@ -23,8 +23,10 @@ mod transform;
 
 use compression::Broken;
 use header::Header;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use steady::{Changed, Snapshot, SteadyFile};
 
@@ -199,6 +201,22 @@ impl Input {
     #[must_use]
     pub fn is_stream(&self) -> bool {
         matches!(self.source, Source::Stream(_))
+    }
+
+    /// Whether this path leads to the very file that is read, however it is spelled: also through a link.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let opened = match &self.source {
+            Source::File(file, _) | Source::Stream(Some(file)) => file.metadata(),
+            Source::Stream(None) => {
+                io::stdin().as_fd().try_clone_to_owned().and_then(|input| File::from(input).metadata())
+            }
+        };
+        let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        match (opened, fs::metadata(path)) {
+            (Ok(opened), Ok(there)) => place(opened) == place(there),
+            _ => false,
+        }
     }
 
     /// Reads the header and gives the rows, from the start of a file, or from where a stream is.

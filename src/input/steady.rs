@@ -3,18 +3,29 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::time::SystemTime;
+use std::os::unix::fs::MetadataExt;
 
-/// What a file is known by.
+/// What a file is known by. The time of its last change of any kind is set by the system: unlike the time of its
+/// last write, nobody can put it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Snapshot {
+    device: u64,
+    inode: u64,
     length: u64,
-    modified: Option<SystemTime>,
+    /// In seconds and nanoseconds, as is `changed`.
+    written: (i64, i64),
+    changed: (i64, i64),
 }
 
 impl Snapshot {
     pub(super) fn of(metadata: &Metadata) -> Snapshot {
-        Snapshot { length: metadata.len(), modified: metadata.modified().ok() }
+        Snapshot {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 
@@ -50,7 +61,7 @@ impl Read for SteadyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Seek, Write};
 
     #[test]
     fn a_file_that_changes_is_not_read_on() {
@@ -62,5 +73,22 @@ mod tests {
         file.as_file().set_len(5).unwrap();
         let error = steady.read(&mut [0; 4]).unwrap_err();
         assert!(error.get_ref().unwrap().is::<Changed>());
+    }
+
+    #[test]
+    fn an_edit_of_the_same_length_is_noticed_although_its_time_is_put_back() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"one two").unwrap();
+        let metadata = file.as_file().metadata().unwrap();
+        let mut steady = SteadyFile::new(file.reopen().unwrap(), Snapshot::of(&metadata));
+        // Until the clock of the file system has gone on.
+        while file.as_file().metadata().unwrap().ctime_nsec() == metadata.ctime_nsec() {
+            file.rewind().unwrap();
+            file.write_all(b"two one").unwrap();
+            file.as_file().set_modified(metadata.modified().unwrap()).unwrap();
+        }
+        let now = file.as_file().metadata().unwrap();
+        assert_eq!((now.len(), now.modified().unwrap()), (7, metadata.modified().unwrap()));
+        assert!(steady.read(&mut [0; 4]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Opening the result file: never through a link, never without the lock, never changed before it is sure that
 //! the run begins.
 
-use super::reader::{Records, Tail};
+use super::reader::{Records, Tail, is_torn_header};
 use super::record::HEADER;
 use super::scan::{Keep, scan};
 use super::{Error, Marks};
@@ -169,9 +169,10 @@ fn create(path: &Path) -> Result<File, Error> {
 /// What is overwritten must be a result file, or the start of one: a mistyped path must not cost an export.
 fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = Vec::new();
-    let read = file.take(HEADER.len() as u64).read_to_end(&mut head);
+    // One byte more than a header that stands for the whole file.
+    let read = file.take(HEADER.len() as u64 + 1).read_to_end(&mut head);
     read.map_err(io_error(path, "cannot read the result file"))?;
-    if HEADER.as_bytes().starts_with(&head) {
+    if head.starts_with(HEADER.as_bytes()) || is_torn_header(&head) {
         return Ok(());
     }
     Err(Error::NotOurs { path: path.to_path_buf() })
@@ -184,12 +185,20 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
     let beside = PathBuf::from(name);
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(MODE).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let mut saved = options.open(&beside).map_err(io_error(&beside, "cannot save the torn tail"))?;
+    let saving = || io_error(&beside, "cannot save the torn tail");
+    let mut saved = options.open(&beside).map_err(saving())?;
+    // It may be there already, and for all to read.
+    saved.set_permissions(Permissions::from_mode(MODE)).map_err(saving())?;
+    let before = saved.metadata().map_err(saving())?.len();
     file.seek(SeekFrom::Start(tail.whole))
         .and_then(|_| io::copy(&mut file.take(tail.torn), &mut saved))
         .and_then(|_| saved.write_all(b"\n"))
         .and_then(|()| saved.sync_all())
-        .map_err(io_error(&beside, "cannot save the torn tail"))?;
+        .inspect_err(|_| {
+            // A part of it helps nobody, and each further try would add one.
+            let _ = saved.set_len(before);
+        })
+        .map_err(saving())?;
     sync_folder(&beside)
 }
 

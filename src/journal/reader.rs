@@ -4,7 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
-use super::rest::Rest;
+use super::rest::{LONGEST_RECORD, Rest};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -54,13 +54,16 @@ pub struct Records<R> {
     ahead: Range<usize>,
     /// Where `ahead` begins.
     place: Place,
+    /// The bytes of the longest record so far.
+    longest: u64,
     tail: Tail,
     is_done: bool,
 }
 
-/// Whether a crash can have left this of the header: its start, or its length and no data.
-fn is_torn_header(start: &[u8]) -> bool {
-    HEADER.as_bytes().starts_with(start) || start.iter().all(|byte| *byte == 0)
+/// Whether a crash can have left this of the header as the whole file: its start, or its length and no data.
+pub(super) fn is_torn_header(file: &[u8]) -> bool {
+    let is_empty = file.len() <= HEADER.len() && file.iter().all(|byte| *byte == 0);
+    HEADER.as_bytes().starts_with(file) || is_empty
 }
 
 /// What ended a line.
@@ -69,6 +72,8 @@ enum End {
     LineFeed(usize),
     /// Nothing did: the file ended, after so many bytes.
     OfFile { torn: u64 },
+    /// It goes on beyond any record.
+    TooFar,
 }
 
 impl<R: Read> Records<R> {
@@ -82,6 +87,7 @@ impl<R: Read> Records<R> {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             ahead: 0..0,
             place: Place { line: 1, offset: 0 },
+            longest: 0,
             tail: Tail::default(),
             is_done: false,
         }
@@ -97,27 +103,26 @@ impl<R: Read> Records<R> {
         }
         let length = match self.read_line()? {
             End::LineFeed(length) => length,
-            End::OfFile { torn } => {
-                self.end(torn);
+            End::OfFile { torn: 0 } => {
+                self.end(0);
                 return Ok(None);
             }
+            End::OfFile { .. } => return self.end_unsynced(ParseFault::Unfinished),
+            End::TooFar => return self.end_unsynced(ParseFault::TooLong),
         };
         let line = self.ahead.start..self.ahead.start + length;
         let place = self.place;
         let parsed = match Parsed::from_line(&self.buffer[line.clone()]) {
             Ok(parsed) => parsed,
             // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
-            Err(ParseFault::Unfinished) if self.is_last(length)? => {
+            Err(ParseFault::Unfinished) if self.is_torn_record(length)? => {
                 self.end(length as u64 + 1);
                 return Ok(None);
             }
-            Err(fault) => {
-                let torn = self.unsynced(fault)?;
-                self.end(torn);
-                return Ok(None);
-            }
+            Err(fault) => return self.end_unsynced(fault),
         };
         self.pass(length + 1);
+        self.longest = self.longest.max(length as u64 + 1);
         self.tail.records += 1;
         Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
     }
@@ -136,7 +141,7 @@ impl<R: Read> Records<R> {
         match end {
             End::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
             // Not even the header is whole: a crash in the very first write.
-            End::OfFile { torn } if torn <= header.len() as u64 && is_torn_header(held) => {
+            End::OfFile { torn } if is_torn_header(held) => {
                 self.end(torn);
                 return Ok(false);
             }
@@ -158,12 +163,12 @@ impl<R: Read> Records<R> {
             if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
                 return match seen + found {
                     length if length < LONGEST_LINE => Ok(End::LineFeed(length)),
-                    _ => Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? }),
+                    _ => Ok(End::TooFar),
                 };
             }
             seen = held.len();
             if seen >= LONGEST_LINE {
-                return Ok(End::OfFile { torn: self.unsynced(ParseFault::TooLong)? });
+                return Ok(End::TooFar);
             }
             if self.fill()? == 0 {
                 return Ok(End::OfFile { torn: seen as u64 });
@@ -171,9 +176,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The length of the rest of the file from the held line on, if a power cut can have left it like that; else
-    /// the line is damage.
-    fn unsynced(&mut self, fault: ParseFault) -> Result<u64, Error> {
+    /// The end, if a crash can have left the file like that from the held line on; else the line is damage.
+    fn end_unsynced(&mut self, fault: ParseFault) -> Result<Option<RecordRef<'_>>, Error> {
         let mut rest = Rest::at(self.place.offset);
         loop {
             rest.take(&self.buffer[self.ahead.clone()]);
@@ -182,7 +186,11 @@ impl<R: Read> Records<R> {
                 break;
             }
         }
-        if rest.is_unsynced(self.open_rows) { Ok(rest.bytes()) } else { Err(self.damaged(fault)) }
+        if !rest.is_unsynced(self.open_rows, self.longest) {
+            return Err(self.damaged(fault));
+        }
+        self.end(rest.bytes());
+        Ok(None)
     }
 
     /// Reads more behind what is held, which is moved to the buffer's start; 0 at the end of the file. Only called
@@ -205,9 +213,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether nothing stands behind the held line of so many bytes and its line feed.
-    fn is_last(&mut self, length: usize) -> Result<bool, Error> {
-        Ok(self.ahead.len() == length + 1 && self.fill()? == 0)
+    /// Whether the held line of so many bytes may be a part of one record, and nothing stands behind its line feed.
+    fn is_torn_record(&mut self, length: usize) -> Result<bool, Error> {
+        let line = &self.buffer[self.ahead.start..self.ahead.start + length];
+        let may_be = (length as u64) < LONGEST_RECORD && memchr::memchr(0, line).is_none();
+        Ok(may_be && self.ahead.len() == length + 1 && self.fill()? == 0)
     }
 
     /// Goes on behind a held line.

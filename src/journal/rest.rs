@@ -5,14 +5,19 @@
 //! write reads as NULs. Records that survive behind such a hole do not help, as nobody can tell which rows are
 //! missing in it. So all of it is cut off, and the rows are sent again: they were open, and thus few.
 //!
-//! A hole elsewhere has lost records that were on the disk. It is told apart by its place and by what stands
-//! behind it.
+//! A hole elsewhere has lost records that were on the disk. It is told apart by its place, by its length and by what
+//! stands behind it. How many records were in it nobody can tell; so its bytes are measured by the longest record
+//! before it, and damage that looks like a power cut never costs more than that.
 
 /// The smallest unit in which a disk writes, and therefore loses, data.
 const SECTOR: u64 = 512;
 
 /// More than any record takes: two ids of 200 characters and an error of 600, four bytes each at most.
-const LONGEST_RECORD: u64 = 5 * 1024;
+pub(super) const LONGEST_RECORD: u64 = 5 * 1024;
+
+/// What a lost record may have taken although those before it were all shorter: one with an error of some words. Too
+/// little would refuse a file after a power cut, too much would cut off records that were on the disk.
+const LIKELY_RECORD: u64 = 256;
 
 /// The rest of a file, from the start of a line that is no record.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +49,16 @@ impl Rest {
         self.bytes
     }
 
-    /// Whether a power cut explains it: it is one torn line, or has a hole, and holds no more than `open_rows`
-    /// records, which is the most that can be unsynced at once.
-    pub(super) fn is_unsynced(&self, open_rows: u64) -> bool {
-        let is_small = self.line_feeds <= open_rows && self.bytes <= open_rows.saturating_mul(LONGEST_RECORD);
-        let has_hole = self.hole.is_of_a_power_cut(self.offset, self.offset + self.bytes);
-        self.line_feeds == 0 || (has_hole && is_small)
+    /// Whether a crash explains it. Without a hole it is one torn record: all others of its write are whole. With
+    /// one it is of a power cut, and no more than `open_rows` records, which is the most that can be unsynced at
+    /// once; each of them as long as the `longest` before, in bytes.
+    pub(super) fn is_unsynced(&self, open_rows: u64, longest: u64) -> bool {
+        if !self.hole.is_there() {
+            return self.line_feeds == 0 && self.bytes <= LONGEST_RECORD;
+        }
+        self.hole.is_of_a_power_cut(self.offset, self.offset + self.bytes)
+            && self.line_feeds <= open_rows
+            && self.bytes <= open_rows.saturating_mul(longest.max(LIKELY_RECORD))
     }
 }
 
@@ -73,6 +82,10 @@ impl Hole {
         }
     }
 
+    fn is_there(&self) -> bool {
+        self.start.is_some()
+    }
+
     /// It begins where a record ended, which `first` is, or with a sector, and it ends with a sector or the file.
     fn is_of_a_power_cut(&self, first: u64, last: u64) -> bool {
         self.start.is_some_and(|start| start == first || start.is_multiple_of(SECTOR))
@@ -94,6 +107,12 @@ mod tests {
     /// Whether it is unsynced data, however the file is cut into line and rest.
     #[track_caller]
     fn is_unsynced(rest: &[u8], offset: u64, open_rows: u64) -> bool {
+        is_unsynced_behind(76, rest, offset, open_rows)
+    }
+
+    /// The same behind records of which the longest has so many bytes.
+    #[track_caller]
+    fn is_unsynced_behind(longest: u64, rest: &[u8], offset: u64, open_rows: u64) -> bool {
         let answers: Vec<bool> = [1, rest.len() / 2, rest.len()]
             .map(|end| {
                 let (line, behind) = rest.split_at(end);
@@ -101,7 +120,7 @@ mod tests {
                 read.take(line);
                 behind.chunks(300).for_each(|bytes| read.take(bytes));
                 assert_eq!(read.bytes(), rest.len() as u64);
-                read.is_unsynced(open_rows)
+                read.is_unsynced(open_rows, longest)
             })
             .to_vec();
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
@@ -120,20 +139,35 @@ mod tests {
     #[test]
     fn a_hole_of_whole_sectors_is_unsynced_data() {
         let rest = [vec![b'1'; 24], vec![0; 4096], line(30), line(70)].concat();
-        assert!(is_unsynced(&rest, 1000, 8) && !is_unsynced(&rest, 1001, 8));
+        assert!(is_unsynced(&rest, 1000, 32) && !is_unsynced(&rest, 1001, 32));
     }
 
     #[test]
     fn a_hole_with_more_behind_it_than_was_open_is_damage() {
         let rest = |lines: usize| [vec![0; 412], line(70).repeat(lines)].concat();
         assert!(is_unsynced(&rest(8), 100, 8) && !is_unsynced(&rest(9), 100, 8));
-        let long = [vec![0; 8 * 5 * 1024 + 1024 - 100], line(70)].concat();
-        assert!(!is_unsynced(&long, 100, 8) && is_unsynced(&long, 100, 9));
     }
 
     #[test]
-    fn one_torn_line_is_unsynced_data_whatever_is_in_it() {
-        assert!(is_unsynced(&[b'x'; 100_000], 107, 4) && is_unsynced(&[0; 100_000], 107, 4));
+    fn a_hole_is_as_long_as_what_was_open_can_have_been() {
+        let hole = |bytes: usize| vec![0; bytes];
+        // To the end of the file or to more records: eight of 256 bytes each.
+        assert!(is_unsynced(&hole(2048), 100, 8) && !is_unsynced(&hole(2049), 100, 8));
+        let and_line = |bytes: usize| [hole(bytes), line(70)].concat();
+        assert!(is_unsynced(&and_line(1436), 100, 8) && !is_unsynced(&and_line(1436 + 1024), 100, 8));
+        // Where records were longer, what was lost may have been as long.
+        assert!(
+            is_unsynced_behind(300, &hole(2400), 100, 8) && !is_unsynced_behind(300, &hole(2401), 100, 8)
+        );
+        assert!(!is_unsynced(&hole(1), 100, 0));
+    }
+
+    #[test]
+    fn one_torn_record_is_unsynced_data_and_more_is_damage() {
+        let torn = |bytes: usize| vec![b'x'; bytes];
+        assert!(is_unsynced(&torn(1), 107, 1) && is_unsynced(&torn(5 * 1024), 107, 1));
+        assert!(!is_unsynced(&torn(5 * 1024 + 1), 107, 1000), "more than any record");
+        assert!(!is_unsynced(&[b"12\0".to_vec(), torn(9)].concat(), 107, 4), "a hole out of place");
         assert!(!is_unsynced(&[b"\0\0".to_vec(), line(9)].concat(), 107, 4));
         assert!(!is_unsynced(&line(9), 107, 4), "a line without a hole is damage");
     }

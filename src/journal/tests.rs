@@ -106,12 +106,29 @@ fn damage_before_the_tail_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_long_torn_tail_is_cut_off_too() {
+fn a_torn_end_is_cut_off_as_long_as_it_is_what_a_crash_leaves() {
     let file = whole_file(3);
-    let (kept, _) = resumed(&[file.as_slice(), &[0; 300_000]].concat()).unwrap();
-    assert_eq!(kept, file);
-    let (kept, _) = resumed(&[file.as_slice(), b"4,5,c4,,upd\n"].concat()).unwrap();
-    assert_eq!(kept, file);
+    let with = |end: &[u8]| [file.as_slice(), end].concat();
+    for end in [&[0; 16 * 256][..], &[b'4'; 5 * 1024], b"4,5,c4,,upd\n"] {
+        assert_eq!(resumed(&with(end)).unwrap().0, file);
+    }
+    let line = |byte: u8, length: usize| [vec![byte; length], b"\n".to_vec()].concat();
+    let ends =
+        [vec![0; 16 * 256 + 1], vec![0; 300_000], vec![b'4'; 5 * 1024 + 1], line(b'4', 5 * 1024), line(0, 3)];
+    for end in ends {
+        let error = resumed(&with(&end)).unwrap_err().to_string();
+        assert!(error.contains(&format!("line 5 (byte {})", file.len())), "{error}");
+    }
+}
+
+#[test]
+fn damage_up_to_the_end_is_not_taken_for_a_torn_record() {
+    for rows in [200, 2000] {
+        let mut file = whole_file(rows);
+        let half = file.len() / 2 / 512 * 512;
+        file[half..].fill(0);
+        assert!(matches!(resumed(&file), Err(Error::Damaged { .. })), "{rows} rows");
+    }
 }
 
 #[test]
@@ -137,6 +154,42 @@ fn overwriting_is_for_result_files_only() {
     assert_eq!(marks.last_row(), 0);
     drop(file.begin().unwrap());
     assert_eq!(fs::read(&path).unwrap(), HEADER.as_bytes());
+}
+
+#[test]
+fn overwriting_and_resuming_take_the_same_for_the_start_of_a_result_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let long = [&[0; 3][..], HEADER.as_bytes()].concat();
+    let header = HEADER.len();
+    for (content, is_ours) in [
+        (&[0; 1000][..1], true),
+        (&[0; 1000][..header], true),
+        (&[0; 1000][..header + 1], false),
+        (&long, false),
+        (&HEADER.as_bytes()[..header - 1], true),
+        (HEADER.as_bytes(), true),
+        (b"row,line\n", false),
+    ] {
+        fs::write(&path, content).unwrap();
+        for existing in [Existing::Resume, Existing::Overwrite] {
+            let opened = ResultFile::open(&path, existing, OPEN_ROWS);
+            assert_eq!(opened.is_ok(), is_ours, "{existing:?} of {} bytes", content.len());
+        }
+    }
+}
+
+#[test]
+fn what_was_torn_off_is_for_the_owner_only_although_its_file_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let beside = folder.path().join("in.result.csv.torn");
+    fs::write(&path, [whole_file(3), b"4,5,c".to_vec()].concat()).unwrap();
+    fs::write(&beside, "earlier\n").unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o666)).unwrap();
+    drop(ResultFile::open(&path, Existing::Resume, OPEN_ROWS).unwrap().0.begin().unwrap());
+    assert_eq!(fs::metadata(&beside).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&beside).unwrap(), b"earlier\n4,5,c\n");
 }
 
 #[test]
