@@ -1,6 +1,7 @@
 //! Typed options and the environment become validated settings. Each module owns its settings type; this one
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
+mod brakes;
 mod columns;
 mod file;
 mod layers;
@@ -22,6 +23,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
@@ -97,6 +99,7 @@ impl RunOptions {
                 self.max_retry_after.as_deref(),
                 MAX_RETRY_AFTER,
             )?,
+            brakes: self.brakes.brakes()?,
             drain_timeout: duration_or("--drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
             adapt: !self.no_adapt,
             seed: None,

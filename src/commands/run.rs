@@ -10,11 +10,12 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
-use crate::report::{Progress, ProgressMode, say};
+use crate::report::{Progress, ProgressMode, rounded, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Settings of a run.
 #[derive(Debug)]
@@ -137,6 +138,10 @@ fn announce(
         Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
         rate => format!("at most {rate}, {} in flight", limits.concurrency),
     };
+    if let Some(deadline) = limits.brakes.deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        say(format_args!("nothing new is started after {} from now (--deadline)", rounded(left)));
+    }
     let Some(survey) = survey else {
         return say(format_args!("{name}: sending to {to} as the rows come, {pace}"));
     };

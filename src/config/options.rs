@@ -1,5 +1,6 @@
 //! The options of each command as they are typed.
 
+use super::brakes::BrakeOptions;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
@@ -94,6 +95,10 @@ pub struct RunOptions {
     /// Keep to --rate even while the server is overloaded
     #[arg(long)]
     pub no_adapt: bool,
+
+    /// Limits that end the run early.
+    #[command(flatten)]
+    pub brakes: BrakeOptions,
 
     /// Show progress on stderr [default: auto, which is on a terminal]
     #[arg(long, value_name = "WHEN")]

@@ -1,6 +1,6 @@
 //! How a run ended: the exit code, and what people are told.
 
-use crate::delivery::{Brake, Ending, Interrupt, Refusal, Stop};
+use crate::delivery::{Brake, Ending, Interrupt, Limit, MaxFailures, Refusal, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Survey;
 use crate::report::{Counts, complain, harmless, rounded, say};
@@ -38,7 +38,7 @@ impl Outcome {
 
     fn verdict(&self) -> (ExitCode, Option<String>) {
         let tally = &self.ending.tally;
-        match &self.ending.stop {
+        match self.stop() {
             Some(Stop::Interrupted(Interrupt::Interrupt)) => {
                 (ExitCode::Interrupted, Some("interrupted".to_owned()))
             }
@@ -47,6 +47,7 @@ impl Outcome {
             }
             Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
             Some(Stop::Brake(brake)) => (ExitCode::Brake, Some(pulled(brake))),
+            Some(Stop::Reached(limit)) => (ExitCode::Limit, Some(reached(*limit))),
             Some(Stop::Input(error)) => (ExitCode::Fault, Some(error.to_string())),
             Some(Stop::Storage(error)) => (
                 ExitCode::Fault,
@@ -69,6 +70,17 @@ impl Outcome {
                 _ => (ExitCode::InSync, None),
             },
         }
+    }
+
+    /// Why it ended early. A limit that kept no row back has ended nothing.
+    fn stop(&self) -> Option<&Stop> {
+        let is_complete = self
+            .survey
+            .as_ref()
+            .is_some_and(|survey| survey.in_sync + self.ending.tally.recorded() == survey.rows);
+        self.ending.stop.as_ref().filter(|stop| {
+            !(is_complete && matches!(stop, Stop::Reached(_) | Stop::Brake(Brake::Failures { .. })))
+        })
     }
 
     fn account(&self) -> String {
@@ -126,8 +138,26 @@ impl Outcome {
                  sent again"
                     .to_owned(),
             ],
+            ExitCode::Brake if matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. }))) => vec![
+                format!("why each row failed stands in the error column of {result}"),
+                "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
+                 with --max-failures"
+                    .to_owned(),
+            ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
+        }
+    }
+}
+
+/// Which bound the run has reached.
+fn reached(limit: Limit) -> String {
+    match limit {
+        Limit::Deadline => {
+            "the --deadline has come: nothing new was started, and what was under way is recorded".to_owned()
+        }
+        Limit::Rows(most) => {
+            format!("the first {most} rows that needed sending were sent, which is the --limit")
         }
     }
 }
@@ -135,6 +165,21 @@ impl Outcome {
 /// Which limit ended the run early.
 fn pulled(brake: &Brake) -> String {
     match brake {
+        Brake::Failures { failed, sent, most, why, alike } => {
+            let (of, most) = match most {
+                MaxFailures::Count(count) => {
+                    (format!("{failed} of the {sent} rows sent in this run"), count.to_string())
+                }
+                MaxFailures::Percent(percent) => {
+                    (format!("{failed} of the last {sent} rows sent"), format!("{percent}%"))
+                }
+            };
+            format!(
+                "{of} were refused or failed, and --max-failures is {most}. The commonest reason ({alike} {}): {}",
+                if *alike == 1 { "row" } else { "rows" },
+                harmless(why)
+            )
+        }
         Brake::Outage { lasted: Some(lasted), why } => format!(
             "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
             rounded(*lasted),
