@@ -1,7 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, MappingOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, Environment, FailuresOptions, Layers, MappingOptions, RunOptions, SandboxOptions,
+    VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,6 +29,8 @@ pub enum Command {
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
+    /// The rows that did not make it, with the reason, ready to correct and run again
+    Failures(FailuresOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
 }
@@ -81,6 +84,7 @@ impl Command {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
+            Command::Failures(options) => Some(&mut options.mapping),
             Command::Sandbox(_) => None,
         }
     }

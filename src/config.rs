@@ -12,7 +12,7 @@ mod shown;
 mod target;
 mod values;
 
-use crate::commands::{check, run, sandbox, verify};
+use crate::commands::{Key, Output, check, failures, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
@@ -26,7 +26,9 @@ use std::time::Duration;
 pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
-pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{
+    CheckOptions, FailuresOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions,
+};
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
@@ -146,22 +148,45 @@ impl VerifyOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<verify::Settings, Failure> {
-        let key = if self.sandbox {
-            verify::Key::Sandbox
-        } else {
-            let key = target::api_key(self.api_key_file.as_deref(), environment)?;
-            key.map_or(verify::Key::None, |key| verify::Key::Account(key.fingerprint_key()))
-        };
         Ok(verify::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             result: result_path(&self.input, self.result.as_deref())?,
-            key,
+            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
             open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
         })
     }
+}
+
+impl FailuresOptions {
+    /// The settings of `failures`. The key is used as by a verification.
+    ///
+    /// # Errors
+    /// If an option or the key is wrong.
+    pub fn settings(&self, environment: &Environment) -> Result<failures::Settings, Failure> {
+        let to_stdout = |path: &PathBuf| path == Path::new("-");
+        let output = self.output.clone().filter(|path| !to_stdout(path));
+        Ok(failures::Settings {
+            input: self.input.clone(),
+            reading: self.reading.reading()?,
+            mapping: self.mapping.mapping()?,
+            result: result_path(&self.input, self.result.as_deref())?,
+            output: output.map_or(Output::Stdout, Output::File),
+            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
+            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
+        })
+    }
+}
+
+/// What the rows of an input are compared with their records by.
+fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environment) -> Result<Key, Failure> {
+    if is_trial {
+        return Ok(Key::Sandbox);
+    }
+    let key = target::api_key(key_file, environment)?;
+    Ok(key.map_or(Key::None, |key| Key::Account(key.fingerprint_key())))
 }
 
 impl SandboxOptions {

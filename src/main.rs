@@ -43,6 +43,9 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Verify(options) => {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }
+        Command::Failures(options) => {
+            commands::failures::failures(&options.settings(&environment).map_err(located)?)
+        }
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }
 }

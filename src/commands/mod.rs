@@ -1,10 +1,16 @@
 //! One file a command: the wiring.
 
 pub mod check;
+pub mod failures;
+mod judge;
+mod output;
 pub mod run;
 pub mod sandbox;
 mod signals;
 pub mod verify;
+
+pub use judge::Key;
+pub use output::Output;
 
 use crate::customer::{Fingerprint, Parameter};
 use crate::exit::{ExitCode, Failure};

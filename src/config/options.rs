@@ -187,6 +187,41 @@ pub struct VerifyOptions {
     pub file: FileOptions,
 }
 
+/// Options of `failures`.
+#[derive(Debug, Default, Args)]
+pub struct FailuresOptions {
+    /// The CSV of customers
+    pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
+
+    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    #[arg(long, value_name = "PATH")]
+    pub result: Option<PathBuf>,
+
+    /// Where the rows go [default: standard output]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+
+    /// The result file is that of a trial, made with run --sandbox
+    #[arg(long)]
+    pub sandbox: bool,
+
+    /// A file that holds the API key: with it, rows that changed since they failed are told [env: OFFERIT_API_KEY]
+    #[arg(long, value_name = "PATH")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// What its columns hold.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Further options.
+    #[command(flatten)]
+    pub file: FileOptions,
+}
+
 /// Options of `sandbox`.
 #[derive(Debug, Default, Args)]
 pub struct SandboxOptions {

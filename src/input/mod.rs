@@ -32,11 +32,12 @@ pub use compression::Compression;
 pub use encoding::Charset;
 pub use fault::HeaderFault;
 pub use format::{Delimiter, Format, Reading};
+pub use header::OF_FAILURES;
 pub use limits::{Limit, Limits, TooLong};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
 pub(crate) use quotes::quoted_length;
-pub use rows::{Checked, Invalid, Problem, Row, Rows};
+pub use rows::{Checked, Invalid, Original, Problem, Row, Rows};
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.

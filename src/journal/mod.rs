@@ -6,6 +6,7 @@
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
 mod file;
+mod lookup;
 mod marks;
 mod parse;
 mod reader;
@@ -20,6 +21,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use file::{Existing, ResultFile};
+pub use lookup::Lookup;
 pub use marks::{Mark, Marks, RowSet};
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
