@@ -70,6 +70,7 @@ impl RunOptions {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
+            since: self.brakes.since(&result)?,
             result,
             existing,
             accept_changed_input: self.accept_changed_input,

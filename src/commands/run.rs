@@ -1,5 +1,6 @@
 //! `run`: sends every row that is not in sync yet.
 
+mod delta;
 mod ending;
 mod survey;
 
@@ -12,10 +13,13 @@ use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Progress, ProgressMode, rounded, say};
 use crate::sandbox::{Options, Sandbox};
+use delta::Delta;
 use ending::Outcome;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
+
+pub use delta::{MaxChanges, Since};
 
 /// Settings of a run.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// What to do with one that exists.
     pub existing: Existing,
+    /// Send only what changed since an earlier run.
+    pub since: Option<Since>,
     /// Go on although most rows in sync do not match the input.
     pub accept_changed_input: bool,
     /// Where to send.
@@ -58,27 +64,26 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    if input.is_stream() && settings.existing == Existing::Resume {
-        return Err(Failure::usage(format!(
-            "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
-             sent. Write the input to a file first",
-            input.path().display()
-        )));
-    }
+    refuse_stream(&input, settings.existing == Existing::Resume, settings.since.is_some())?;
     let open_rows = settings.delivery.open_rows() as u64;
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
+    let since = settings.since.map(|since| Delta::read(since, &settings.result, open_rows));
+    let mut delta = since.transpose()?;
     let (survey, done) = if input.is_stream() {
         (None, Done::default())
     } else {
-        let accept = settings.accept_changed_input;
-        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept, open_rows)?;
+        let (accept, result) = (settings.accept_changed_input, &settings.result);
+        let (survey, done) = survey::survey(&input, marks, delta.as_mut(), &key, result, accept, open_rows)?;
         (Some(survey), done)
     };
+    let is_quiet = settings.progress == ProgressMode::Quiet;
+    if let Some((delta, survey)) = delta.zip(survey.as_ref()) {
+        delta.conclude(survey, is_quiet)?;
+    }
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
-    let is_quiet = settings.progress == ProgressMode::Quiet;
     if !is_quiet {
         announce(&input, rows.format(), survey.as_ref(), &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
@@ -94,6 +99,24 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         sandbox.stop();
     }
     Ok(Outcome { ending, survey, input: settings.input, result: settings.result }.conclude(is_quiet))
+}
+
+/// Rows are matched by their number, and held against what was delivered, before anything is sent: a stream can be
+/// read only once.
+fn refuse_stream(input: &Input, is_resumed: bool, is_delta: bool) -> Result<(), Failure> {
+    let option = match (is_resumed, is_delta) {
+        (true, _) => "--resume",
+        (_, true) => "--since",
+        _ => return Ok(()),
+    };
+    if !input.is_stream() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: {option} needs a file: rows are matched before anything is sent, and a stream cannot be read before it is \
+         sent. Write the input to a file first",
+        input.path().display()
+    )))
 }
 
 /// The server to send to, and the sandbox if that is it.

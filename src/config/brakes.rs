@@ -1,6 +1,7 @@
 //! The options that end a run early, and when a clock time comes next.
 
 use super::duration;
+use crate::commands::run::{MaxChanges, Since};
 use crate::delivery::{Brakes, MaxFailures};
 use crate::exit::Failure;
 use clap::Args;
@@ -8,6 +9,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, ZonedDateTime};
 use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,6 +20,14 @@ pub struct BrakeOptions {
     /// a hundred, or of as many as it takes for P% to be ten)
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<String>,
+
+    /// An earlier run's result file: a row is not sent whose very same update was the last one that its customer got
+    #[arg(long, value_name = "RESULT")]
+    pub since: Option<PathBuf>,
+
+    /// With --since, send nothing if more rows than this would be sent: N, or P% of those that can be
+    #[arg(long, value_name = "N|P%", requires = "since")]
+    pub max_changes: Option<String>,
 
     /// Start nothing new after this time, or from this time of day on (HH:MM, local)
     #[arg(long, value_name = "DURATION|HH:MM")]
@@ -39,18 +49,36 @@ impl BrakeOptions {
             limit: self.limit.map(limit).transpose()?,
         })
     }
+
+    /// What was delivered before, for a run that writes `result`.
+    pub(super) fn since(&self, result: &Path) -> Result<Option<Since>, Failure> {
+        let Some(since) = &self.since else { return Ok(None) };
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if real(since) == real(result) {
+            return Err(Failure::usage(format!(
+                "--since: {} is the result file of this very run: name that of an earlier one, and another --result. \
+                 To go on with this one, --resume is enough",
+                since.display()
+            )));
+        }
+        let changes = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
+        let max_changes = self.max_changes.as_deref().map(changes).transpose()?;
+        Ok(Some(Since { result: since.clone(), max_changes }))
+    }
 }
 
 fn max_failures(text: &str) -> Result<MaxFailures, Failure> {
+    most("--max-failures", text, MaxFailures::Count, MaxFailures::Percent)
+}
+
+fn most<T>(option: &str, text: &str, count: fn(u64) -> T, percent: fn(f64) -> T) -> Result<T, Failure> {
     let found = match text.strip_suffix('%') {
-        Some(percent) => {
-            percent.parse().ok().filter(|part| (0.0..100.0).contains(part)).map(MaxFailures::Percent)
-        }
-        None => text.parse().ok().map(MaxFailures::Count),
+        Some(part) => part.parse().ok().filter(|part| (0.0..100.0).contains(part)).map(percent),
+        None => text.parse().ok().map(count),
     };
     found.ok_or_else(|| {
         Failure::usage(format!(
-            "--max-failures: '{}' is neither a number of rows such as 50 nor a part such as 5% (0% to below 100%)",
+            "{option}: '{}' is neither a number of rows such as 50 nor a part such as 5% (0% to below 100%)",
             text.escape_debug()
         ))
     })

@@ -127,7 +127,7 @@ impl Record<'_> {
 }
 
 /// An id as it is written. A signed number is no formula and stays what it is.
-fn shown_id(id: &str) -> String {
+pub(super) fn shown_id(id: &str) -> String {
     let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit());
     let id = shorten(one_line(id), LONGEST_ID);

@@ -2,6 +2,7 @@
 //! file says.
 
 use super::super::identity_of;
+use super::delta::Delta;
 use crate::customer::FingerprintKey;
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
@@ -14,6 +15,7 @@ use std::path::Path;
 pub(super) fn survey(
     input: &Input,
     marks: Marks,
+    mut delta: Option<&mut Delta>,
     key: &FingerprintKey,
     result: &Path,
     accept: bool,
@@ -21,13 +23,22 @@ pub(super) fn survey(
 ) -> Result<(Survey, Done), Failure> {
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
-    let mut finished = RowSet::default();
+    let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
-        let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
+        let print = row.fingerprint(key, &mut scratch);
+        let doing = survey.add(&marks, row.number, print, !row.is_invalid());
         if doing == Doing::Skip {
             finished.insert(row.number);
+        }
+        if let Ok(update) = &row.content {
+            if delta.as_mut().is_some_and(|delta| delta.see(update, print, doing)) {
+                unchanged.insert(row.number);
+                survey.unchanged += 1;
+                continue;
+            }
+            survey.to_send += u64::from(doing != Doing::Skip);
         }
         // Nothing is overtaken before a row that is to be sent. Where the run is refused anyway, the rows of another
         // input are not remembered.
@@ -44,7 +55,7 @@ pub(super) fn survey(
             drop((marks, supersession));
             Err(refusal(input, result, &foreign, open_rows)?)
         }
-        _ => Ok((survey, Done { rows: finished, superseded: supersession.found() })),
+        _ => Ok((survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
     }
 }
 
