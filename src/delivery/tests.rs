@@ -12,6 +12,7 @@ use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
+#[cfg(test)]
 mod brakes;
 
 const SECOND: Duration = Duration::from_secs(1);

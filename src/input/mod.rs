@@ -13,6 +13,7 @@ mod lines;
 mod mapping;
 mod nearest;
 mod opening;
+mod original;
 mod quotes;
 mod records;
 mod rows;
@@ -36,8 +37,9 @@ pub use header::OF_FAILURES;
 pub use limits::{Limit, Limits, TooLong};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
+pub use original::Original;
 pub(crate) use quotes::quoted_length;
-pub use rows::{Checked, Invalid, Original, Problem, Row, Rows};
+pub use rows::{Checked, Invalid, Problem, Row, Rows};
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.

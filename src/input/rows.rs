@@ -95,21 +95,12 @@ pub struct Checked {
     pub content: Result<(), Invalid>,
 }
 
-/// A row as it stands in the input, valid or not, in UTF-8 but for bytes that are no text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Original<'rows> {
-    /// Its cells, without the quotes around them: as many as there are columns, or not.
-    Cells(Vec<&'rows [u8]>),
-    /// All of its text: its quotes are not where they must be, so nobody knows its cells.
-    Text(&'rows [u8]),
-}
-
 /// The stream of rows. Reads ahead by one buffer and holds one record.
 pub struct Rows {
     path: PathBuf,
     format: Format,
-    records: Records<Box<dyn Read + Send>>,
-    names: ByteRecord,
+    pub(super) records: Records<Box<dyn Read + Send>>,
+    pub(super) names: ByteRecord,
     header: Header,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
@@ -127,12 +118,11 @@ impl Rows {
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
         let Opened { reader, format } = opened;
-        let mut has_sep_line = format.has_sep_line;
         let mut records = Records::new(reader, format.delimiter.byte(), limits);
-        while advance(&path, &mut records)? {
-            if std::mem::take(&mut has_sep_line) {
-                continue;
-            }
+        if format.has_sep_line {
+            advance(&path, &mut records)?;
+        }
+        if advance(&path, &mut records)? {
             let names = ByteRecord::from_iter(records.record().iter());
             let line = records.line();
             let header = Header::map(&names, mapping).map_err(|faults| Error::Header {
@@ -161,22 +151,6 @@ impl Rows {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
-    }
-
-    /// The names of the columns as they stand in the input.
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.names.iter()
-    }
-
-    /// The row that was read last, as it stands in the input.
-    #[must_use]
-    pub fn original(&self) -> Original<'_> {
-        let record = self.records.record();
-        if self.records.is_well_quoted() {
-            Original::Cells(record.iter().collect())
-        } else {
-            Original::Text(record.text())
-        }
     }
 
     /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.

@@ -78,7 +78,7 @@ impl Delivered {
         };
         let last = |index: &Option<usize>| index.map_or(UNSETTLED, |index| self.entries[index].1);
         let named = || found.iter().flatten().map(last);
-        let is_same = print != UNSETTLED && named().all(|last| last == print);
+        let is_same = named().all(|last| last == print && last != UNSETTLED);
         let is_known = named().any(|last| last != UNSETTLED);
         let now = if is_done || is_same { print } else { UNSETTLED };
         for index in found.into_iter().flatten().flatten() {
