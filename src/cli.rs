@@ -1,8 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, FailuresOptions, Layers, MappingOptions, RunOptions, SandboxOptions,
-    VerifyOptions,
+    CheckOptions, Environment, FailuresOptions, Layers, MappingOptions, ReportOptions, RunOptions,
+    SandboxOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -24,13 +24,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Send every row that is not in sync yet
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Read and validate everything, send nothing
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
     /// The rows that did not make it, with the reason, ready to correct and run again
     Failures(FailuresOptions),
+    /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
+    Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
 }
@@ -85,7 +87,7 @@ impl Command {
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
             Command::Failures(options) => Some(&mut options.mapping),
-            Command::Sandbox(_) => None,
+            Command::Report(_) | Command::Sandbox(_) => None,
         }
     }
 }

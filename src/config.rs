@@ -12,7 +12,7 @@ mod shown;
 mod target;
 mod values;
 
-use crate::commands::{Key, Output, check, failures, run, sandbox, verify};
+use crate::commands::{Key, Output, check, failures, report, run, sandbox, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
@@ -27,7 +27,8 @@ pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, FailuresOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, FailuresOptions, FileOptions, ProgressChoice, ReportOptions, RunOptions, SandboxOptions,
+    VerifyOptions,
 };
 pub use reading::ReadingOptions;
 pub use target::Environment;
@@ -36,6 +37,9 @@ pub use target::Environment;
 const RATE: &str = "10/s";
 /// Requests in flight, unless said otherwise.
 const CONCURRENCY: usize = 16;
+
+/// The most rows open at once, unless said otherwise: so many records a power cut can have taken.
+const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 /// More requests in flight than this are a typing mistake.
 const MOST_CONCURRENCY: usize = 10_000;
 /// For one attempt, unless said otherwise.
@@ -156,7 +160,7 @@ impl VerifyOptions {
             result: result_path(&self.input, self.result.as_deref())?,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
-            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
+            open_rows: OPEN_ROWS,
         })
     }
 }
@@ -167,16 +171,14 @@ impl FailuresOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<failures::Settings, Failure> {
-        let to_stdout = |path: &PathBuf| path == Path::new("-");
-        let output = self.output.clone().filter(|path| !to_stdout(path));
         Ok(failures::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             result: result_path(&self.input, self.result.as_deref())?,
-            output: output.map_or(Output::Stdout, Output::File),
+            output: self.output.as_deref().map_or(Output::Stdout, Output::to),
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
-            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
+            open_rows: OPEN_ROWS,
         })
     }
 }
@@ -188,6 +190,18 @@ fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environmen
     }
     let key = target::api_key(key_file, environment)?;
     Ok(key.map_or(Key::None, |key| Key::Account(key.fingerprint_key())))
+}
+
+impl ReportOptions {
+    /// The settings of a report.
+    ///
+    /// # Errors
+    /// None yet.
+    pub fn settings(&self) -> Result<report::Settings, Failure> {
+        let beside = || Output::File(self.result.with_extension("html"));
+        let output = self.output.as_deref().map_or_else(beside, Output::to);
+        Ok(report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS })
+    }
 }
 
 impl SandboxOptions {

@@ -207,7 +207,7 @@ fn nothing_else_is_overwritten() {
         ("hard.csv", "which is read"),
         ("soft.csv", "no regular file"),
         ("folder", "no regular file"),
-        ("precious.csv", "was not made by this command"),
+        ("precious.csv", "is not a file of failures"),
     ] {
         let output = failures(&offerit, &["-o", name]).expect_code(2);
         assert!(output.stderr.contains(why), "{name}: {}", output.stderr);

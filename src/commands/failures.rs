@@ -51,7 +51,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let overtaken = overtaken(&input, &known.marks, &mut judge)?;
     let mut lookup = Lookup::open(&settings.result)?;
     let mut rows = input.rows()?;
-    let sink = settings.output.begin(&[&settings.input, &settings.result], is_such)?;
+    let sink = settings.output.begin(&[&settings.input, &settings.result], "a file of failures", is_such)?;
     let mut table = Table::begin(sink, &rows)?;
     let mut account = Left::default();
     while let Some(row) = rows.next_row()? {

@@ -4,6 +4,7 @@ pub mod check;
 pub mod failures;
 mod judge;
 mod output;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 mod signals;

@@ -29,11 +29,21 @@ pub(super) enum Sink {
 }
 
 impl Output {
+    /// A path as it was typed; `-` is standard output.
+    pub(crate) fn to(path: &Path) -> Output {
+        if path == Path::new("-") { Output::Stdout } else { Output::File(path.to_path_buf()) }
+    }
+
     /// Begins to write. A file that is there is only replaced if `is_such` finds by its first bytes that it is of the
-    /// same kind, and if it is none of `kept`, by whatever name: a mistyped path must not cost an export.
-    pub(super) fn begin(&self, kept: &[&Path], is_such: impl Fn(&[u8]) -> bool) -> Result<Sink, Failure> {
+    /// same `kind`, and if it is none of `kept`, by whatever name: a mistyped path must not cost an export.
+    pub(super) fn begin(
+        &self,
+        kept: &[&Path],
+        kind: &str,
+        is_such: impl Fn(&[u8]) -> bool,
+    ) -> Result<Sink, Failure> {
         let Output::File(path) = self else { return Ok(Sink::Stdout(BufWriter::new(io::stdout().lock()))) };
-        refuse_other(path, kept, is_such)?;
+        refuse_other(path, kept, kind, is_such)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -83,7 +93,12 @@ impl Sink {
     }
 }
 
-fn refuse_other(path: &Path, kept: &[&Path], is_such: impl Fn(&[u8]) -> bool) -> Result<(), Failure> {
+fn refuse_other(
+    path: &Path,
+    kept: &[&Path],
+    kind: &str,
+    is_such: impl Fn(&[u8]) -> bool,
+) -> Result<(), Failure> {
     let refused = |why: &str| Failure::usage(format!("--output: {} {why}", path.display()));
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -91,7 +106,7 @@ fn refuse_other(path: &Path, kept: &[&Path], is_such: impl Fn(&[u8]) -> bool) ->
         Ok(metadata) => metadata,
     };
     if !found.is_file() {
-        return Err(refused("is no regular file: name another one, or leave it out for standard output"));
+        return Err(refused("is no regular file: name another one, or - for standard output"));
     }
     let is_same = |other: &&Path| {
         fs::metadata(other).is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino()))
@@ -105,7 +120,7 @@ fn refuse_other(path: &Path, kept: &[&Path], is_such: impl Fn(&[u8]) -> bool) ->
     if head.is_empty() || is_such(&head) {
         return Ok(());
     }
-    Err(refused("is there and was not made by this command: it is not overwritten, name another file"))
+    Err(refused(&format!("is there and is not {kind}: it is not overwritten, name another file")))
 }
 
 fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {

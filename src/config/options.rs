@@ -201,7 +201,7 @@ pub struct FailuresOptions {
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
 
-    /// Where the rows go [default: standard output]
+    /// Where the rows go, or - for standard output [default: -]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
 
@@ -220,6 +220,17 @@ pub struct FailuresOptions {
     /// Further options.
     #[command(flatten)]
     pub file: FileOptions,
+}
+
+/// Options of `report`.
+#[derive(Debug, Default, Args)]
+pub struct ReportOptions {
+    /// The result file; a run may be writing it
+    pub result: PathBuf,
+
+    /// Where the page goes, or - for standard output [default: RESULT with its extension replaced by .html]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `sandbox`.

@@ -2,7 +2,7 @@
 
 use super::slots::{Open, SlotId};
 use crate::customer::Parameter;
-use crate::journal::{Record, Status};
+use crate::journal::{Record, Status, Timestamps};
 use std::time::{Duration, SystemTime};
 
 /// What became of a row.
@@ -28,6 +28,7 @@ impl Outcome {
 pub(super) struct Batch {
     pub lines: Vec<u8>,
     pub rows: Vec<(SlotId, Status)>,
+    timestamps: Timestamps,
 }
 
 impl Batch {
@@ -51,7 +52,7 @@ impl Batch {
             http_status: outcome.http_status,
             attempts: row.attempts,
             duration: outcome.duration,
-            finished_at: SystemTime::now(),
+            finished_at: self.timestamps.at(SystemTime::now()),
             error: &outcome.error,
             fingerprint: row.fingerprint,
         };

@@ -122,29 +122,15 @@ impl Rows {
         if format.has_sep_line {
             advance(&path, &mut records)?;
         }
-        if advance(&path, &mut records)? {
-            let names = ByteRecord::from_iter(records.record().iter());
-            let line = records.line();
-            let header = Header::map(&names, mapping).map_err(|faults| Error::Header {
-                path: path.clone(),
-                line,
-                faults,
-            })?;
-            let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-            return Ok(Rows {
-                path,
-                format,
-                records,
-                names,
-                header,
-                builder,
-                empty_rows,
-                number: 0,
-                ahead: None,
-            });
+        if !advance(&path, &mut records)? {
+            let what = "holds only blank lines: the first line must name the columns".to_owned();
+            return Err(Error::NotCsv { path, what });
         }
-        let what = "holds only blank lines: the first line must name the columns".to_owned();
-        Err(Error::NotCsv { path, what })
+        let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
+        let map = Header::map(&names, mapping);
+        let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
+        let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
+        Ok(Rows { path, format, records, names, header, builder, empty_rows, number: 0, ahead: None })
     }
 
     /// What the input was found to be.

@@ -120,7 +120,7 @@ fn keys(customer_id: &str, subscription_id: &str) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HEADER, Record};
+    use super::super::{HEADER, Record, Timestamps};
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -136,7 +136,7 @@ mod tests {
             http_status: None,
             attempts: 1,
             duration: Duration::ZERO,
-            finished_at: SystemTime::UNIX_EPOCH,
+            finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH),
             error,
             fingerprint: Fingerprint(print),
         }

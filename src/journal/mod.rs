@@ -16,6 +16,7 @@ mod rest;
 mod scan;
 mod survey;
 mod text;
+mod timestamp;
 mod writer;
 
 use std::io;
@@ -31,6 +32,7 @@ pub use record::{HEADER, Record, Status, identity};
 pub use scan::{Keep, scan};
 pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
+pub use timestamp::{Timestamp, Timestamps};
 pub use writer::{Log, OwnFile, Storage, Writer};
 
 /// Why the result file cannot be used.

@@ -1,6 +1,7 @@
-//! What people see: progress while a run goes on, and the account at its end. Standard output is for data,
+//! What people see: progress while a run goes on, the account at its end, and the page of a result file. Standard output is for data,
 //! standard error for people. A closed one is no reason to end a job: what cannot be written is left out.
 
+mod page;
 mod progress;
 mod summary;
 
@@ -8,6 +9,7 @@ use crate::journal::{one_line, shorten};
 use std::fmt::Display;
 use std::io::{self, Write};
 
+pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
 pub use progress::{Progress, ProgressMode};
 pub use summary::{Account, Counts, rounded, share};
 

@@ -1,0 +1,53 @@
+//! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
+
+use super::Output;
+use crate::exit::{ExitCode, Failure};
+use crate::journal::{self, ResultFile};
+use crate::report::{PAGE_OPENING, Page, PageError, page, say};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Settings of a report.
+#[derive(Debug)]
+pub struct Settings {
+    /// The result file.
+    pub result: PathBuf,
+    /// Where the page goes.
+    pub output: Output,
+    /// The most rows whose records a power cut can have taken.
+    pub open_rows: u64,
+}
+
+/// Writes the page.
+///
+/// # Errors
+/// If the result file cannot be used or the page cannot be written.
+pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
+    let is_page = |head: &[u8]| head.starts_with(PAGE_OPENING.as_bytes());
+    let mut sink = settings.output.begin(&[&settings.result], "a page of this program", is_page)?;
+    let Page { html, tail } =
+        page(&settings.result, || ResultFile::records(&settings.result, settings.open_rows))
+            .map_err(|error| told(error, &settings.result))?;
+    if tail.torn > 0 {
+        say(format_args!(
+            "the result file ends in a torn record of {} bytes, which does not count",
+            tail.torn
+        ));
+    }
+    writeln!(sink, "{}", html.trim_end()).map_err(|error| sink.fault(error))?;
+    sink.finish()?;
+    if let Output::File(path) = &settings.output {
+        say(format_args!("{}: the page of {} records", path.display(), tail.records));
+    }
+    Ok(ExitCode::InSync)
+}
+
+fn told(error: PageError, result: &Path) -> Failure {
+    match error {
+        PageError::Journal(journal::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Failure::usage(format!("{}: there is no such result file: run the job first", result.display()))
+        }
+        PageError::Journal(error) => error.into(),
+        error @ PageError::Changed { .. } => Failure::fault(error),
+    }
+}
