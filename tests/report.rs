@@ -57,8 +57,8 @@ fn nothing_but_a_page_is_replaced() {
         ("link.html", "no regular file"),
         ("linked-page.html", "no regular file"),
         (".", "no regular file"),
-        (RESULT, "which is read"),
-        ("./customers.result.csv", "not a page of this program"),
+        (RESULT, "is customers.result.csv, which is read"),
+        ("./customers.result.csv", "is customers.result.csv, which is read"),
     ] {
         let output = program.run(&["report", RESULT, "-o", place]).expect_code(2);
         assert!(output.stderr.contains(why), "{place}: {}", output.stderr);

@@ -29,7 +29,7 @@ impl Outcome {
             }
         }
         if !is_quiet || !matches!(code, ExitCode::InSync | ExitCode::NotInSync) {
-            for line in self.advice(code) {
+            for line in self.advice(code).into_iter().chain(self.collected()) {
                 say(line);
             }
         }
@@ -125,6 +125,15 @@ impl Outcome {
         .flatten()
         .collect();
         (!parts.is_empty()).then(|| format!("the server {}", parts.join(", ")))
+    }
+
+    /// How to get at the rows that did not make it, if there are any and the input can be read again.
+    fn collected(&self) -> Option<String> {
+        let (input, result) = (self.input.display(), self.result.display());
+        let is_any = self.survey.is_some() && self.ending.tally.not_in_sync() > 0;
+        is_any.then(|| {
+            format!("offerit-sync failures {input} --result {result} -o FILE takes out the rows that did not make it")
+        })
     }
 
     /// What to do next.
