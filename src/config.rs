@@ -194,13 +194,11 @@ fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environmen
 
 impl ReportOptions {
     /// The settings of a report.
-    ///
-    /// # Errors
-    /// None yet.
-    pub fn settings(&self) -> Result<report::Settings, Failure> {
+    #[must_use]
+    pub fn settings(&self) -> report::Settings {
         let beside = || Output::File(self.result.with_extension("html"));
         let output = self.output.as_deref().map_or_else(beside, Output::to);
-        Ok(report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS })
+        report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS }
     }
 }
 

@@ -46,7 +46,7 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Failures(options) => {
             commands::failures::failures(&options.settings(&environment).map_err(located)?)
         }
-        Command::Report(options) => commands::report::report(&options.settings()?),
+        Command::Report(options) => commands::report::report(&options.settings()),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
     }
 }
