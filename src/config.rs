@@ -3,20 +3,24 @@
 
 mod brakes;
 mod columns;
+mod completions;
 mod file;
 mod layers;
 mod mapping;
 mod options;
+mod outputs;
 mod reading;
+mod run_options;
+mod shard;
 mod shown;
 mod target;
 mod values;
 
 use crate::commands::{Key, Output, check, failures, report, run, sandbox, verify};
+use crate::customer::Shard;
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::ProgressMode;
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -27,14 +31,13 @@ pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, FailuresOptions, FileOptions, ProgressChoice, ReportOptions, RunOptions, SandboxOptions,
-    VerifyOptions,
+    CheckOptions, CompletionsChoice, CompletionsOptions, FailuresOptions, FileOptions, ReportOptions,
+    SandboxOptions, VerifyOptions,
 };
 pub use reading::ReadingOptions;
+pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
 pub use target::Environment;
 
-/// Attempts started a second, unless said otherwise.
-const RATE: &str = "10/s";
 /// Requests in flight, unless said otherwise.
 const CONCURRENCY: usize = 16;
 
@@ -59,7 +62,8 @@ impl RunOptions {
     /// # Errors
     /// The first option, variable or file that is missing or wrong, with what to do.
     pub fn settings(&self, environment: &Environment) -> Result<run::Settings, Failure> {
-        let result = result_path(&self.input, self.result.as_deref())?;
+        let shard = shard::shard(self.shard.as_deref())?;
+        let result = result_path(&self.input, self.result.as_deref(), shard)?;
         let existing = match (self.resume, self.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -77,24 +81,19 @@ impl RunOptions {
             since: self.brakes.since(&result)?,
             result,
             existing,
+            shard,
             accept_changed_input: self.accept_changed_input,
             target,
-            delivery: self.delivery()?,
-            progress: match (self.quiet, self.progress) {
-                (true, _) => ProgressMode::Quiet,
-                (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
-                (_, Some(ProgressChoice::Never)) => ProgressMode::Never,
-                (_, Some(ProgressChoice::Auto) | None) => ProgressMode::Auto,
-            },
+            delivery: self.delivery(shard)?,
+            outputs: self.outputs(environment),
         })
     }
 
-    fn delivery(&self) -> Result<delivery::Settings, Failure> {
-        let rate = self.rate.as_deref().unwrap_or(RATE);
+    fn delivery(&self, shard: Option<Shard>) -> Result<delivery::Settings, Failure> {
         let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
         let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
         Ok(delivery::Settings {
-            rate: rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))?,
+            rate: shard::rate(self.rate.as_deref(), shard)?,
             concurrency: concurrency.ok_or_else(|| {
                 Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
             })?,
@@ -128,6 +127,7 @@ impl CheckOptions {
             input: self.input.clone().unwrap_or_default(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
+            shard: shard::shard(self.shard.as_deref())?,
         })
     }
 
@@ -153,11 +153,13 @@ impl VerifyOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<verify::Settings, Failure> {
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(verify::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            result: result_path(&self.input, self.result.as_deref())?,
+            shard,
+            results: self.results(shard)?,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
             open_rows: OPEN_ROWS,
@@ -175,7 +177,7 @@ impl FailuresOptions {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            result: result_path(&self.input, self.result.as_deref())?,
+            result: result_path(&self.input, self.result.as_deref(), None)?,
             output: self.output.as_deref().map_or(Output::Stdout, Output::to),
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             open_rows: OPEN_ROWS,
@@ -251,14 +253,14 @@ impl SandboxOptions {
     }
 }
 
-/// `INPUT` with its extension replaced, or what was asked for.
-fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> {
+/// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
+fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
         Some(result) => result.to_path_buf(),
         None if input == Path::new("-") => {
             return Err(Failure::usage("--result: name the result file when the input is standard input"));
         }
-        None => input.with_extension("result.csv"),
+        None => input.with_extension(shard::extension(shard)),
     };
     if path == input {
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));

@@ -1,7 +1,9 @@
 //! `check`: reads and validates everything, sends nothing.
 
+use super::shard::{holds, refuse_split_customers};
+use crate::customer::Shard;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping, Reading};
+use crate::input::{self, Checked, Input, Mapping, Reading, Row, Rows};
 use crate::report::{harmless, put};
 use std::path::PathBuf;
 
@@ -14,6 +16,8 @@ pub struct Settings {
     pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
+    /// Which rows are looked at; `None` is all.
+    pub shard: Option<Shard>,
 }
 
 /// Prints every problem with its line and column, and the counts.
@@ -22,10 +26,13 @@ pub struct Settings {
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    if let Some(shard) = settings.shard {
+        refuse_split_customers(&input, shard)?;
+    }
     let mut rows = input.rows()?;
     let name = harmless(&input.path().display().to_string());
     let (mut valid, mut passed_over, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64, 0_u64);
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = next(&mut rows, settings.shard)? {
         let wrong = match row.content {
             Ok(()) => {
                 valid += 1;
@@ -54,6 +61,20 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     ))
     .map_err(cannot_print)?;
     Ok(if invalid == 0 { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+/// The next row that is to be looked at. Whose row it is can only be told of the update itself.
+fn next(rows: &mut Rows, shard: Option<Shard>) -> Result<Option<Checked>, input::Error> {
+    if shard.is_none() {
+        return rows.check_next();
+    }
+    while let Some(row) = rows.next_row()? {
+        if holds(shard, &row) {
+            let Row { number, line, content } = row;
+            return Ok(Some(Checked { number, line, content: content.map(drop) }));
+        }
+    }
+    Ok(None)
 }
 
 /// Prints what is in force.

@@ -98,7 +98,7 @@ struct Known {
 impl Known {
     fn read(settings: &Settings, keep: Keep) -> Result<Known, Failure> {
         let opened = ResultFile::records(&settings.result, settings.open_rows);
-        let mut records = opened.map_err(|error| no_result_yet(error, &settings.result))?;
+        let mut records = opened.map_err(no_result_yet)?;
         let mut known = Known { marks: Marks::default(), places: HashMap::new() };
         while let Some(record) = records.next_record()? {
             known.marks.set(record.row(), record.status(), keep.of(&record));

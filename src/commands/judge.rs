@@ -7,7 +7,6 @@ use crate::input::Row;
 use crate::journal::{self, Keep, Mark};
 use crate::report::say;
 use std::io;
-use std::path::Path;
 
 /// What the fingerprints of a result file are keyed with.
 #[derive(Debug, Clone)]
@@ -83,12 +82,12 @@ impl Judge {
 }
 
 /// There being no result file is a mistake of the call and no fault of the machine.
-pub(super) fn no_result_yet(error: journal::Error, result: &Path) -> Failure {
+pub(super) fn no_result_yet(error: journal::Error) -> Failure {
     match error {
-        journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+        journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Failure::usage(format!(
                 "{}: there is no result file yet: run the job first, or name it with --result",
-                result.display()
+                path.display()
             ))
         }
         error => error.into(),

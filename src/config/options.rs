@@ -1,6 +1,5 @@
 //! The options of each command as they are typed.
 
-use super::brakes::BrakeOptions;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
@@ -14,120 +13,6 @@ pub struct FileOptions {
     pub config: Option<PathBuf>,
 }
 
-/// Options of `run`.
-#[derive(Debug, Default, Args)]
-pub struct RunOptions {
-    /// The CSV of customers, or - for standard input
-    pub input: PathBuf,
-
-    /// How to read it
-    #[command(flatten)]
-    pub reading: ReadingOptions,
-
-    /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
-    #[arg(long, conflicts_with = "sandbox")]
-    pub url: Option<String>,
-
-    /// Send to a sandbox that is started for this run and stopped at its end
-    #[arg(long)]
-    pub sandbox: bool,
-
-    /// Allow http:// to another machine: the key and the data travel unencrypted
-    #[arg(long)]
-    pub allow_http: bool,
-
-    /// The API user [env: OFFERIT_API_USERNAME]
-    #[arg(long, value_name = "NAME")]
-    pub api_username: Option<String>,
-
-    /// A file that holds the API key; the key is never taken from the command line [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// A PEM file of certificate authorities to trust besides the system's: for a private CA
-    #[arg(long, value_name = "PATH")]
-    pub ca_cert: Option<PathBuf>,
-
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
-    #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
-
-    /// Go on with an existing result file: skip what is in sync, try the rest
-    #[arg(long, conflicts_with = "overwrite")]
-    pub resume: bool,
-
-    /// Begin an existing result file anew: its memory is lost
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Resume although most rows of the result file do not match the input any more
-    #[arg(long, requires = "resume")]
-    pub accept_changed_input: bool,
-
-    /// The most attempts started, retries included: N, N/s, N/m or unlimited [default: 10/s]
-    #[arg(long, value_name = "RATE")]
-    pub rate: Option<String>,
-
-    /// The most requests in flight [default: 16]
-    #[arg(long, value_name = "N")]
-    pub concurrency: Option<usize>,
-
-    /// How long one attempt may take [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-
-    /// The most attempts of one row [default: 5]
-    #[arg(long, value_name = "N")]
-    pub max_attempts: Option<u32>,
-
-    /// How long nothing may get through to the server before the run stops [default: 10m]
-    #[arg(long, value_name = "DURATION")]
-    pub max_outage: Option<String>,
-
-    /// The longest pause a server may ask for (Retry-After); a longer one stops the run [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub max_retry_after: Option<String>,
-
-    /// After SIGINT or SIGTERM, how long to wait for the requests in flight [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub drain_timeout: Option<String>,
-
-    /// Keep to --rate even while the server is overloaded
-    #[arg(long)]
-    pub no_adapt: bool,
-
-    /// Limits that end the run early.
-    #[command(flatten)]
-    pub brakes: BrakeOptions,
-
-    /// Show progress on stderr [default: auto, which is on a terminal]
-    #[arg(long, value_name = "WHEN")]
-    pub progress: Option<ProgressChoice>,
-
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// What its columns hold.
-    #[command(flatten)]
-    pub mapping: MappingOptions,
-
-    /// Further options.
-    #[command(flatten)]
-    pub file: FileOptions,
-}
-
-/// `--progress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressChoice {
-    /// On a terminal
-    Auto,
-    /// Also when stderr is a file or a pipe
-    Always,
-    /// Never
-    Never,
-}
-
 /// Options of `check`.
 #[derive(Debug, Default, Args)]
 pub struct CheckOptions {
@@ -138,6 +23,10 @@ pub struct CheckOptions {
     /// How to read it
     #[command(flatten)]
     pub reading: ReadingOptions,
+
+    /// Look at one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// What its columns hold.
     #[command(flatten)]
@@ -162,9 +51,13 @@ pub struct VerifyOptions {
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    /// The result file; given many times, those of all shards [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
+    pub result: Vec<PathBuf>,
+
+    /// Account for one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// Print the account as one JSON object
     #[arg(long)]
@@ -295,4 +188,28 @@ pub struct SandboxOptions {
     /// Seed of the faults' dice: the same seed draws the same [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell that is to complete the command line, or man for the manual page
+    pub shell: CompletionsChoice,
+}
+
+/// What `completions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionsChoice {
+    /// Completions for bash
+    Bash,
+    /// Completions for Elvish
+    Elvish,
+    /// Completions for fish
+    Fish,
+    /// Completions for PowerShell
+    Powershell,
+    /// Completions for zsh
+    Zsh,
+    /// The manual page of the program and all its commands
+    Man,
 }

@@ -1,32 +1,47 @@
 //! What there is to do, found out before anything is sent: one pass over the input, held against what the result
 //! file says.
 
-use super::super::identity_of;
+use super::super::{identity_of, shard};
 use super::delta::Delta;
-use crate::customer::FingerprintKey;
+use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
 use crate::input::Input;
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
 
+/// What a survey goes by.
+pub(super) struct Terms<'run> {
+    /// Which rows are the run's; `None` is all.
+    pub part: Option<Shard>,
+    pub key: &'run FingerprintKey,
+    /// The result file.
+    pub result: &'run Path,
+    /// Whether most rows in sync may have changed.
+    pub accept: bool,
+    pub open_rows: u64,
+}
+
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
-/// back, a bit a row, and the marks themselves are given up.
+/// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
 pub(super) fn survey(
     input: &Input,
     marks: Marks,
     mut delta: Option<&mut Delta>,
-    key: &FingerprintKey,
-    result: &Path,
-    accept: bool,
-    open_rows: u64,
+    terms: &Terms<'_>,
 ) -> Result<(Survey, Done), Failure> {
+    let Terms { part, key, result, accept, open_rows } = *terms;
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
     let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
+        if !shard::holds(part, &row) {
+            survey.pass_over(&marks, row.number);
+            finished.insert(row.number);
+            continue;
+        }
         let print = row.fingerprint(key, &mut scratch);
         let doing = survey.add(&marks, row.number, print, !row.is_invalid());
         if doing == Doing::Skip {
@@ -62,6 +77,11 @@ pub(super) fn survey(
 fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
     let what = match foreign {
         Foreign::Beyond { .. } => foreign.to_string(),
+        Foreign::OtherShard { .. } => {
+            format!(
+                "{foreign}: it is that of another shard, of another number of shards, or of a run without --shard"
+            )
+        }
         Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result, open_rows)?),
     };
     Ok(Failure::usage(format!(

@@ -3,6 +3,7 @@
 use super::super::ApiKey;
 use super::*;
 use crate::customer::{Parameter, UpdateBuilder};
+use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -122,44 +123,135 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     }
 }
 
-#[test]
-fn a_connection_is_used_again_and_a_stale_one_costs_no_attempt() {
+fn client(url: &str, timeout: Duration) -> Client {
+    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
+    let endpoint = Endpoint::new(url, false).unwrap();
+    Client::new(Settings { endpoint, credentials, authorities: Authorities::default(), timeout }).unwrap()
+}
+
+/// A server that serves one connection after the other with `serve`, which waits for a word of the test in between.
+fn scripted(
+    connections: usize,
+    serve: impl Fn(usize, &mut TcpStream, &dyn Fn()) + Send + 'static,
+) -> (String, impl Fn()) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // Two replies a connection; it is closed behind the second, which the client cannot foresee.
-    let (closed, is_closed) = mpsc::channel();
-    let server = thread::spawn(move || {
-        let answer = |stream: &mut TcpStream| {
-            let mut request = [0; 4096];
-            let read = stream.read(&mut request).unwrap();
-            assert!(request[..read].ends_with(b"%0A"), "one request at a time, and whole");
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue").unwrap();
-        };
-        (0..3).map(|_| listener.accept().unwrap().0).for_each(|mut stream| {
-            answer(&mut stream);
-            answer(&mut stream);
+    let (go_on, word) = mpsc::channel::<()>();
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        for number in 0..connections {
+            let (mut stream, _) = listener.accept().unwrap();
+            serve(number, &mut stream, &|| word.recv().unwrap());
             drop(stream);
-            closed.send(()).unwrap();
-        });
+            done.send(()).unwrap();
+        }
     });
-    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
-    let endpoint = Endpoint::new(&url, false).unwrap();
-    let client = Client::new(Settings {
-        endpoint,
-        credentials,
-        authorities: Authorities::default(),
-        timeout: Duration::from_secs(30),
+    // The test's word, and the wait for what the server does upon it.
+    let turn = move || {
+        go_on.send(()).unwrap();
+        is_done.recv().unwrap();
+    };
+    (url, turn)
+}
+
+/// Reads a request to its end, which is that of [`request`].
+fn read_request(stream: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"%0A") {
+        let mut some = [0; 4096];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "the client closed before its request was whole");
+        request.extend_from_slice(&some[..count]);
+    }
+}
+
+const TRUE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue";
+const CONFIRMED: Reply = Reply::Confirmed { status: 200 };
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
+    let (url, close) = scripted(3, |_, stream, wait| {
+        for _ in 0..2 {
+            read_request(stream);
+            stream.write_all(TRUE).unwrap();
+        }
+        wait();
     });
-    let (client, request) = (client.unwrap(), request());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    // Far longer than the test takes: an attempt that was put on a dead connection would last as long.
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
         for _ in 0..3 {
-            assert_eq!(client.attempt(&request).await.reply, Reply::Confirmed { status: 200 });
-            assert_eq!(client.attempt(&request).await.reply, Reply::Confirmed { status: 200 });
-            is_closed.recv().unwrap();
+            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+            close();
             // The runtime hears of it, as it does between requests of any run.
             tokio::task::yield_now().await;
         }
     });
-    server.join().unwrap();
+}
+
+#[test]
+fn what_comes_unasked_is_not_taken_for_the_next_reply() {
+    let (url, speak) = scripted(2, |number, stream, wait| {
+        read_request(stream);
+        if number == 0 {
+            stream.write_all(TRUE).unwrap();
+            wait();
+            stream.write_all(TRUE).unwrap();
+        } else {
+            stream.write_all(b"HTTP/1.1 400 Bad\r\ncontent-length: 2\r\n\r\nno").unwrap();
+        }
+    });
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
+        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+        speak();
+        tokio::task::yield_now().await;
+        let reply = client.attempt(&request()).await.reply;
+        assert_eq!(reply, Reply::Refused { status: 400, text: "no".to_owned() });
+    });
+}
+
+#[test]
+fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
+    let (url, _turn) = scripted(2, |number, stream, wait| {
+        let mut some = [0; 100];
+        stream.read_exact(&mut some).unwrap();
+        stream.write_all(TRUE).unwrap();
+        if number == 0 {
+            // The second connection is only accepted once the client has given up this one.
+            let _ = stream.read_to_end(&mut Vec::new());
+        } else {
+            wait();
+        }
+    });
+    let mut builder = UpdateBuilder::default();
+    builder.set(Parameter::CustomerId, b"007");
+    // More than the buffers of a connection take.
+    builder.set(Parameter::City, &vec![b'a'; 64 << 20]);
+    let long = Request::new(builder.build().unwrap());
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
+        assert_eq!(client.attempt(&long).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+    });
+}
+
+#[test]
+fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+        // Until the client hangs up, or far longer than it should.
+        (0..20_000).all(|_| stream.write_all(&endless).is_ok())
+    });
+    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request()).await.reply });
+    assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
+    assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
