@@ -1,8 +1,8 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, CompletionsOptions, Environment, Layers, LogFormatChoice, MappingOptions, ReportOptions,
-    RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsOptions, Environment, FailuresOptions, Layers, LogFormatChoice, MappingOptions,
+    ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use crate::report::{LogFormat, Logs};
@@ -30,6 +30,8 @@ pub enum Command {
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
+    /// The rows that did not make it, with the reason, ready to correct and run again
+    Failures(FailuresOptions),
     /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
     Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
@@ -108,6 +110,7 @@ impl Command {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
+            Command::Failures(options) => Some(&mut options.mapping),
             Command::Report(_) | Command::Sandbox(_) | Command::Completions(_) => None,
         }
     }

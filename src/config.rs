@@ -1,6 +1,7 @@
 //! Typed options and the environment become validated settings. Each module owns its settings type; this one
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
+mod brakes;
 mod columns;
 mod completions;
 mod file;
@@ -9,12 +10,13 @@ mod mapping;
 mod options;
 mod outputs;
 mod reading;
+mod run_options;
 mod shard;
 mod shown;
 mod target;
 mod values;
 
-use crate::commands::{check, report, run, sandbox, verify};
+use crate::commands::{Key, Output, check, failures, report, run, sandbox, verify};
 use crate::customer::Shard;
 use crate::delivery;
 use crate::exit::Failure;
@@ -25,13 +27,15 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, CompletionsChoice, CompletionsOptions, FileOptions, LogFormatChoice, ProgressChoice,
-    ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsChoice, CompletionsOptions, FailuresOptions, FileOptions, ReportOptions,
+    SandboxOptions, VerifyOptions,
 };
 pub use reading::ReadingOptions;
+pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
 pub use target::Environment;
 
 /// Requests in flight, unless said otherwise.
@@ -74,6 +78,7 @@ impl RunOptions {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
+            since: self.brakes.since(&result)?,
             result,
             existing,
             shard,
@@ -100,6 +105,7 @@ impl RunOptions {
                 self.max_retry_after.as_deref(),
                 MAX_RETRY_AFTER,
             )?,
+            brakes: self.brakes.brakes()?,
             drain_timeout: duration_or("--drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
             adapt: !self.no_adapt,
             seed: None,
@@ -147,12 +153,6 @@ impl VerifyOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<verify::Settings, Failure> {
-        let key = if self.sandbox {
-            verify::Key::Sandbox
-        } else {
-            let key = target::api_key(self.api_key_file.as_deref(), environment)?;
-            key.map_or(verify::Key::None, |key| verify::Key::Account(key.fingerprint_key()))
-        };
         let shard = shard::shard(self.shard.as_deref())?;
         Ok(verify::Settings {
             input: self.input.clone(),
@@ -160,31 +160,47 @@ impl VerifyOptions {
             mapping: self.mapping.mapping()?,
             shard,
             results: self.results(shard)?,
-            key,
+            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
             open_rows: OPEN_ROWS,
         })
     }
 }
 
-impl ReportOptions {
-    /// The settings of a report.
+impl FailuresOptions {
+    /// The settings of `failures`. The key is used as by a verification.
     ///
     /// # Errors
-    /// If the page would take the result file's place.
-    pub fn settings(&self) -> Result<report::Settings, Failure> {
-        let output = match self.output.as_deref() {
-            Some(path) if path == Path::new("-") => report::Output::Stdout,
-            Some(path) => report::Output::File(path.to_path_buf()),
-            None => report::Output::File(self.result.with_extension("html")),
-        };
-        if output == report::Output::File(self.result.clone()) {
-            return Err(Failure::usage(format!(
-                "--output: {} is the result file itself",
-                self.result.display()
-            )));
-        }
-        Ok(report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS })
+    /// If an option or the key is wrong.
+    pub fn settings(&self, environment: &Environment) -> Result<failures::Settings, Failure> {
+        Ok(failures::Settings {
+            input: self.input.clone(),
+            reading: self.reading.reading()?,
+            mapping: self.mapping.mapping()?,
+            result: result_path(&self.input, self.result.as_deref(), None)?,
+            output: self.output.as_deref().map_or(Output::Stdout, Output::to),
+            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
+            open_rows: OPEN_ROWS,
+        })
+    }
+}
+
+/// What the rows of an input are compared with their records by.
+fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environment) -> Result<Key, Failure> {
+    if is_trial {
+        return Ok(Key::Sandbox);
+    }
+    let key = target::api_key(key_file, environment)?;
+    Ok(key.map_or(Key::None, |key| Key::Account(key.fingerprint_key())))
+}
+
+impl ReportOptions {
+    /// The settings of a report.
+    #[must_use]
+    pub fn settings(&self) -> report::Settings {
+        let beside = || Output::File(self.result.with_extension("html"));
+        let output = self.output.as_deref().map_or_else(beside, Output::to);
+        report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS }
     }
 }
 

@@ -46,7 +46,10 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Verify(options) => {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }
-        Command::Report(options) => commands::report::report(&options.settings()?),
+        Command::Failures(options) => {
+            commands::failures::failures(&options.settings(&environment).map_err(located)?)
+        }
+        Command::Report(options) => commands::report::report(&options.settings()),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
         Command::Completions(options) => {
             commands::completions::completions(options.shell.text(), Cli::grammar())

@@ -1,6 +1,9 @@
 //! One file a command: the wiring.
 
 pub mod check;
+pub mod failures;
+mod judge;
+mod output;
 pub mod report;
 pub mod completions;
 pub mod run;
@@ -9,6 +12,9 @@ mod runtime;
 mod shard;
 mod signals;
 pub mod verify;
+
+pub use judge::Key;
+pub use output::Output;
 
 use crate::customer::{Fingerprint, Parameter};
 use crate::exit::{ExitCode, Failure};

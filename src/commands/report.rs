@@ -1,10 +1,10 @@
 //! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
 
-use super::check::cannot_print;
+use super::Output;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::{self, ResultFile};
-use crate::report::{Access, PAGE_OPENING, Page, PageError, Replacement, page, put, say};
-use std::io;
+use crate::report::{PAGE_OPENING, Page, PageError, page, say};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Settings of a report.
@@ -18,28 +18,13 @@ pub struct Settings {
     pub open_rows: u64,
 }
 
-/// Where a page goes.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// To standard output.
-    Stdout,
-    /// Into a file, which only its owner may read: it names customers.
-    File(PathBuf),
-}
-
 /// Writes the page.
 ///
 /// # Errors
 /// If the result file cannot be used or the page cannot be written.
 pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
-    let page_file = match &settings.output {
-        Output::Stdout => None,
-        Output::File(path) => Some(
-            // It names customers.
-            Replacement::new(path, PAGE_OPENING, Access::Owner)
-                .map_err(|error| Failure::usage(format!("--output: {error}")))?,
-        ),
-    };
+    let is_page = |head: &[u8]| head.starts_with(PAGE_OPENING.as_bytes());
+    let mut sink = settings.output.begin(&[&settings.result], "a page of this program", is_page)?;
     let Page { html, tail } =
         page(&settings.result, || ResultFile::records(&settings.result, settings.open_rows))
             .map_err(|error| told(error, &settings.result))?;
@@ -49,12 +34,10 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
             tail.torn
         ));
     }
-    match page_file {
-        None => put(html.trim_end()).map_err(cannot_print)?,
-        Some(file) => {
-            file.write(html.as_bytes()).map_err(cannot_write(file.path()))?;
-            say(format_args!("{}: the page of {} records", file.path().display(), tail.records));
-        }
+    writeln!(sink, "{}", html.trim_end()).map_err(|error| sink.fault(error))?;
+    sink.finish()?;
+    if let Output::File(path) = &settings.output {
+        say(format_args!("{}: the page of {} records", path.display(), tail.records));
     }
     Ok(ExitCode::InSync)
 }
@@ -67,9 +50,4 @@ fn told(error: PageError, result: &Path) -> Failure {
         PageError::Journal(error) => error.into(),
         error @ PageError::Changed { .. } => Failure::fault(error),
     }
-}
-
-fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {
-    let path = path.to_path_buf();
-    move |error| Failure::fault(format!("{}: cannot write the page: {error}", path.display()))
 }

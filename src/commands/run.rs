@@ -1,5 +1,6 @@
 //! `run`: sends every row that is not in sync yet.
 
+mod delta;
 mod ending;
 mod outputs;
 mod summary;
@@ -13,14 +14,18 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
-use crate::report::{Observed, Plan, Watch, keep_watching, say};
+use crate::report::{Observed, Plan, Watch, keep_watching, rounded, say};
 use crate::sandbox::{Options, Sandbox};
+use delta::Delta;
 use ending::Outcome;
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use survey::Terms;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
+pub use delta::{MaxChanges, Since};
 pub use outputs::Outputs;
 
 /// Settings of a run.
@@ -36,6 +41,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// What to do with one that exists.
     pub existing: Existing,
+    /// Send only what changed since an earlier run.
+    pub since: Option<Since>,
     /// Which rows are sent; `None` is all.
     pub shard: Option<Shard>,
     /// Go on although most rows in sync do not match the input.
@@ -66,19 +73,8 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    if input.is_stream() && settings.existing == Existing::Resume {
-        return Err(Failure::usage(format!(
-            "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
-             sent. Write the input to a file first",
-            input.path().display()
-        )));
-    }
-    if input.is_at(&settings.result) {
-        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
-    }
-    if let Some(shard) = settings.shard {
-        shard::refuse_split_customers(&input, shard)?;
-    }
+    refuse_stream(&input, settings.existing == Existing::Resume, settings.since.is_some())?;
+    refuse_input(&input, &settings.result, settings.shard)?;
     let runtime = runtime::start().map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
@@ -86,14 +82,24 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
+    let since = settings.since.map(|since| Delta::read(since, &settings.result, open_rows));
+    let mut delta = since.transpose()?;
     let (survey, done) = if input.is_stream() {
         (None, Done::default())
     } else {
-        let accept = settings.accept_changed_input;
-        let (survey, done) =
-            survey::survey(&input, settings.shard, marks, &key, &settings.result, accept, open_rows)?;
+        let terms = Terms {
+            part: settings.shard,
+            key: &key,
+            result: &settings.result,
+            accept: settings.accept_changed_input,
+            open_rows,
+        };
+        let (survey, done) = survey::survey(&input, marks, delta.as_mut(), &terms)?;
         (Some(survey), done)
     };
+    if let Some((delta, survey)) = delta.zip(survey.as_ref()) {
+        delta.conclude(survey, outputs.is_quiet)?;
+    }
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
     if !outputs.is_quiet {
@@ -126,6 +132,14 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     Ok(files.write(&mut outcome.document(code, message), code))
 }
 
+/// What is wrong with the input as a whole, but for what is in its rows.
+fn refuse_input(input: &Input, result: &Path, part: Option<Shard>) -> Result<(), Failure> {
+    if input.is_at(result) {
+        return Err(Failure::usage(format!("--result: {} is the input itself", result.display())));
+    }
+    part.map_or(Ok(()), |shard| shard::refuse_split_customers(input, shard))
+}
+
 /// What is known before the first row is sent, for those who watch.
 fn plan(outputs: &Outputs, survey: Option<&Survey>, rate: Rate) -> Plan {
     Plan {
@@ -137,6 +151,24 @@ fn plan(outputs: &Outputs, survey: Option<&Survey>, rate: Rate) -> Plan {
         is_coloured: outputs.is_coloured,
         is_dumb: outputs.is_dumb,
     }
+}
+
+/// Rows are matched by their number, and held against what was delivered, before anything is sent: a stream can be
+/// read only once.
+fn refuse_stream(input: &Input, is_resumed: bool, is_delta: bool) -> Result<(), Failure> {
+    let option = match (is_resumed, is_delta) {
+        (true, _) => "--resume",
+        (_, true) => "--since",
+        _ => return Ok(()),
+    };
+    if !input.is_stream() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: {option} needs a file: rows are matched before anything is sent, and a stream cannot be read before it is \
+         sent. Write the input to a file first",
+        input.path().display()
+    )))
 }
 
 /// The server to send to, and the sandbox if that is it.
@@ -190,6 +222,10 @@ fn announce(
         Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
         rate => format!("at most {rate}, {} in flight", limits.concurrency),
     };
+    if let Some(deadline) = limits.brakes.deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        say(format_args!("nothing new is started after {} from now (--deadline)", rounded(left)));
+    }
     let Some(survey) = survey else {
         return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
     };

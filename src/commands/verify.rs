@@ -1,12 +1,12 @@
 //! `verify`: accounts for every input row against the result file, sends nothing.
 
 use super::check::cannot_print;
+use super::judge::{Judge, Key, no_result_yet};
 use super::shard::holds;
-use super::{SANDBOX_CREDENTIALS, identity_of};
-use crate::customer::{FingerprintKey, Shard};
+use crate::customer::Shard;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping, Reading, Row};
-use crate::journal::{self, Keep, Mark, Marks, Together};
+use crate::input::{Input, Mapping, Reading};
+use crate::journal::{Marks, Together};
 use crate::report::{Account, put, say};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -35,43 +35,30 @@ pub struct Settings {
     pub open_rows: u64,
 }
 
-/// What the fingerprints of a result file are keyed with.
-#[derive(Debug, Clone)]
-pub enum Key {
-    /// Unknown: only ids are compared, so that rows whose fields changed since cannot be told.
-    None,
-    /// That of an account.
-    Account(FingerprintKey),
-    /// That of `run --sandbox`.
-    Sandbox,
-}
-
 /// Prints the account of every row.
 ///
 /// # Errors
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
-    let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
-    let together =
-        Together::read(&settings.results, keep, settings.open_rows).map_err(|error| match error {
-            journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Failure::usage(format!(
-                    "{}: there is no result file yet: run the job first, or name it with --result",
-                    path.display()
-                ))
-            }
-            error => error.into(),
-        })?;
-    let mut rows = input.rows()?;
     let mut judge = Judge::new(settings.key.clone());
+    let together =
+        Together::read(&settings.results, judge.keep(), settings.open_rows).map_err(no_result_yet)?;
+    let mut rows = input.rows()?;
     let mut seen = Seen::default();
     while let Some(row) = rows.next_row()? {
         seen.input_rows += 1;
-        if holds(settings.shard, &row) {
-            judge.add(&mut seen.account, &together.marks, &row);
-        } else {
-            seen.elsewhere += u64::from(together.marks.get(row.number).is_some());
+        let mark = together.marks.get(row.number);
+        if !holds(settings.shard, &row) {
+            seen.elsewhere += u64::from(mark.is_some());
+            continue;
+        }
+        let account = &mut seen.account;
+        account.rows += 1;
+        match mark {
+            None => account.no_record += 1,
+            Some(mark) if mark.status.is_in_sync() && judge.has_changed(mark, &row) => account.changed += 1,
+            Some(mark) => account.counts.add(mark.status),
         }
     }
     if settings.json {
@@ -80,7 +67,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         put(&seen.account).map_err(cannot_print)?;
     }
     seen.explain(settings, &together);
-    judge.explain(&seen.account);
+    judge.explain(seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
     Ok(Reason::of(&seen, &together.marks).exit_code())
 }
 
@@ -204,62 +191,5 @@ impl Document<'_> {
             exit_code: reason.exit_code().number(),
         };
         put(serde_json::to_string_pretty(&document)?)
-    }
-}
-
-/// Tells rows that are what they were from those that changed.
-struct Judge {
-    key: Option<FingerprintKey>,
-    /// Where the key is that of an account.
-    sandbox_key: Option<FingerprintKey>,
-    by_sandbox: u64,
-    scratch: Vec<u8>,
-}
-
-impl Judge {
-    fn new(key: Key) -> Judge {
-        let sandbox_key = FingerprintKey::from_secret(SANDBOX_CREDENTIALS.as_bytes());
-        let (key, sandbox_key) = match key {
-            Key::None => (None, None),
-            Key::Account(key) => (Some(key), Some(sandbox_key)),
-            Key::Sandbox => (Some(sandbox_key), None),
-        };
-        Judge { key, sandbox_key, by_sandbox: 0, scratch: Vec::new() }
-    }
-
-    fn add(&mut self, account: &mut Account, marks: &Marks, row: &Row) {
-        account.rows += 1;
-        match marks.get(row.number) {
-            None => account.no_record += 1,
-            Some(mark) if mark.status.is_in_sync() && self.has_changed(mark, row) => account.changed += 1,
-            Some(mark) => account.counts.add(mark.status),
-        }
-    }
-
-    fn has_changed(&mut self, mark: Mark, row: &Row) -> bool {
-        let mut is_of = |key: &Option<FingerprintKey>| {
-            key.as_ref().map(|key| mark.is_of(row.fingerprint(key, &mut self.scratch)))
-        };
-        if is_of(&self.key).unwrap_or_else(|| mark.is_of(identity_of(row))) {
-            return false;
-        }
-        self.by_sandbox += u64::from(is_of(&self.sandbox_key) == Some(true));
-        true
-    }
-
-    fn explain(&self, account: &Account) {
-        if self.key.is_none() {
-            say(
-                "without the API key (OFFERIT_API_KEY, --api-key-file) only the ids of rows are compared, not their fields",
-            );
-        }
-        if self.by_sandbox > 0 {
-            say(format_args!(
-                "{} rows were delivered to a sandbox (run --sandbox), not to this account. To verify a trial, add --sandbox",
-                self.by_sandbox
-            ));
-        } else if account.changed > 0 && account.counts.in_sync() == 0 {
-            say("no row in sync matches the input: another input, or the API key is not the one of that run");
-        }
     }
 }

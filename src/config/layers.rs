@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub(super) const CONFIG: &str = "config";
 
 /// Options that belong to a call and not into a file.
-const OF_A_CALL: [&str; 3] = [CONFIG, "show-config", "help"];
+const OF_A_CALL: [&str; 4] = [CONFIG, "show-config", "output", "help"];
 
 /// Options that are merged column by column, and tables of columns.
 const LISTS: [&str; 3] = ["map", "set", "ignore-column"];

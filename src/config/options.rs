@@ -3,7 +3,6 @@
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where options come from that were not typed, of every command that reads the input.
@@ -12,149 +11,6 @@ pub struct FileOptions {
     /// A TOML file that holds options; flags and variables win over it
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
-}
-
-/// Options of `run`.
-#[derive(Debug, Default, Args)]
-pub struct RunOptions {
-    /// The CSV of customers, or - for standard input
-    pub input: PathBuf,
-
-    /// How to read it
-    #[command(flatten)]
-    pub reading: ReadingOptions,
-
-    /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
-    #[arg(long, conflicts_with = "sandbox")]
-    pub url: Option<String>,
-
-    /// Send to a sandbox that is started for this run and stopped at its end
-    #[arg(long)]
-    pub sandbox: bool,
-
-    /// Allow http:// to another machine: the key and the data travel unencrypted
-    #[arg(long)]
-    pub allow_http: bool,
-
-    /// The API user [env: OFFERIT_API_USERNAME]
-    #[arg(long, value_name = "NAME")]
-    pub api_username: Option<String>,
-
-    /// A file that holds the API key; the key is never taken from the command line [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// A PEM file of certificate authorities to trust besides the system's: for a private CA
-    #[arg(long, value_name = "PATH")]
-    pub ca_cert: Option<PathBuf>,
-
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
-    #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
-
-    /// Send one of N parts of the customers, counted from 0, at an N-th of --rate: for a job on several machines
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<String>,
-
-    /// Go on with an existing result file: skip what is in sync, try the rest
-    #[arg(long, conflicts_with = "overwrite")]
-    pub resume: bool,
-
-    /// Begin an existing result file anew: its memory is lost
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Resume although most rows of the result file do not match the input any more
-    #[arg(long, requires = "resume")]
-    pub accept_changed_input: bool,
-
-    /// The most attempts started, retries included: N, N/s, N/m or unlimited [default: 10/s]
-    #[arg(long, value_name = "RATE")]
-    pub rate: Option<String>,
-
-    /// The most requests in flight [default: 16]
-    #[arg(long, value_name = "N")]
-    pub concurrency: Option<usize>,
-
-    /// How long one attempt may take [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-
-    /// The most attempts of one row [default: 5]
-    #[arg(long, value_name = "N")]
-    pub max_attempts: Option<u32>,
-
-    /// How long nothing may get through to the server before the run stops [default: 10m]
-    #[arg(long, value_name = "DURATION")]
-    pub max_outage: Option<String>,
-
-    /// The longest pause a server may ask for (Retry-After); a longer one stops the run [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub max_retry_after: Option<String>,
-
-    /// After SIGINT or SIGTERM, how long to wait for the requests in flight [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub drain_timeout: Option<String>,
-
-    /// Keep to --rate even while the server is overloaded
-    #[arg(long)]
-    pub no_adapt: bool,
-
-    /// Write a JSON summary of the run to this file, or to standard output (-)
-    #[arg(long, value_name = "PATH")]
-    pub summary: Option<PathBuf>,
-
-    /// Write figures of the run to this file for Prometheus' textfile collector: name it *.prom
-    #[arg(long, value_name = "PATH")]
-    pub metrics: Option<PathBuf>,
-
-    /// Show progress on stderr: a block on a terminal, a line every 30 seconds elsewhere [default: auto]
-    #[arg(long, value_name = "WHEN")]
-    pub progress: Option<ProgressChoice>,
-
-    /// How lines on stderr look [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<LogFormatChoice>,
-
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Say when everything was, and tell of every retry
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub verbose: bool,
-
-    /// The process's own arguments, from which the command is made that goes on.
-    #[arg(skip)]
-    pub arguments: Vec<OsString>,
-
-    /// What its columns hold.
-    #[command(flatten)]
-    pub mapping: MappingOptions,
-
-    /// Further options.
-    #[command(flatten)]
-    pub file: FileOptions,
-}
-
-/// `--progress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressChoice {
-    /// The block where the terminal can show it, lines elsewhere
-    Auto,
-    /// The block on any terminal, lines elsewhere
-    Always,
-    /// Neither
-    Never,
-}
-
-/// `--log-format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormatChoice {
-    /// Sentences
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// Options of `check`.
@@ -212,6 +68,41 @@ pub struct VerifyOptions {
     pub sandbox: bool,
 
     /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]
+    #[arg(long, value_name = "PATH")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// What its columns hold.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Further options.
+    #[command(flatten)]
+    pub file: FileOptions,
+}
+
+/// Options of `failures`.
+#[derive(Debug, Default, Args)]
+pub struct FailuresOptions {
+    /// The CSV of customers
+    pub input: PathBuf,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
+
+    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    #[arg(long, value_name = "PATH")]
+    pub result: Option<PathBuf>,
+
+    /// Where the rows go, or - for standard output [default: -]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+
+    /// The result file is that of a trial, made with run --sandbox
+    #[arg(long)]
+    pub sandbox: bool,
+
+    /// A file that holds the API key: with it, rows that changed since they failed are told [env: OFFERIT_API_KEY]
     #[arg(long, value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
 

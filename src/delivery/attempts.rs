@@ -19,7 +19,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return (started, self.drained_at.filter(|at| *at > now));
         }
         let next_retry = self.queue.wake(now, &self.slots);
-        let mut wake_at = earliest(next_retry, self.traffic.gives_up_at());
+        let deadline = self.settings.brakes.deadline.map(|at| at.saturating_duration_since(self.began));
+        let mut wake_at = earliest(earliest(next_retry, self.traffic.gives_up_at()), deadline);
         while self.in_flight.len() < self.settings.concurrency.get() {
             let gate = self.traffic.gate(now, self.in_flight.len());
             let wait = match gate {

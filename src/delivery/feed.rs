@@ -31,6 +31,8 @@ enum Message {
 pub struct Done {
     /// Rows in sync and unchanged: not looked at again.
     pub rows: RowSet,
+    /// Rows whose very same update is the last one that was delivered to their customers: recorded, not sent.
+    pub unchanged: RowSet,
     /// Rows that must not be sent any more.
     pub superseded: HashMap<u64, Superseded>,
 }
@@ -87,7 +89,13 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             row: number,
             line,
             fingerprint,
-            work: work(line, content, done.superseded.get(&number)),
+            work: match content {
+                Ok(update) => match done.kept_back(number) {
+                    Some((status, reason)) => unsent(&update, status, reason),
+                    None => Work::Send(Request::new(update)),
+                },
+                Err(invalid) => unfit(line, invalid),
+            },
         });
         if batch.len() < most {
             continue;
@@ -101,34 +109,36 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
     let _ = sender.blocking_send(Message::End);
 }
 
-fn work(line: u64, content: Result<Update, Invalid>, superseded: Option<&Superseded>) -> Work {
-    match content {
-        Ok(update) => match superseded {
-            None => Work::Send(Request::new(update)),
-            Some(superseded) => {
-                let id = |parameter| update.get(parameter).unwrap_or_default().to_owned();
-                Work::Record {
-                    customer_id: id(Parameter::CustomerId),
-                    subscription_id: id(Parameter::SubscriptionId),
-                    status: superseded.status(),
-                    error: superseded.reason(),
-                }
-            }
-        },
-        Err(invalid) if invalid.is_passed_over => Work::Record {
-            customer_id: invalid.customer_id.unwrap_or_default(),
-            subscription_id: invalid.subscription_id.unwrap_or_default(),
-            status: Status::Unchanged,
-            error: format!("line {line}: the row has nothing to send, and --empty-rows skip passes over it"),
-        },
-        Err(invalid) => {
-            let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();
-            Work::Record {
-                customer_id: invalid.customer_id.unwrap_or_default(),
-                subscription_id: invalid.subscription_id.unwrap_or_default(),
-                status: Status::Invalid,
-                error: format!("line {line}: {}", problems.join("; ")),
-            }
+impl Done {
+    /// What a row is recorded as that is not sent although it could be, and why. What needs no reason has none: the
+    /// next delta counts it as delivered by that.
+    fn kept_back(&self, row: u64) -> Option<(Status, String)> {
+        if self.unchanged.contains(row) {
+            return Some((Status::Unchanged, String::new()));
         }
+        self.superseded.get(&row).map(|superseded| (superseded.status(), superseded.reason()))
+    }
+}
+
+fn unsent(update: &Update, status: Status, error: String) -> Work {
+    let id = |parameter| update.get(parameter).unwrap_or_default().to_owned();
+    let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
+    Work::Record { customer_id, subscription_id, status, error }
+}
+
+/// What becomes of a row that is no update.
+fn unfit(line: u64, invalid: Invalid) -> Work {
+    let (status, error) = if invalid.is_passed_over {
+        let error = format!("line {line}: the row has nothing to send, and --empty-rows skip passes over it");
+        (Status::Unchanged, error)
+    } else {
+        let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();
+        (Status::Invalid, format!("line {line}: {}", problems.join("; ")))
+    };
+    Work::Record {
+        customer_id: invalid.customer_id.unwrap_or_default(),
+        subscription_id: invalid.subscription_id.unwrap_or_default(),
+        status,
+        error,
     }
 }

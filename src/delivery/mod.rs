@@ -6,6 +6,7 @@ mod adapt;
 mod arrivals;
 mod attempts;
 mod batch;
+mod brakes;
 mod budget;
 mod feed;
 mod health;
@@ -28,10 +29,11 @@ use crate::input;
 use crate::journal::Status;
 use crate::offerit::Request;
 use std::io;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+pub use brakes::{Brakes, MaxFailures};
 pub use feed::{ChannelFeed, Done};
 pub use observer::{FailedRow, Notice, Observer, Pause, Retry};
 pub use pacer::{BadRate, Rate};
@@ -55,6 +57,8 @@ pub struct Settings {
     pub max_retry_after: Duration,
     /// How long nothing may get through before the run stops.
     pub max_outage: Duration,
+    /// Limits that end the run early.
+    pub brakes: Brakes,
     /// After an interrupt, how long to wait for the attempts in flight.
     pub drain_timeout: Duration,
     /// Whether to send slower than the rate while the server is overloaded.
@@ -176,8 +180,21 @@ pub enum Interrupt {
 }
 
 /// A limit that ends the run early, resumable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Brake {
+    /// Too many of the rows that were sent did not make it.
+    Failures {
+        /// How many failed.
+        failed: u64,
+        /// Of how many: those sent last, or all.
+        sent: u64,
+        /// What was allowed.
+        most: MaxFailures,
+        /// The commonest reason in this run.
+        why: String,
+        /// How many rows have that.
+        alike: u64,
+    },
     /// Nothing got through for too long, or no row has an attempt left to find out.
     Outage {
         /// How long nothing got through; `None`: the attempts of the rows ended before the patience did.
@@ -194,6 +211,15 @@ pub enum Brake {
     },
 }
 
+/// A bound the user set to what a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The time is up.
+    Deadline,
+    /// So many rows were sent, and there are more.
+    Rows(NonZeroU64),
+}
+
 /// Why a run ended before its last row.
 #[derive(Debug)]
 pub enum Stop {
@@ -203,6 +229,8 @@ pub enum Stop {
     Refused(Refusal),
     /// A limit was reached that ends the run early.
     Brake(Brake),
+    /// All was done that was wanted of this run.
+    Reached(Limit),
     /// The input cannot be read on.
     Input(FeedError),
     /// A record could not be made durable. Nothing was sent after that.

@@ -96,8 +96,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return false;
         };
         let lasted = now.saturating_sub(at) + self.settings.max_outage;
-        self.record_unknown();
+        // First, so that rows which pay for the outage are not what is said to have ended the run.
         self.brake_for_outage(Some(lasted));
+        self.record_unknown();
         true
     }
 

@@ -6,12 +6,13 @@
 
 use super::arrivals::AttemptId;
 use super::batch::{Batch, Recorded};
+use super::brakes::{FailureBrake, RowLimit};
 use super::lanes::{KeyMaker, Lanes};
 use super::outage::Suspended;
 use super::queue::Queue;
 use super::slots::{SlotId, Slots};
 use super::traffic::{Standstill, Traffic};
-use super::{Ending, Feed, Interrupt, Job, Observer, Settings, Stop, Tally};
+use super::{Ending, Feed, Interrupt, Job, Limit, Observer, Settings, Stop, Tally};
 use crate::journal::Log;
 use crate::offerit::{Attempt, Request, Transport};
 use futures::future::LocalBoxFuture;
@@ -49,6 +50,8 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         traffic: Traffic::new(settings),
         random: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
         began: Instant::now(),
+        failures: settings.brakes.max_failures.map(FailureBrake::new),
+        row_limit: settings.brakes.limit.map(RowLimit::new),
         jobs: VecDeque::new(),
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
@@ -63,7 +66,8 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         tally: Tally::default(),
     };
     poll_fn(|context| pipeline.poll(context)).await;
-    Ending { tally: pipeline.tally, stop: pipeline.stop }
+    let stop = pipeline.stop.or_else(|| pipeline.row_limit.as_ref().and_then(RowLimit::stop));
+    Ending { tally: pipeline.tally, stop }
 }
 
 /// What is known of an attempt from its start.
@@ -93,6 +97,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) traffic: Traffic,
     pub(super) random: fastrand::Rng,
     pub(super) began: Instant,
+    pub(super) failures: Option<FailureBrake>,
+    pub(super) row_limit: Option<RowLimit>,
     /// Rows that were handed over and have no slot yet.
     pub(super) jobs: VecDeque<Job>,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
@@ -119,6 +125,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let mut moved = self.poll_interrupts(context);
+            self.keep_deadline();
             moved |= self.poll_replies(context);
             moved |= self.poll_durable(context);
             if self.is_abandoned {
@@ -182,6 +189,13 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             }
         }
         true
+    }
+
+    /// Ends the run when its time is up. What is in flight by then is waited for as after an interrupt.
+    fn keep_deadline(&mut self) {
+        if self.settings.brakes.deadline.is_some_and(|at| at <= Instant::now()) {
+            self.stop(Stop::Reached(Limit::Deadline));
+        }
     }
 
     /// True if the time to look again has come already.

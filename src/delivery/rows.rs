@@ -6,6 +6,7 @@ use super::slots::{Open, SlotId};
 use super::{Feed, Job, Observer, Stop, Work};
 use crate::journal::{Log, Status};
 use crate::offerit::Transport;
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
@@ -14,6 +15,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let mut moved = false;
         while self.stop.is_none() && self.slots.has_room() {
             if let Some(job) = self.jobs.pop_front() {
+                if self.is_beyond_limit(&job) {
+                    // What would follow is another run's; what is open is still finished.
+                    (self.feed, self.jobs) = (None, VecDeque::new());
+                    break;
+                }
                 self.open(job);
                 moved = true;
                 continue;
@@ -28,6 +34,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             moved = true;
         }
         moved
+    }
+
+    fn is_beyond_limit(&mut self, job: &Job) -> bool {
+        let needs_sending = matches!(job.work, Work::Send(_));
+        needs_sending && self.row_limit.as_mut().is_some_and(|limit| !limit.admits())
     }
 
     fn open(&mut self, job: Job) {
@@ -51,10 +62,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
     }
 
-    /// Puts a row's record into the batch that gathers.
+    /// Puts the record of a row that was sent into the batch that gathers.
     pub(super) fn record(&mut self, slot: SlotId, outcome: &Outcome) {
         if let Some(row) = self.slots.get(slot) {
             self.batch.add(slot, row, outcome);
+            let brake = self.failures.as_mut();
+            if let Some(stop) = brake.and_then(|brake| brake.see(outcome.status, &outcome.error)) {
+                self.stop(stop);
+            }
         }
     }
 

@@ -12,6 +12,9 @@ use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
+#[cfg(test)]
+mod brakes;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One attempt as the server saw it.
@@ -191,6 +194,7 @@ fn settings(rate: &str, concurrency: usize) -> Settings {
         max_attempts: NonZeroU32::new(5).unwrap(),
         max_retry_after: 3600 * SECOND,
         max_outage: 600 * SECOND,
+        brakes: Brakes::default(),
         drain_timeout: 30 * SECOND,
         adapt: true,
         seed: Some(1),

@@ -214,6 +214,7 @@ impl Traffic {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Brakes;
     use super::*;
     use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -226,6 +227,7 @@ mod tests {
             max_attempts: NonZeroU32::MIN,
             max_retry_after: 60 * SECOND,
             max_outage: 100 * SECOND,
+            brakes: Brakes::default(),
             drain_timeout: SECOND,
             adapt: true,
             seed: None,

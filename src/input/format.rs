@@ -25,8 +25,12 @@ pub struct Format {
     pub encoding: Charset,
     /// Whether the encoding is a guess, which neither a mark nor the bytes prove.
     pub is_guess: bool,
+    /// Whether it begins with a byte order mark.
+    pub has_mark: bool,
     /// Between two fields.
     pub delimiter: Delimiter,
+    /// Whether Excel's line that says the delimiter stands before the header.
+    pub has_sep_line: bool,
     /// Around all of it.
     pub compression: Option<Compression>,
 }
@@ -181,6 +185,8 @@ mod tests {
         let format = Format {
             encoding: "cp1252".parse().unwrap(),
             is_guess: true,
+            has_mark: false,
+            has_sep_line: false,
             delimiter: Delimiter(b';'),
             compression: Some(Compression::Gzip),
         };
@@ -188,6 +194,8 @@ mod tests {
         let plain = Format {
             encoding: Charset::UTF_8,
             is_guess: false,
+            has_mark: false,
+            has_sep_line: false,
             delimiter: Delimiter(b':'),
             compression: None,
         };

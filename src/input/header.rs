@@ -8,8 +8,9 @@ use super::transform::{Transform, trimmed};
 use crate::customer::{Parameter, UpdateBuilder};
 use csv::ByteRecord;
 
-/// Columns of the file with what did not make it, which tell why: a corrected copy is an input as it stands.
-const OF_FAILURES: [&str; 2] = ["_status", "_error"];
+/// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
+/// stands.
+pub const OF_FAILURES: [&str; 2] = ["_status", "_error"];
 
 /// The most columns that are listed for somebody to choose from.
 const MOST_LISTED: usize = 30;

@@ -15,8 +15,6 @@ pub(super) struct Opened {
     /// Gives UTF-8, without a byte order mark.
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) format: Format,
-    /// Whether the first line is one of Excel's that says the delimiter.
-    pub(super) has_sep_line: bool,
 }
 
 /// Opens what `reader` gives. Of a stream no more is looked at than the first line, whatever else is there already:
@@ -54,8 +52,14 @@ pub(super) fn open(
     let reader = found.charset.decode(Box::new(all.chain(reader)));
     Ok(Opened {
         reader,
-        format: Format { encoding: found.charset, is_guess: found.is_guess, delimiter, compression },
-        has_sep_line: by_sep_line.is_some(),
+        format: Format {
+            encoding: found.charset,
+            is_guess: found.is_guess,
+            has_mark: found.mark > 0,
+            delimiter,
+            has_sep_line: by_sep_line.is_some(),
+            compression,
+        },
     })
 }
 

@@ -38,6 +38,11 @@ impl<'buffer> Record<'buffer> {
         self.fields.len()
     }
 
+    /// Its text as it stands in the input, if [`Records::is_well_quoted`] says no.
+    pub(super) fn text(self) -> &'buffer [u8] {
+        self.text
+    }
+
     /// Its fields, without the quotes around them.
     pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
         self.fields.iter().map(move |field| &self.text[field.clone()])
@@ -256,10 +261,13 @@ impl<R: Read> Records<R> {
     fn take(&mut self, length: usize) {
         let end = self.start + length;
         self.current.text = self.start..end;
-        for index in self.current.doubled.drain(..) {
-            let field = &mut self.current.fields[index];
-            let kept = undouble(&mut self.buffer[self.start..end][field.clone()]);
-            field.end = field.start + kept;
+        // Where quotes are not where they must be, the text is more than its fields.
+        if self.current.is_well_quoted {
+            for index in self.current.doubled.drain(..) {
+                let field = &mut self.current.fields[index];
+                let kept = undouble(&mut self.buffer[self.start..end][field.clone()]);
+                field.end = field.start + kept;
+            }
         }
         self.line = self.current.last_line;
         self.start = end;

@@ -99,7 +99,8 @@ pub struct Checked {
 pub struct Rows {
     path: PathBuf,
     format: Format,
-    records: Records<Box<dyn Read + Send>>,
+    pub(super) records: Records<Box<dyn Read + Send>>,
+    pub(super) names: ByteRecord,
     header: Header,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
@@ -116,24 +117,20 @@ impl Rows {
         limits: Limits,
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
-        let Opened { reader, format, mut has_sep_line } = opened;
+        let Opened { reader, format } = opened;
         let mut records = Records::new(reader, format.delimiter.byte(), limits);
-        while advance(&path, &mut records)? {
-            if std::mem::take(&mut has_sep_line) {
-                continue;
-            }
-            let names = ByteRecord::from_iter(records.record().iter());
-            let line = records.line();
-            let header = Header::map(&names, mapping).map_err(|faults| Error::Header {
-                path: path.clone(),
-                line,
-                faults,
-            })?;
-            let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-            return Ok(Rows { path, format, records, header, builder, empty_rows, number: 0, ahead: None });
+        if format.has_sep_line {
+            advance(&path, &mut records)?;
         }
-        let what = "holds only blank lines: the first line must name the columns".to_owned();
-        Err(Error::NotCsv { path, what })
+        if !advance(&path, &mut records)? {
+            let what = "holds only blank lines: the first line must name the columns".to_owned();
+            return Err(Error::NotCsv { path, what });
+        }
+        let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
+        let map = Header::map(&names, mapping);
+        let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
+        let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
+        Ok(Rows { path, format, records, names, header, builder, empty_rows, number: 0, ahead: None })
     }
 
     /// What the input was found to be.

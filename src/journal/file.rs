@@ -133,7 +133,7 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, 
     Ok(Some(file))
 }
 
-fn open_to_read(path: &Path) -> Result<File, Error> {
+pub(super) fn open_to_read(path: &Path) -> Result<File, Error> {
     let missing = || io_error(path, "cannot open the result file")(io::ErrorKind::NotFound.into());
     open_regular(path, OpenOptions::new().read(true))?.ok_or_else(missing)
 }

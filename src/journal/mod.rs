@@ -5,7 +5,9 @@
 //! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
+mod delivered;
 mod file;
+mod lookup;
 mod marks;
 mod parse;
 mod reader;
@@ -21,7 +23,9 @@ mod writer;
 use std::io;
 use std::path::PathBuf;
 
+pub use delivered::{Delivered, Last};
 pub use file::{Existing, ResultFile};
+pub use lookup::Lookup;
 pub use marks::{Mark, Marks, RowSet};
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};

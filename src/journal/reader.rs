@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Longer than any record that is written, its line feed included: what is longer is no record.
-const LONGEST_LINE: usize = 64 * 1024;
+pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
 /// How much is held at a time.
 const BUFFER: usize = 256 * 1024;

@@ -16,8 +16,9 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// What is kept of a record.
-    pub(super) fn of(self, record: &RecordRef<'_>) -> Fingerprint {
+    /// What is kept of this one.
+    #[must_use]
+    pub fn of(self, record: &RecordRef<'_>) -> Fingerprint {
         match self {
             Keep::Identity => record.identity(),
             Keep::Fingerprint => record.fingerprint(),

@@ -48,6 +48,10 @@ pub struct Survey {
     pub again: u64,
     /// No record yet.
     pub new: u64,
+    /// Not in sync, but delivered to the customer by an earlier job: recorded and not sent.
+    pub unchanged: u64,
+    /// Valid updates that have not come to their customers yet: sent.
+    pub to_send: u64,
 }
 
 impl Survey {

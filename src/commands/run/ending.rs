@@ -1,6 +1,6 @@
 //! How a run ended: the exit code, and what people are told.
 
-use crate::delivery::{Brake, Ending, Interrupt, Rate, Refusal, Stop};
+use crate::delivery::{Brake, Ending, Interrupt, Limit, MaxFailures, Rate, Refusal, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Survey;
 use crate::report::{Counts, Observed, complain, harmless, insist, rounded, say};
@@ -37,7 +37,7 @@ impl Outcome {
             }
         }
         let is_done = matches!(code, ExitCode::InSync | ExitCode::NotInSync);
-        for line in self.advice(code) {
+        for line in self.advice(code).into_iter().chain(self.collected()) {
             if is_done { say(line) } else { insist(line) }
         }
         (code, trouble)
@@ -45,7 +45,7 @@ impl Outcome {
 
     fn verdict(&self) -> (ExitCode, Option<String>) {
         let tally = &self.ending.tally;
-        match &self.ending.stop {
+        match self.stop() {
             Some(Stop::Interrupted(Interrupt::Interrupt)) => {
                 (ExitCode::Interrupted, Some("interrupted".to_owned()))
             }
@@ -54,6 +54,7 @@ impl Outcome {
             }
             Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
             Some(Stop::Brake(brake)) => (ExitCode::Brake, Some(pulled(brake))),
+            Some(Stop::Reached(limit)) => (ExitCode::Limit, Some(reached(*limit))),
             Some(Stop::Input(error)) => (ExitCode::Fault, Some(error.to_string())),
             Some(Stop::Storage(error)) => (
                 ExitCode::Fault,
@@ -76,6 +77,17 @@ impl Outcome {
                 _ => (ExitCode::InSync, None),
             },
         }
+    }
+
+    /// Why it ended early. A limit that kept no row back has ended nothing.
+    pub(super) fn stop(&self) -> Option<&Stop> {
+        let is_complete = self
+            .survey
+            .as_ref()
+            .is_some_and(|survey| survey.in_sync + self.ending.tally.recorded() == survey.rows);
+        self.ending.stop.as_ref().filter(|stop| {
+            !(is_complete && matches!(stop, Stop::Reached(_) | Stop::Brake(Brake::Failures { .. })))
+        })
     }
 
     fn account(&self) -> String {
@@ -138,6 +150,15 @@ impl Outcome {
         (!parts.is_empty()).then(|| format!("the server {}", parts.join(", ")))
     }
 
+    /// How to get at the rows that did not make it, if there are any and the input can be read again.
+    fn collected(&self) -> Option<String> {
+        let (input, result) = (self.input.display(), self.result.display());
+        let is_any = self.survey.is_some() && self.ending.tally.not_in_sync() > 0;
+        is_any.then(|| {
+            format!("offerit-sync failures {input} --result {result} -o FILE takes out the rows that did not make it")
+        })
+    }
+
     /// What to do next.
     fn advice(&self, code: ExitCode) -> Vec<String> {
         let result = self.result.display();
@@ -147,6 +168,12 @@ impl Outcome {
                 format!("why rows are not in sync stands in the error column of {result}"),
                 "correct what is wrong in the input and run the same command with --resume: what is in sync is not \
                  sent again"
+                    .to_owned(),
+            ],
+            ExitCode::Brake if matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. }))) => vec![
+                format!("why each row failed stands in the error column of {result}"),
+                "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
+                 with --max-failures"
                     .to_owned(),
             ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
@@ -163,9 +190,36 @@ impl Outcome {
     }
 }
 
+/// Which bound the run has reached.
+fn reached(limit: Limit) -> String {
+    match limit {
+        Limit::Deadline => {
+            "the --deadline has come: nothing new was started, and what was under way is recorded".to_owned()
+        }
+        Limit::Rows(most) => {
+            format!("the first {most} rows that needed sending were sent, which is the --limit")
+        }
+    }
+}
+
 /// Which limit ended the run early.
 fn pulled(brake: &Brake) -> String {
     match brake {
+        Brake::Failures { failed, sent, most, why, alike } => {
+            let (of, most) = match most {
+                MaxFailures::Count(count) => {
+                    (format!("{failed} of the {sent} rows sent in this run"), count.to_string())
+                }
+                MaxFailures::Percent(percent) => {
+                    (format!("{failed} of the last {sent} rows sent"), format!("{percent}%"))
+                }
+            };
+            format!(
+                "{of} were refused or failed, and --max-failures is {most}. The commonest reason ({alike} {}): {}",
+                if *alike == 1 { "row" } else { "rows" },
+                harmless(why)
+            )
+        }
         Brake::Outage { lasted: Some(lasted), why } => format!(
             "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
             rounded(*lasted),

@@ -1,7 +1,7 @@
 //! How a run ended, for machines.
 
 use super::ending::Outcome;
-use crate::delivery::{Brake, Interrupt, Refusal, Stop};
+use crate::delivery::{Brake, Interrupt, Limit, Refusal, Stop};
 use crate::exit::ExitCode;
 use crate::report::{Attempts, Counts, Document, Pauses, Program, Rates, RowCounts, harmless};
 use std::time::SystemTime;
@@ -57,13 +57,16 @@ impl Outcome {
 
     /// Why it ended, in one word. The words stand in the schema.
     pub(super) fn reason(&self, code: ExitCode) -> &'static str {
-        match &self.ending.stop {
+        match self.stop() {
             Some(Stop::Interrupted(Interrupt::Interrupt)) => "interrupted",
             Some(Stop::Interrupted(Interrupt::Terminate)) => "terminated",
             Some(Stop::Refused(Refusal::Denied { .. })) => "credentials_refused",
             Some(Stop::Refused(Refusal::Redirected { .. })) => "redirected",
             Some(Stop::Brake(Brake::Outage { .. })) => "outage",
             Some(Stop::Brake(Brake::RetryAfter { .. })) => "retry_after",
+            Some(Stop::Brake(Brake::Failures { .. })) => "max_failures",
+            Some(Stop::Reached(Limit::Deadline)) => "deadline",
+            Some(Stop::Reached(Limit::Rows(_))) => "limit",
             Some(Stop::Input(_)) => "input_fault",
             Some(Stop::Storage(_)) => "storage_fault",
             None if code == ExitCode::InSync => "in_sync",

@@ -2,6 +2,7 @@
 //! file says.
 
 use super::super::{identity_of, shard};
+use super::delta::Delta;
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
@@ -9,20 +10,30 @@ use crate::input::Input;
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
 
+/// What a survey goes by.
+pub(super) struct Terms<'run> {
+    /// Which rows are the run's; `None` is all.
+    pub part: Option<Shard>,
+    pub key: &'run FingerprintKey,
+    /// The result file.
+    pub result: &'run Path,
+    /// Whether most rows in sync may have changed.
+    pub accept: bool,
+    pub open_rows: u64,
+}
+
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
 /// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
 pub(super) fn survey(
     input: &Input,
-    part: Option<Shard>,
     marks: Marks,
-    key: &FingerprintKey,
-    result: &Path,
-    accept: bool,
-    open_rows: u64,
+    mut delta: Option<&mut Delta>,
+    terms: &Terms<'_>,
 ) -> Result<(Survey, Done), Failure> {
+    let Terms { part, key, result, accept, open_rows } = *terms;
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
-    let mut finished = RowSet::default();
+    let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
@@ -31,9 +42,18 @@ pub(super) fn survey(
             finished.insert(row.number);
             continue;
         }
-        let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
+        let print = row.fingerprint(key, &mut scratch);
+        let doing = survey.add(&marks, row.number, print, !row.is_invalid());
         if doing == Doing::Skip {
             finished.insert(row.number);
+        }
+        if let Ok(update) = &row.content {
+            if delta.as_mut().is_some_and(|delta| delta.see(update, print, doing)) {
+                unchanged.insert(row.number);
+                survey.unchanged += 1;
+                continue;
+            }
+            survey.to_send += u64::from(doing != Doing::Skip);
         }
         // Nothing is overtaken before a row that is to be sent. Where the run is refused anyway, the rows of another
         // input are not remembered.
@@ -50,7 +70,7 @@ pub(super) fn survey(
             drop((marks, supersession));
             Err(refusal(input, result, &foreign, open_rows)?)
         }
-        _ => Ok((survey, Done { rows: finished, superseded: supersession.found() })),
+        _ => Ok((survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
     }
 }
 

@@ -1,0 +1,257 @@
+//! `failures`: the rows that did not make it, as they stand in the input, each with the reason: to be corrected and
+//! run again. Sends nothing.
+
+use super::judge::{Judge, Key, no_result_yet};
+use super::output::{Output, Sink};
+use crate::delivery::{Superseded, Supersession};
+use crate::exit::{ExitCode, Failure};
+use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
+use crate::journal::{Doing, Keep, Lookup, Marks, Place, ResultFile};
+use crate::report::{Counts, say};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Begins a UTF-8 file that Excel takes for one.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Settings of the command.
+#[derive(Debug)]
+pub struct Settings {
+    /// The CSV.
+    pub input: PathBuf,
+    /// How to read it.
+    pub reading: Reading,
+    /// What its columns hold.
+    pub mapping: Mapping,
+    /// The result file.
+    pub result: PathBuf,
+    /// Where the rows go.
+    pub output: Output,
+    /// What the fingerprints are keyed with.
+    pub key: Key,
+    /// The most rows whose records a power cut can have taken.
+    pub open_rows: u64,
+}
+
+/// Writes the rows whose last record is not in sync.
+///
+/// # Errors
+/// If the input or the result file cannot be used, or the rows cannot be written.
+pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
+    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    if input.is_stream() {
+        return Err(Failure::usage(format!(
+            "{}: the rows that did not make it are taken from a file: name the one that was run",
+            input.path().display()
+        )));
+    }
+    let mut judge = Judge::new(settings.key.clone());
+    let known = Known::read(settings, judge.keep())?;
+    let overtaken = overtaken(&input, &known.marks, &mut judge)?;
+    let mut lookup = Lookup::open(&settings.result)?;
+    let mut rows = input.rows()?;
+    let sink = settings.output.begin(&[&settings.input, &settings.result], "a file of failures", is_such)?;
+    let mut table = Table::begin(sink, &rows)?;
+    let mut account = Left::default();
+    while let Some(row) = rows.next_row()? {
+        account.rows += 1;
+        let Some(mark) = known.marks.get(row.number) else {
+            account.no_record += 1;
+            continue;
+        };
+        if judge.has_changed(mark, &row) {
+            account.changed += 1;
+            continue;
+        }
+        let Some(place) = known.places.get(&row.number).filter(|_| !mark.status.is_in_sync()) else {
+            account.in_sync += 1;
+            continue;
+        };
+        let reason = match overtaken.get(&row.number) {
+            Some(overtaken) if overtaken.is_covered => {
+                account.covered += 1;
+                continue;
+            }
+            Some(overtaken) => {
+                account.overtaken += 1;
+                overtaken.reason()
+            }
+            None => lookup.record(*place)?.error().into_owned(),
+        };
+        account.counts.add(mark.status);
+        table.add(&rows.original(), mark.status.name(), &reason)?;
+    }
+    table.sink.finish()?;
+    account.tell(settings, &known.marks);
+    judge.explain(account.changed > 0 && account.counts.total() + account.in_sync == 0);
+    Ok(ExitCode::InSync)
+}
+
+/// What the result file says.
+struct Known {
+    marks: Marks,
+    /// Where the last record of each row that is not in sync stands.
+    places: HashMap<u64, Place>,
+}
+
+impl Known {
+    fn read(settings: &Settings, keep: Keep) -> Result<Known, Failure> {
+        let opened = ResultFile::records(&settings.result, settings.open_rows);
+        let mut records = opened.map_err(no_result_yet)?;
+        let mut known = Known { marks: Marks::default(), places: HashMap::new() };
+        while let Some(record) = records.next_record()? {
+            known.marks.set(record.row(), record.status(), keep.of(&record));
+            if record.status().is_in_sync() {
+                known.places.remove(&record.row());
+            } else {
+                known.places.insert(record.row(), record.place());
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// The rows that newer delivered rows of their customers have overtaken: sent by themselves, they would overwrite
+/// those.
+fn overtaken(input: &Input, marks: &Marks, judge: &mut Judge) -> Result<HashMap<u64, Superseded>, Failure> {
+    let mut supersession = Supersession::new(marks);
+    let mut rows = input.rows()?;
+    while let Some(row) = rows.next_row()? {
+        if let Ok(update) = &row.content {
+            supersession.see(row.number, update, Doing::with(marks, row.number, judge.print(&row)));
+        }
+    }
+    Ok(supersession.found())
+}
+
+/// Whether a file begins as this command's do.
+fn is_such(head: &[u8]) -> bool {
+    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| has_both(line));
+    line.is_some()
+}
+
+fn has_both(line: &[u8]) -> bool {
+    OF_FAILURES.iter().all(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
+}
+
+/// The rows as they are written: the columns of the input, but for those of an earlier table, and two of our own.
+struct Table {
+    sink: Sink,
+    delimiter: u8,
+    width: usize,
+    /// Columns that are left out.
+    earlier: Vec<usize>,
+}
+
+impl Table {
+    /// Writes what stands before the rows.
+    fn begin(sink: Sink, rows: &Rows) -> Result<Table, Failure> {
+        let format = rows.format();
+        let is_ours = |name: &[u8]| OF_FAILURES.contains(&&*folded(&String::from_utf8_lossy(name)));
+        let names: Vec<&[u8]> = rows.names().collect();
+        let earlier: Vec<usize> = (0..names.len()).filter(|index| is_ours(names[*index])).collect();
+        let mut table = Table { sink, delimiter: format.delimiter.byte(), width: names.len(), earlier };
+        let mut start = Vec::new();
+        if format.has_mark || format.encoding != crate::input::Charset::UTF_8 {
+            start.extend_from_slice(MARK);
+        }
+        if format.has_sep_line {
+            start.extend_from_slice(&[b"sep=", &[table.delimiter][..], b"\n"].concat());
+        }
+        table.write(&start)?;
+        let cells = table.kept(&names).chain(OF_FAILURES.map(str::as_bytes)).collect::<Vec<_>>();
+        table.line(&cells)?;
+        Ok(table)
+    }
+
+    fn kept<'cells>(&self, cells: &[&'cells [u8]]) -> impl Iterator<Item = &'cells [u8]> {
+        let kept = cells.iter().enumerate().filter(|(index, _)| !self.earlier.contains(index));
+        kept.map(|(_, cell)| *cell).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Writes a row. One whose cells are not those of the columns stays so: as it is, it must not become another
+    /// row that can be sent.
+    fn add(&mut self, row: &Original<'_>, status: &str, reason: &str) -> Result<(), Failure> {
+        let ours = [status.as_bytes(), reason.as_bytes()];
+        let mut cells: Vec<&[u8]> = match row {
+            Original::Cells(cells) if cells.len() == self.width => self.kept(cells).collect(),
+            Original::Cells(cells) => cells.clone(),
+            Original::Text(text) => vec![text],
+        };
+        let is_malformed = !matches!(row, Original::Cells(cells) if cells.len() == self.width);
+        cells.extend(ours);
+        if is_malformed && cells.len() == self.width - self.earlier.len() + ours.len() {
+            cells.push(b"");
+        }
+        self.line(&cells)
+    }
+
+    fn line(&mut self, cells: &[&[u8]]) -> Result<(), Failure> {
+        let mut writer =
+            csv::WriterBuilder::new().delimiter(self.delimiter).flexible(true).from_writer(Vec::new());
+        let line = writer.write_byte_record(&cells.iter().collect()).map_err(Failure::fault);
+        line?;
+        let line = writer.into_inner().map_err(|error| Failure::fault(error.error()))?;
+        self.write(&line)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.sink.write_all(bytes).map_err(|error| self.sink.fault(error))
+    }
+}
+
+/// What became of the rows, and which of them are not in the table.
+#[derive(Default)]
+struct Left {
+    rows: u64,
+    counts: Counts,
+    in_sync: u64,
+    no_record: u64,
+    changed: u64,
+    covered: u64,
+    overtaken: u64,
+}
+
+impl Left {
+    fn tell(&self, settings: &Settings, marks: &Marks) {
+        let (input, written) = (settings.input.display(), self.counts.total());
+        let counts = self.counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
+        let to = match &settings.output {
+            Output::Stdout => String::new(),
+            Output::File(path) => format!(" are in {}", path.display()),
+        };
+        say(match written {
+            0 => format!("{input}: no row has failed"),
+            _ => format!("{input}: {written} rows did not make it ({}){to}", counts.join(", ")),
+        });
+        if self.overtaken > 0 {
+            say(format_args!(
+                "{} of them are older than rows of the same customers that were delivered: sent as they are, they would \
+                 overwrite those. Their error tells which",
+                self.overtaken
+            ));
+        }
+        if self.covered > 0 {
+            say(format_args!(
+                "{} rows that did not make it are left out: newer rows of the same customers set all their fields",
+                self.covered
+            ));
+        }
+        if self.no_record + self.changed > 0 {
+            say(format_args!(
+                "{} rows have no record yet and {} have changed since theirs: they are not among these. Run {input} with \
+                 --resume to deal with them",
+                self.no_record, self.changed
+            ));
+        }
+        if marks.last_row() > self.rows {
+            say(format_args!(
+                "the result file has a record of row {}, but the input has only {} rows: is it another input?",
+                marks.last_row(),
+                self.rows
+            ));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Files that a command writes besides the result file: whole or not at all, for the owner only, and never in the
+//! place of something else.
+
+use super::check::cannot_print;
+use crate::exit::Failure;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, StdoutLock, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// How much of a file that is to be replaced is looked at.
+const HEAD: u64 = 64 * 1024;
+
+/// Where a command's data goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// To standard output.
+    Stdout,
+    /// Into a file, which only its owner may read.
+    File(PathBuf),
+}
+
+/// An output that is being written.
+pub(super) enum Sink {
+    Stdout(BufWriter<StdoutLock<'static>>),
+    /// Takes its place in the end.
+    File(BufWriter<NamedTempFile>, PathBuf),
+}
+
+impl Output {
+    /// A path as it was typed; `-` is standard output.
+    pub(crate) fn to(path: &Path) -> Output {
+        if path == Path::new("-") { Output::Stdout } else { Output::File(path.to_path_buf()) }
+    }
+
+    /// Begins to write. A file that is there is only replaced if `is_such` finds by its first bytes that it is of the
+    /// same `kind`, and if it is none of `kept`, by whatever name: a mistyped path must not cost an export.
+    pub(super) fn begin(
+        &self,
+        kept: &[&Path],
+        kind: &str,
+        is_such: impl Fn(&[u8]) -> bool,
+    ) -> Result<Sink, Failure> {
+        let Output::File(path) = self else { return Ok(Sink::Stdout(BufWriter::new(io::stdout().lock()))) };
+        refuse_other(path, kept, kind, is_such)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // Its mode is 0600 from the beginning.
+        let file = tempfile::Builder::new().prefix(".offerit-sync-").tempfile_in(folder);
+        Ok(Sink::File(BufWriter::new(file.map_err(cannot_write(path))?), path.clone()))
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Stdout(output) => output.write(bytes),
+            Sink::File(output, _) => output.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Stdout(output) => output.flush(),
+            Sink::File(output, _) => output.flush(),
+        }
+    }
+}
+
+impl Sink {
+    /// What a failed write means.
+    pub(super) fn fault(&self, error: io::Error) -> Failure {
+        match self {
+            Sink::Stdout(_) => cannot_print(error),
+            Sink::File(_, path) => cannot_write(path)(error),
+        }
+    }
+
+    /// Ends it: a file takes its place.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        if let Err(error) = self.flush() {
+            return Err(self.fault(error));
+        }
+        let Sink::File(output, path) = self else { return Ok(()) };
+        let file = output.into_inner().map_err(|error| cannot_write(&path)(error.into_error()))?;
+        file.as_file().sync_all().map_err(cannot_write(&path))?;
+        // A link that appeared in the meantime is replaced and not followed.
+        file.persist(&path).map_err(|error| cannot_write(&path)(error.error))?;
+        Ok(())
+    }
+}
+
+fn refuse_other(
+    path: &Path,
+    kept: &[&Path],
+    kind: &str,
+    is_such: impl Fn(&[u8]) -> bool,
+) -> Result<(), Failure> {
+    let refused = |why: &str| Failure::usage(format!("--output: {} {why}", path.display()));
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot_write(path)(error)),
+        Ok(metadata) => metadata,
+    };
+    if !found.is_file() {
+        return Err(refused("is no regular file: name another one, or - for standard output"));
+    }
+    let is_same = |other: &&Path| {
+        fs::metadata(other).is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino()))
+    };
+    if let Some(other) = kept.iter().find(|other| is_same(other)) {
+        return Err(refused(&format!("is {}, which is read: name another file", other.display())));
+    }
+    let mut head = Vec::new();
+    let opened = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    opened.map_err(cannot_write(path))?;
+    if head.is_empty() || is_such(&head) {
+        return Ok(());
+    }
+    Err(refused(&format!("is there and is not {kind}: it is not overwritten, name another file")))
+}
+
+fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    let path = path.to_path_buf();
+    move |error| Failure::fault(format!("{}: cannot be written: {error}", path.display()))
+}

@@ -1,0 +1,130 @@
+//! `--since`: only what changed since an earlier run is sent.
+
+use crate::customer::{Fingerprint, Parameter, Update};
+use crate::exit::{ExitCode, Failure};
+use crate::journal::{Delivered, Doing, Error, Last, Survey};
+use crate::report::{say, share};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Which changes are sent.
+#[derive(Debug)]
+pub struct Since {
+    /// An earlier run's result file.
+    pub result: PathBuf,
+    /// How many rows may be sent.
+    pub max_changes: Option<MaxChanges>,
+}
+
+/// How many rows may be sent of those that can be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxChanges {
+    /// So many.
+    Count(u64),
+    /// So many per cent.
+    Percent(f64),
+}
+
+/// What was delivered before, held against the rows of the input.
+pub(super) struct Delta {
+    since: Since,
+    delivered: Delivered,
+    /// Rows whose customers are known there.
+    known: u64,
+    /// How many of these are as they were delivered.
+    same: u64,
+}
+
+impl Delta {
+    /// Reads the earlier result file, and behind it what was delivered by this job itself since then: also where that is
+    /// to be begun anew, as its customers have it all the same.
+    pub(super) fn read(since: Since, result: &Path, open_rows: u64) -> Result<Delta, Failure> {
+        let mut delivered = Delivered::default();
+        delivered.read(&since.result, open_rows).map_err(|error| match error {
+            Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Failure::usage(format!(
+                    "--since: {}: there is no such result file. For the first run, leave --since out",
+                    since.result.display()
+                ))
+            }
+            error => error.into(),
+        })?;
+        if result.exists() {
+            delivered.read(result, open_rows)?;
+        }
+        Ok(Delta { since, delivered, known: 0, same: 0 })
+    }
+
+    /// Looks at the next row of the input. True if it is not to be sent, as its customer has it already.
+    pub(super) fn see(&mut self, update: &Update, print: Fingerprint, doing: Doing) -> bool {
+        let id = |parameter| update.get(parameter).unwrap_or_default();
+        let (ids, is_done) =
+            ([id(Parameter::CustomerId), id(Parameter::SubscriptionId)], doing == Doing::Skip);
+        let last = self.delivered.see(ids, print, is_done);
+        if is_done {
+            return false;
+        }
+        self.known += u64::from(last != Last::Unknown);
+        self.same += u64::from(last == Last::Same);
+        last == Last::Same
+    }
+
+    /// Why so few rows are as they were, if that looks as if something is wrong.
+    fn suspicion(&self) -> Option<String> {
+        (self.same * 2 < self.known).then(|| {
+            format!(
+                "{} of the {} rows whose customers are in {} are not as they were delivered then. If their data did \
+                 not change, that run had another API key or another mapping: then every row is sent once more, and \
+                 the next night is as it was",
+                self.known - self.same,
+                self.known,
+                self.since.result.display()
+            )
+        })
+    }
+
+    /// Says what is not sent, or stops the run. What was held in memory for it is given up.
+    pub(super) fn conclude(self, survey: &Survey, is_quiet: bool) -> Result<(), Failure> {
+        self.brake(survey)?;
+        if !is_quiet {
+            self.announce(survey);
+        }
+        Ok(())
+    }
+
+    /// Stops a run that would change too much, before anything is sent.
+    fn brake(&self, survey: &Survey) -> Result<(), Failure> {
+        let (changes, all) = (survey.to_send, survey.to_send + survey.unchanged);
+        let (is_too_much, most) = match self.since.max_changes {
+            None => return Ok(()),
+            Some(MaxChanges::Count(most)) => (changes > most, most.to_string()),
+            Some(MaxChanges::Percent(most)) => {
+                (changes as f64 * 100.0 > most * all as f64, format!("{most}%"))
+            }
+        };
+        if !is_too_much {
+            return Ok(());
+        }
+        let message = format!(
+            "{} of the customers' rows would change ({changes} of {all}); the brake --max-changes is {most}. Nothing \
+             was sent. If that many changes are right, run it once with a larger one",
+            share(changes, all)
+        );
+        Err(Failure {
+            more: self.suspicion().into_iter().collect(),
+            ..Failure::new(ExitCode::Brake, message)
+        })
+    }
+
+    /// Says what is not sent.
+    fn announce(&self, survey: &Survey) {
+        say(format_args!(
+            "{} rows are as they were last delivered by {}: they are recorded as unchanged and not sent",
+            survey.unchanged,
+            self.since.result.display()
+        ));
+        if let Some(suspicion) = self.suspicion() {
+            say(suspicion);
+        }
+    }
+}
