@@ -52,8 +52,8 @@ fn nothing_but_a_page_is_replaced() {
     symlink(program.path(PAGE), program.path("linked-page.html")).unwrap();
     let result_file = fs::read(program.path(RESULT)).unwrap();
     for (place, why) in [
-        (INPUT, "was not written by this program"),
-        ("target.txt", "was not written by this program"),
+        (INPUT, "is not a page of this program"),
+        ("target.txt", "is not a page of this program"),
         ("link.html", "no regular file"),
         ("linked-page.html", "no regular file"),
         (".", "no regular file"),

@@ -110,6 +110,26 @@ fn percentiles_are_in_order_and_below_the_whole() {
 }
 
 #[test]
+fn every_limit_of_the_user_has_its_word_unless_it_ended_nothing() {
+    type Case = (fn() -> Reply, &'static [&'static str], i32, &'static str);
+    let cases: [Case; 4] = [
+        (|| Reply::new(422), &["--max-failures", "0"], 4, "max_failures"),
+        (Reply::updated, &["--deadline", "1ms"], 7, "deadline"),
+        (Reply::updated, &["--limit", "5"], 7, "limit"),
+        (|| Reply::new(422), &["--max-failures", "49", "--concurrency", "1"], 3, "not_in_sync"),
+    ];
+    for (reply, more, code, reason) in cases {
+        let server = Server::start(move |_, _| reply());
+        let offerit = Offerit::job(&server, table(1..=50));
+        offerit.send(&[&["--summary", SUMMARY][..], more].concat()).expect_code(code);
+        let document = summary(&offerit);
+        let told = (&document["exit_code"], &document["reason"]);
+        assert_eq!(told, (&code.into(), &reason.into()), "{document}");
+        assert_eq!(document["message"].is_string(), code != 3, "{document}");
+    }
+}
+
+#[test]
 fn every_early_end_has_its_summary() {
     type Case = (fn(usize) -> Reply, &'static [&'static str], i32, &'static str);
     let cases: [Case; 4] = [
