@@ -3,8 +3,12 @@
 
 mod fingerprint;
 mod parameter;
+mod suspicion;
 mod update;
+mod values;
 
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use parameter::Parameter;
-pub use update::{NOT_UTF_8, REMOVE, Update, UpdateBuilder, Violation, value_fault};
+pub use suspicion::{Suspicion, may_be_damaged, suspicion};
+pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
+pub use values::Values;

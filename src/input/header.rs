@@ -5,7 +5,7 @@ use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
 use super::transform::{Transform, trimmed};
-use crate::customer::{Parameter, UpdateBuilder};
+use crate::customer::{Parameter, UpdateBuilder, Values};
 use csv::ByteRecord;
 
 /// Columns of the file with what did not make it, which tell why: a corrected copy is an input as it stands.
@@ -20,6 +20,8 @@ pub(super) struct Header {
     /// None where a column is left out.
     columns: Vec<Option<Column>>,
     constants: Vec<(Parameter, Box<[u8]>)>,
+    /// Whether every value is the cell or a part of it.
+    only_borrows: bool,
 }
 
 #[derive(Debug)]
@@ -28,12 +30,15 @@ struct Column {
     transform: Transform,
     /// Whether all there is to do is to trim: most columns, and the fast way through [`Header::fill`].
     only_trims: bool,
+    /// Whether the value is the cell or a part of it.
+    only_borrows: bool,
 }
 
 impl Column {
     fn new(parameter: Parameter, transform: Transform) -> Column {
         let only_trims = transform.only_trims();
-        Column { parameter, transform, only_trims }
+        let only_borrows = transform.only_borrows();
+        Column { parameter, transform, only_trims, only_borrows }
     }
 }
 
@@ -72,7 +77,8 @@ impl Header {
             .iter()
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
-        Ok(Header { columns, constants })
+        let only_borrows = columns.iter().flatten().all(|column| column.only_borrows);
+        Ok(Header { columns, constants, only_borrows })
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.
@@ -83,7 +89,7 @@ impl Header {
     ) -> bool {
         let mut has_text = false;
         for (column, cell) in self.columns.iter().zip(cells) {
-            let Some(Column { parameter, transform, only_trims }) = column else { continue };
+            let Some(Column { parameter, transform, only_trims, .. }) = column else { continue };
             if *only_trims {
                 let value = trimmed(cell);
                 builder.set(*parameter, value);
@@ -96,6 +102,35 @@ impl Header {
             builder.set(*parameter, value);
         }
         has_text
+    }
+
+    /// The values of a record as they lie in it, if every value is a cell or a part of one and there is something in
+    /// the cells that count. The other way to the same values is [`Header::fill`].
+    pub(super) fn borrow<'values>(
+        &'values self,
+        cells: impl Iterator<Item = &'values [u8]>,
+    ) -> Option<Values<'values>> {
+        if !self.only_borrows {
+            return None;
+        }
+        let mut values = Values::default();
+        let mut has_text = false;
+        for (column, cell) in self.columns.iter().zip(cells) {
+            let Some(Column { parameter, only_trims, .. }) = column else { continue };
+            let value = if *only_trims { trimmed(cell) } else { cell };
+            values.set(*parameter, value);
+            has_text |= !value.is_empty();
+        }
+        for (parameter, value) in &self.constants {
+            values.set(*parameter, value);
+        }
+        has_text.then_some(values)
+    }
+
+    /// The parameters that have a column, each with its number from 1.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
+        let numbered = self.columns.iter().enumerate();
+        numbered.filter_map(|(index, column)| Some((index + 1, column.as_ref()?.parameter)))
     }
 
     /// How many columns there are, those left out included.

@@ -6,6 +6,7 @@
 
 use super::limits::{Limit, Limits, TooLong};
 use super::lines;
+use super::plain::Plain;
 use super::scan::{Current, End, Scan};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -38,6 +39,20 @@ impl<'buffer> Record<'buffer> {
         self.fields.len()
     }
 
+    /// How long it is, its quotes included, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.text.len()
+    }
+
+    /// On which line below its first a field begins, and how many characters of that line stand before it.
+    pub(super) fn place(self, index: usize) -> Option<(u64, usize)> {
+        let start = self.fields.get(index)?.start;
+        let below = self.fields[..index].iter().map(|field| lines::ended(&self.text[field.clone()])).sum();
+        let before = &self.text[..start];
+        let line_start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
+        Some((below, before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count()))
+    }
+
     /// Its fields, without the quotes around them.
     pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
         self.fields.iter().map(move |field| &self.text[field.clone()])
@@ -59,6 +74,9 @@ pub(super) struct Records<R> {
     /// Whether the byte before was a CR, so that an LF ends no further line.
     after_cr: bool,
     current: Current,
+    plain: Plain,
+    /// Whether something was read since this was asked last.
+    is_fresh: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -74,6 +92,8 @@ impl<R: Read> Records<R> {
             line: 1,
             after_cr: false,
             current: Current::default(),
+            plain: Plain::default(),
+            is_fresh: false,
         }
     }
 
@@ -106,6 +126,17 @@ impl<R: Read> Records<R> {
     /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
     pub(super) fn is_well_quoted(&self) -> bool {
         self.current.is_well_quoted
+    }
+
+    /// Whether the record read last is known to be UTF-8 without a NUL. One that is both may not be known to be.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.covers(&self.current.text)
+    }
+
+    /// If something was read since this was asked last: from the record read last to the end of what is there. In
+    /// these texts stands every record whole, at the time when it is the last.
+    pub(super) fn fresh(&mut self) -> Option<&[u8]> {
+        std::mem::take(&mut self.is_fresh).then(|| &self.buffer[self.current.text.start..self.end])
     }
 
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
@@ -170,6 +201,7 @@ impl<R: Read> Records<R> {
         }
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
+            self.plain.move_down(self.start);
             self.end -= self.start;
             self.start = 0;
             if self.end > self.buffer.len() / 2 {
@@ -184,6 +216,8 @@ impl<R: Read> Records<R> {
         };
         self.end += read;
         self.has_ended = read == 0;
+        self.is_fresh |= read > 0;
+        self.plain.extend(&self.buffer[..self.end], self.start);
         Ok(read > 0)
     }
 
@@ -258,7 +292,10 @@ impl<R: Read> Records<R> {
         self.current.text = self.start..end;
         for index in self.current.doubled.drain(..) {
             let field = &mut self.current.fields[index];
-            let kept = undouble(&mut self.buffer[self.start..end][field.clone()]);
+            let text = &mut self.buffer[self.start..end][field.clone()];
+            let kept = undouble(text);
+            // As many characters as before, for the places of those behind it.
+            text[kept..].fill(b'"');
             field.end = field.start + kept;
         }
         self.line = self.current.last_line;

@@ -1,7 +1,7 @@
 //! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
 //! One transform a column, made once; the common one, which trims and no more, copies nothing.
 
-use crate::customer::{Parameter, REMOVE, UpdateBuilder};
+use crate::customer::{Parameter, REMOVE, Rule, UpdateBuilder};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -108,8 +108,12 @@ impl Transform {
 
     /// Whether it does nothing but trim.
     pub(super) fn only_trims(&self) -> bool {
-        self.trim
-            && self.letters == Letters::Keep
+        self.trim && self.only_borrows()
+    }
+
+    /// Whether what becomes of a cell is the cell or a part of it.
+    pub(super) fn only_borrows(&self) -> bool {
+        self.letters == Letters::Keep
             && self.table.is_none()
             && self.default.is_none()
             && self.empty == Empty::Keep
@@ -149,11 +153,16 @@ impl Transform {
     }
 }
 
-const NOT_IN_TABLE: &str = "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it \
-                            to the table or correct the cell";
+const NOT_IN_TABLE: Rule = Rule {
+    name: "not-in-table",
+    message: "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it to the table or \
+              correct the cell",
+};
 
-const BECOMES_REMOVE: &str =
-    "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant";
+const BECOMES_REMOVE: Rule = Rule {
+    name: "becomes-remove",
+    message: "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant",
+};
 
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
 #[inline]
@@ -184,7 +193,7 @@ mod tests {
         transform.apply(parameter, cell.as_bytes(), &mut builder);
         match builder.build() {
             Ok(update) => Ok(update.get(parameter).map(str::to_owned)),
-            Err(violations) => Err(violations[0].message),
+            Err(violations) => Err(violations[0].rule.message),
         }
     }
 
@@ -233,7 +242,7 @@ mod tests {
         let keep = country(&values, Otherwise::Keep);
         assert_eq!(value(&keep, Parameter::Country, "Latvia").unwrap().as_deref(), Some("Latvia"));
         let strict = country(&values, Otherwise::Invalid);
-        assert_eq!(value(&strict, Parameter::Country, "Latvia"), Err(NOT_IN_TABLE));
+        assert_eq!(value(&strict, Parameter::Country, "Latvia"), Err(NOT_IN_TABLE.message));
         assert_eq!(value(&strict, Parameter::Country, "").unwrap(), None);
         assert_eq!(value(&strict, Parameter::Country, "REMOVE").unwrap().as_deref(), Some(REMOVE));
     }
@@ -245,7 +254,7 @@ mod tests {
             let found = value(&with(letters), Parameter::Lastname, "REMOVE");
             assert_eq!(found.unwrap().as_deref(), Some(REMOVE));
         }
-        assert_eq!(value(&with(Letters::Upper), Parameter::Lastname, "Remove"), Err(BECOMES_REMOVE));
+        assert_eq!(value(&with(Letters::Upper), Parameter::Lastname, "Remove"), Err(BECOMES_REMOVE.message));
     }
 
     #[test]
@@ -262,7 +271,7 @@ mod tests {
         transform.letters = Letters::Lower;
         let mut builder = UpdateBuilder::default();
         assert!(transform.apply(Parameter::City, b" M\xfcnchen ", &mut builder));
-        assert!(builder.build().unwrap_err()[0].message.contains("not valid UTF-8"));
+        assert!(builder.build().unwrap_err()[0].rule.message.contains("not valid UTF-8"));
     }
 
     #[test]
