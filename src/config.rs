@@ -11,11 +11,12 @@ mod shown;
 mod target;
 mod values;
 
+use crate::commands::run::MaxInvalid;
 use crate::commands::{check, run, sandbox, verify};
-use crate::delivery;
+use crate::delivery::{self, Rate};
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::ProgressMode;
+use crate::report::{CheckFormat, ProgressMode};
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -24,7 +25,9 @@ use std::time::Duration;
 
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
-pub use options::{CheckOptions, FileOptions, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions};
+pub use options::{
+    CheckOptions, FileOptions, FormatChoice, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions,
+};
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
@@ -71,6 +74,7 @@ impl RunOptions {
             accept_changed_input: self.accept_changed_input,
             target,
             delivery: self.delivery()?,
+            max_invalid: max_invalid(self.max_invalid.as_deref())?,
             progress: match (self.quiet, self.progress) {
                 (true, _) => ProgressMode::Quiet,
                 (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
@@ -81,11 +85,10 @@ impl RunOptions {
     }
 
     fn delivery(&self) -> Result<delivery::Settings, Failure> {
-        let rate = self.rate.as_deref().unwrap_or(RATE);
         let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
         let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
         Ok(delivery::Settings {
-            rate: rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))?,
+            rate: rate(self.rate.as_deref())?,
             concurrency: concurrency.ok_or_else(|| {
                 Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
             })?,
@@ -118,6 +121,14 @@ impl CheckOptions {
             input: self.input.clone().unwrap_or_default(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
+            rate: rate(self.rate.as_deref())?,
+            strict: self.strict,
+            format: match self.format {
+                Some(FormatChoice::Text) | None => CheckFormat::Text,
+                Some(FormatChoice::Json) => CheckFormat::Json,
+                Some(FormatChoice::Github) => CheckFormat::Github,
+            },
+            show_values: self.show_values,
         })
     }
 
@@ -208,6 +219,19 @@ impl SandboxOptions {
             },
         })
     }
+}
+
+fn rate(typed: Option<&str>) -> Result<Rate, Failure> {
+    let rate = typed.unwrap_or(RATE);
+    rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))
+}
+
+fn max_invalid(typed: Option<&str>) -> Result<Option<MaxInvalid>, Failure> {
+    let parsed = typed.map(|text| {
+        text.parse()
+            .map_err(|error| Failure::usage(format!("--max-invalid: '{}' {error}", text.escape_debug())))
+    });
+    parsed.transpose()
 }
 
 /// `INPUT` with its extension replaced, or what was asked for.

@@ -1,6 +1,7 @@
 //! `run`: sends every row that is not in sync yet.
 
 mod ending;
+mod invalid;
 mod survey;
 
 use super::SANDBOX_CREDENTIALS;
@@ -13,6 +14,7 @@ use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Setting
 use crate::report::{Progress, ProgressMode, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
+pub use invalid::MaxInvalid;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub struct Settings {
     pub target: Target,
     /// Limits and patience.
     pub delivery: delivery::Settings,
+    /// The most rows that may be invalid.
+    pub max_invalid: Option<MaxInvalid>,
     /// What people see.
     pub progress: ProgressMode,
 }
@@ -64,6 +68,13 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if input.is_stream() && settings.max_invalid.is_some() {
+        return Err(Failure::usage(format!(
+            "{}: --max-invalid needs a file: all rows are looked at before the first is sent, and a stream is sent as it \
+             comes. Write the input to a file first",
+            input.path().display()
+        )));
+    }
     let open_rows = settings.delivery.open_rows() as u64;
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
@@ -72,7 +83,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         (None, Done::default())
     } else {
         let accept = settings.accept_changed_input;
-        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, accept, open_rows)?;
+        let limits = survey::Limits { accept, open_rows, max_invalid: settings.max_invalid };
+        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, &limits)?;
         (Some(survey), done)
     };
     let mut rows = input.rows()?;

@@ -75,7 +75,7 @@ pub(super) struct Records<R> {
     after_cr: bool,
     current: Current,
     plain: Plain,
-    /// Whether something was read since this was asked last.
+    /// Whether something was read, see [`Records::take_fresh`].
     is_fresh: bool,
 }
 
@@ -133,10 +133,14 @@ impl<R: Read> Records<R> {
         self.plain.covers(&self.current.text)
     }
 
-    /// If something was read since this was asked last: from the record read last to the end of what is there. In
-    /// these texts stands every record whole, at the time when it is the last.
-    pub(super) fn fresh(&mut self) -> Option<&[u8]> {
-        std::mem::take(&mut self.is_fresh).then(|| &self.buffer[self.current.text.start..self.end])
+    /// Whether something was read since this was asked last.
+    pub(super) fn take_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.is_fresh)
+    }
+
+    /// From the record read last to the end of what was read.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.buffer[self.current.text.start..self.end]
     }
 
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.

@@ -1,5 +1,6 @@
 //! One row as it was read: a customer update, or what is wrong with it.
 
+use super::records::Record;
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, Values};
 use std::fmt;
 
@@ -51,6 +52,14 @@ pub struct Invalid {
     pub(super) values: Vec<(Parameter, Box<[u8]>)>,
 }
 
+impl Invalid {
+    /// What the row has for a parameter, if anything.
+    #[must_use]
+    pub fn value(&self, parameter: Parameter) -> Option<&[u8]> {
+        self.values.iter().find(|(known, _)| *known == parameter).map(|(_, value)| &**value)
+    }
+}
+
 impl fmt::Debug for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Invalid").field(&self.problems).finish()
@@ -80,14 +89,35 @@ impl fmt::Display for Problem {
 }
 
 /// A row that was only read and checked. Its values lie where they were read.
-#[derive(Debug)]
 pub struct Checked<'rows> {
     /// Its number, from 1, the header not counted.
     pub number: u64,
     /// The physical line it starts on, from 1.
     pub line: u64,
+    /// The line it ends on.
+    pub last_line: u64,
     /// Whether it is an update.
     pub content: Result<(), Invalid>,
     /// Its values, as they would be sent. Of a row that is wrong as a whole they mean nothing.
     pub values: Values<'rows>,
+    /// If more was read for this row: a text that holds it, and of which the rows that follow are parts until one has
+    /// such a text again. For a look at many rows at once.
+    pub fresh_text: Option<&'rows [u8]>,
+    pub(super) record: Record<'rows>,
+}
+
+impl Checked<'_> {
+    /// Where in the file a column (from 1) begins: the line, and the character in it, from 1.
+    #[must_use]
+    pub fn place(&self, column: usize) -> Option<(u64, usize)> {
+        let (below, before) = self.record.place(column.checked_sub(1)?)?;
+        Some((self.line + below, before + 1))
+    }
+}
+
+/// No value.
+impl fmt::Debug for Checked<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Checked({} {} {:?} {:?})", self.number, self.line, self.content, self.values)
+    }
 }

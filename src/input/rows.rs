@@ -113,38 +113,27 @@ impl Rows {
         if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
             return Ok(None);
         }
-        let (number, line) = (self.number, self.records.line());
-        let Rows { records, header, format, empty_rows, builder, .. } = self;
+        let is_fresh = self.records.take_fresh();
+        let Rows { records, header, format, empty_rows, builder, number, .. } = self;
         let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
-        if let Some(values) = judge.plain_update() {
-            return Ok(Some(Checked { number, line, content: Ok(()), values }));
-        }
-        let content = judge.content(builder);
-        Ok(Some(Checked { number, line, content, values: builder.values() }))
-    }
-
-    /// If more was read since this was asked last: a text that holds the row read last, and of which those that
-    /// follow are parts until there is another one. For a look at many rows at once.
-    pub fn fresh_text(&mut self) -> Option<&[u8]> {
-        self.records.fresh()
+        let (content, values) = match judge.plain_update() {
+            Some(values) => (Ok(()), values),
+            None => (judge.content(builder), builder.values()),
+        };
+        Ok(Some(Checked {
+            number: *number,
+            line: records.line(),
+            last_line: records.last_line(),
+            content,
+            values,
+            fresh_text: is_fresh.then(|| records.rest()),
+            record: records.record(),
+        }))
     }
 
     /// The parameters that have a column, each with its number from 1.
     pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         self.header.columns()
-    }
-
-    /// Where in the file a column (from 1) of the row read last begins: the line, and the character in it, from 1.
-    #[must_use]
-    pub fn place(&self, column: usize) -> Option<(u64, usize)> {
-        let (below, before) = self.records.record().place(column.checked_sub(1)?)?;
-        Some((self.records.line() + below, before + 1))
-    }
-
-    /// The line on which the row read last ends.
-    #[must_use]
-    pub fn last_line(&self) -> u64 {
-        self.records.last_line()
     }
 
     /// Reads on to the next row that is wanted; `false` at the end.

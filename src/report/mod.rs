@@ -1,6 +1,7 @@
 //! What people see: progress while a run goes on, and the account at its end. Standard output is for data,
 //! standard error for people. A closed one is no reason to end a job: what cannot be written is left out.
 
+mod check;
 mod progress;
 mod summary;
 
@@ -8,6 +9,9 @@ use crate::journal::{one_line, shorten};
 use std::fmt::Display;
 use std::io::{self, Write};
 
+pub use check::{
+    CheckFormat, CheckReport, Duplicates, Example, Finding, Repeated, RowCounts, SHOWN, Severity, masked,
+};
 pub use progress::{Progress, ProgressMode};
 pub use summary::{Account, Counts, rounded, share};
 

@@ -2,12 +2,23 @@
 //! file says.
 
 use super::super::identity_of;
+use super::invalid::{FirstInvalid, MaxInvalid};
 use crate::customer::FingerprintKey;
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
 use crate::input::Input;
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
+
+/// How far the input may be from what is expected.
+pub(super) struct Limits {
+    /// Whether a result file that plainly belongs to another input is taken.
+    pub accept: bool,
+    /// The most rows open at once.
+    pub open_rows: u64,
+    /// The most rows that may be invalid.
+    pub max_invalid: Option<MaxInvalid>,
+}
 
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
 /// back, a bit a row, and the marks themselves are given up.
@@ -16,9 +27,10 @@ pub(super) fn survey(
     marks: Marks,
     key: &FingerprintKey,
     result: &Path,
-    accept: bool,
-    open_rows: u64,
+    limits: &Limits,
 ) -> Result<(Survey, Done), Failure> {
+    let Limits { accept, open_rows, max_invalid } = *limits;
+    let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
     let mut finished = RowSet::default();
@@ -26,6 +38,7 @@ pub(super) fn survey(
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
         let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
+        first_invalid.see(input, &row);
         if doing == Doing::Skip {
             finished.insert(row.number);
         }
@@ -44,7 +57,9 @@ pub(super) fn survey(
             drop((marks, supersession));
             Err(refusal(input, result, &foreign, open_rows)?)
         }
-        _ => Ok((survey, Done { rows: finished, superseded: supersession.found() })),
+        _ => first_invalid
+            .brake(max_invalid, survey.invalid, survey.rows)
+            .map(|()| (survey, Done { rows: finished, superseded: supersession.found() })),
     }
 }
 
