@@ -279,7 +279,7 @@ fn annotations_stand_where_the_value_does() {
     let table = "customer_id,city,email\n1,\"Bad\nTölz, \"\"x\"\"\",anna\n2,Köln,ben\n,Riga,c@d.e\n";
     let told = check_with(table, &["--format", "github"], 3).stdout;
     for place in [
-        "::warning file=customers.csv,line=3,col=13,",
+        "::warning file=customers.csv,line=3,col=14,",
         "::warning file=customers.csv,line=4,col=8,",
         "::error file=customers.csv,line=5,title=",
     ] {
@@ -399,7 +399,7 @@ fn a_run_with_too_many_invalid_rows_does_not_begin() {
         assert!(!output.stderr.contains("s3cret"), "{}", output.stderr);
         assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false), "{limit}");
     }
-    for limit in ["1.5", "-1", "x", "101%"] {
+    for limit in ["1.5", "+1", "x", "101%"] {
         let output = offerit.send(&["--max-invalid", limit]).expect_code(2);
         assert!(output.stderr.contains("--max-invalid"), "{}", output.stderr);
     }

@@ -3,7 +3,7 @@
 mod duplicates;
 mod findings;
 
-use crate::customer::{Parameter, Suspicion, Update, may_be_damaged, suspicion};
+use crate::customer::{Parameter, Suspicion, Update, look, may_be_damaged};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Checked, Input, Mapping, Reading, Rows};
@@ -107,12 +107,11 @@ impl Linter {
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
             self.duplicates.see(parameter, row.values.get(parameter), row.line);
         }
-        for column in &self.columns {
-            if let Some(suspicion) = suspicion(column.1, &row.values, self.may_be_damaged) {
-                self.rows.warnings += 1;
-                self.findings.add_suspicion(row, *column, suspicion);
-            }
-        }
+        let Linter { columns, findings, rows, may_be_damaged, .. } = self;
+        look(columns, &row.values, *may_be_damaged, |column, suspicion| {
+            rows.warnings += 1;
+            findings.add_suspicion(row, column, suspicion);
+        });
         if row.last_line > row.line {
             self.look_for_line_breaks(row);
         }

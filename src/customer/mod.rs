@@ -9,6 +9,6 @@ mod values;
 
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use parameter::Parameter;
-pub use suspicion::{Suspicion, may_be_damaged, suspicion};
+pub use suspicion::{Suspicion, look, may_be_damaged};
 pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
-pub use values::Values;
+pub use values::{Place, Places, Values};

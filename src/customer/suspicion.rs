@@ -103,18 +103,61 @@ impl Suspicion {
     }
 }
 
-/// What is suspicious about the value of a parameter, the worst of it. `may_be_damaged`: what [`may_be_damaged`] says
-/// of the value or of a text that holds it.
-#[must_use]
-pub fn suspicion(parameter: Parameter, values: &Values<'_>, may_be_damaged: bool) -> Option<Suspicion> {
+/// Tells what is suspicious about the values of some parameters, of each the worst. `may_be_damaged`: what
+/// [`may_be_damaged`] says of the values or of a text that holds them.
+pub fn look<Column: Copy>(
+    parameters: &[(Column, Parameter)],
+    values: &Values<'_>,
+    may_be_damaged: bool,
+    mut found: impl FnMut((Column, Parameter), Suspicion),
+) {
+    for (column, parameter) in parameters {
+        let value = values.get(*parameter);
+        if !value.is_empty()
+            && (may_be_damaged || !is_plain(*parameter, value))
+            && let Some(suspicion) = suspicion(*parameter, values, may_be_damaged)
+        {
+            found((*column, *parameter), suspicion);
+        }
+    }
+}
+
+/// Whether a value is easily seen to be no suspicious one, damage within aside: nearly all are.
+#[inline]
+fn is_plain(parameter: Parameter, value: &[u8]) -> bool {
+    let is_no_word = match value[0] {
+        b'0'..=b'9' => match value {
+            [.., one, two, three, last] => {
+                *one != b'+'
+                    && *two != b'+'
+                    && *three != b'.'
+                    && (!last.is_ascii_lowercase() || value.len() > 8)
+            }
+            [.., b'.', _] => false,
+            _ => true,
+        },
+        first => LENGTHS[usize::from(first)] >> value.len().min(15) & 1 == 0,
+    };
+    is_no_word
+        && match parameter {
+            Parameter::Email => email(value).is_none(),
+            Parameter::Country => value.len() == 2 && value.iter().all(u8::is_ascii_alphabetic),
+            Parameter::Zip => value.len() != 4,
+            // Not trimmed.
+            Parameter::Password => false,
+            _ => !is_blank(value[0]) && !is_blank(value[value.len() - 1]),
+        }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn suspicion(parameter: Parameter, values: &Values<'_>, may_be_damaged: bool) -> Option<Suspicion> {
     let value = values.get(parameter);
     let (Some(first), Some(last)) = (value.first(), value.last()) else { return None };
-    let found = match FIRST[usize::from(*first)] {
-        Kind::Letter => None,
-        Kind::Digit => number(parameter, value, *last),
-        Kind::Word => word(value),
-    };
-    let found = found.or_else(|| own_rule(parameter, values)).or_else(|| around(value, *first, *last));
+    let found = if first.is_ascii_digit() { number(parameter, value, *last) } else { word(value) };
+    let found = found.or_else(|| own_rule(parameter, values)).or_else(|| around(parameter, value));
     if found.is_none() && may_be_damaged { within(value) } else { found }
 }
 
@@ -198,32 +241,24 @@ fn is_entity(rest: &str) -> bool {
     }
 }
 
-/// What a value's first byte says of what it may be.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// None of the words.
-    Letter,
-    /// Perhaps a number that something was done to.
-    Digit,
-    /// Perhaps one of the words.
-    Word,
-}
-
-/// By first byte.
-const FIRST: [Kind; 256] = {
-    let mut kinds = [Kind::Letter; 256];
-    let words = b"rRnNuU#(<[\\='-+?.JFMASOD";
+/// By its first byte, how long a value is that may be one of the words: a bit for each length, the highest for 15 and
+/// more.
+const LENGTHS: [u16; 256] = {
+    let mut lengths = [0; 256];
+    // Words that begin with these are null, none, nil, n/a, nan, remove, undefined, and months with a year, as Jan-12.
+    let letters = b"nNrRuUjJfFmMaAsSoOdD";
     let mut at = 0;
-    while at < words.len() {
-        kinds[words[at] as usize] = Kind::Word;
+    while at < letters.len() {
+        lengths[letters[at] as usize] = 1 << 3 | 1 << 4 | 1 << 6 | 1 << 9;
         at += 1;
     }
-    let mut digit = b'0';
-    while digit <= b'9' {
-        kinds[digit as usize] = Kind::Digit;
-        digit += 1;
+    let signs = b"#(<[\\='-+?";
+    at = 0;
+    while at < signs.len() {
+        lengths[signs[at] as usize] = u16::MAX;
+        at += 1;
     }
-    kinds
+    lengths
 };
 
 /// Words for no value, in lower case, as whole values. Not `NA`, the code of Namibia.
@@ -361,26 +396,34 @@ fn email(value: &[u8]) -> Option<Suspicion> {
     (!is_one).then_some(Suspicion::EmailShape)
 }
 
-fn around(value: &[u8], first: u8, last: u8) -> Option<Suspicion> {
-    if first.is_ascii_graphic() && last.is_ascii_graphic() {
-        return None;
-    }
-    let text = std::str::from_utf8(value).ok()?;
-    (text.trim().len() < text.len()).then_some(Suspicion::Blanks)
+/// Blanks that are left: of a password every kind, of other values, which are nearly always trimmed, the usual ones.
+fn around(parameter: Parameter, value: &[u8]) -> Option<Suspicion> {
+    let is_blank = if parameter == Parameter::Password {
+        std::str::from_utf8(value).is_ok_and(|text| text.trim().len() < text.len())
+    } else {
+        [value.first(), value.last()].into_iter().flatten().any(|byte| is_blank(*byte))
+    };
+    is_blank.then_some(Suspicion::Blanks)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::UpdateBuilder;
     use super::*;
     use proptest::prelude::*;
 
+    fn row(values: &[(Parameter, &str)]) -> UpdateBuilder {
+        let mut builder = UpdateBuilder::default();
+        values.iter().for_each(|(parameter, value)| builder.set(*parameter, value.as_bytes()));
+        builder
+    }
+
     fn look(values: &[(Parameter, &str)]) -> Option<Suspicion> {
-        let mut row = Values::default();
-        for (parameter, value) in values {
-            row.set(*parameter, value.as_bytes());
-        }
         let (parameter, value) = values[0];
-        suspicion(parameter, &row, may_be_damaged(value.as_bytes()))
+        let mut found = None;
+        let may_be_damaged = may_be_damaged(value.as_bytes());
+        super::look(&[((), parameter)], &row(values).values(), may_be_damaged, |_, one| found = Some(one));
+        found
     }
 
     #[test]
@@ -494,11 +537,22 @@ mod tests {
         fn a_look_at_the_whole_text_misses_nothing(
             before in "\\PC{0,8}", value in "[a-cÃ¼Å„â€™&amp;#\u{fffd}\u{200b}\u{feff}]{1,6}", after in "\\PC{0,8}",
         ) {
-            let mut row = Values::default();
-            row.set(Parameter::City, value.as_bytes());
             let whole = format!("{before},{value},{after}");
-            let together = suspicion(Parameter::City, &row, may_be_damaged(whole.as_bytes()));
-            prop_assert_eq!(together, suspicion(Parameter::City, &row, true));
+            let row = row(&[(Parameter::City, &value)]);
+            let together = suspicion(Parameter::City, &row.values(), may_be_damaged(whole.as_bytes()));
+            prop_assert_eq!(together, suspicion(Parameter::City, &row.values(), true));
+        }
+
+        /// What is easily seen to be plain is.
+        #[test]
+        fn the_quick_look_misses_nothing(
+            parameter in proptest::sample::select(Parameter::ALL.to_vec()),
+            value in "[0-9]{0,3}[.,]?[0-9]{0,3}(E[+][0-9]{2,3}|[.]0|[-. ]{0,2}(Jul|jan|Mar))?|(Jan|dec|May)-[0-9]{2}|\
+                      [ ]?(NULL|none|#N/A|n/a|remove|REMOVE|undefined|-|--|[?]|=\"1\"|'1|#+)[ ]?|[a@. ,]{0,6}|[A-Za-z]{1,3}",
+        ) {
+            if !value.is_empty() && is_plain(parameter, value.as_bytes()) {
+                prop_assert_eq!(suspicion(parameter, &row(&[(parameter, &value)]).values(), false), None);
+            }
         }
     }
 }

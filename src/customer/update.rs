@@ -1,6 +1,6 @@
 //! A validated customer update: who (lookup) and what to set (fields).
 
-use super::{Parameter, Values};
+use super::{Parameter, Place, Places, Values};
 use std::fmt;
 
 /// The value that removes a field (API page, "Parameters"). Exactly these six letters; `password` has no such
@@ -77,19 +77,12 @@ pub struct UpdateBuilder {
     /// All values, one behind the other, in the order in which they came.
     text: Vec<u8>,
     /// Where each parameter's value lies in `text`.
-    places: [Place; Parameter::COUNT],
+    places: Places,
     /// Whether a value begins inside a UTF-8 sequence, so that the text tells nothing about the values.
     is_torn: bool,
     violations: Vec<Violation>,
     /// Whether the values are known to make an update.
     is_checked: bool,
-}
-
-/// From where to where.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    start: usize,
-    end: usize,
 }
 
 impl UpdateBuilder {
@@ -200,11 +193,7 @@ impl UpdateBuilder {
     /// The values as they lie here, valid or not.
     #[must_use]
     pub fn values(&self) -> Values<'_> {
-        let mut values = Values::default();
-        for parameter in Parameter::ALL {
-            values.set(parameter, self.value(parameter));
-        }
-        values
+        Values::new(&self.text, &self.places)
     }
 }
 

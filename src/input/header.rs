@@ -4,8 +4,9 @@
 use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
-use super::transform::{Transform, trimmed};
-use crate::customer::{Parameter, UpdateBuilder, Values};
+use super::records::Record;
+use super::transform::{Transform, trimmed, trimmed_at};
+use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use csv::ByteRecord;
 
 /// Columns of the file with what did not make it, which tell why: a corrected copy is an input as it stands.
@@ -77,7 +78,8 @@ impl Header {
             .iter()
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
-        let only_borrows = columns.iter().flatten().all(|column| column.only_borrows);
+        let only_borrows =
+            mapping.constants.is_empty() && columns.iter().flatten().all(|column| column.only_borrows);
         Ok(Header { columns, constants, only_borrows })
     }
 
@@ -104,27 +106,22 @@ impl Header {
         has_text
     }
 
-    /// The values of a record as they lie in it, if every value is a cell or a part of one and there is something in
-    /// the cells that count. The other way to the same values is [`Header::fill`].
-    pub(super) fn borrow<'values>(
-        &'values self,
-        cells: impl Iterator<Item = &'values [u8]>,
-    ) -> Option<Values<'values>> {
+    /// Where the values of a record lie in it, if every value is a cell or a part of one. Gives whether that is so and
+    /// there is anything in the cells that count. The other way to the same values is [`Header::fill`]. `places` are
+    /// those of the record before.
+    pub(super) fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
         if !self.only_borrows {
-            return None;
+            return false;
         }
-        let mut values = Values::default();
         let mut has_text = false;
-        for (column, cell) in self.columns.iter().zip(cells) {
+        for (column, (start, cell)) in self.columns.iter().zip(record.iter_with_starts()) {
             let Some(Column { parameter, only_trims, .. }) = column else { continue };
-            let value = if *only_trims { trimmed(cell) } else { cell };
-            values.set(*parameter, value);
+            let (before, value) = if *only_trims { trimmed_at(cell) } else { (0, cell) };
+            let start = start + before;
+            places[parameter.index()] = Place { start, end: start + value.len() };
             has_text |= !value.is_empty();
         }
-        for (parameter, value) in &self.constants {
-            values.set(*parameter, value);
-        }
-        has_text.then_some(values)
+        has_text
     }
 
     /// The parameters that have a column, each with its number from 1.

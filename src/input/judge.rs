@@ -5,7 +5,7 @@ use super::format::Format;
 use super::header::Header;
 use super::records::Records;
 use super::row::{Invalid, Problem};
-use crate::customer::{NOT_UTF_8, Parameter, Rule, UpdateBuilder, Values, Violation};
+use crate::customer::{NOT_UTF_8, Parameter, Places, Rule, UpdateBuilder, Values, Violation};
 use std::io::Read;
 
 /// The record read last, and what it is judged by.
@@ -18,16 +18,16 @@ pub(super) struct Judge<'rows, R> {
 
 impl<'rows, R: Read> Judge<'rows, R> {
     /// The values as they lie in the record, if they are easily seen to make an update. Where not, they may make one
-    /// all the same.
-    pub(super) fn plain_update(&self) -> Option<Values<'rows>> {
+    /// all the same. `places` are those of the record before.
+    pub(super) fn plain_update(&self, places: &'rows mut Places) -> Option<Values<'rows>> {
         let record = self.records.record();
         // A record within the limits of the input can be longer than a request only if somebody wanted it so.
-        let is_plain =
-            self.records.is_plain() && self.records.is_well_quoted() && u32::try_from(record.size()).is_ok();
-        if !is_plain || record.len() != self.header.width() {
-            return None;
-        }
-        self.header.borrow(record.iter()).filter(Values::make_an_update)
+        let is_plain = self.records.is_plain()
+            && self.records.is_well_quoted()
+            && record.len() == self.header.width()
+            && u32::try_from(record.text().len()).is_ok();
+        let is_located = is_plain && self.header.locate(record, places);
+        Some(Values::new(record.text(), places)).filter(|values| is_located && values.make_an_update())
     }
 
     /// Whether the record is an update, whose values are in the builder then.

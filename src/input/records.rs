@@ -39,11 +39,6 @@ impl<'buffer> Record<'buffer> {
         self.fields.len()
     }
 
-    /// How long it is, its quotes included, in bytes.
-    pub(super) fn size(&self) -> usize {
-        self.text.len()
-    }
-
     /// On which line below its first a field begins, and how many characters of that line stand before it.
     pub(super) fn place(self, index: usize) -> Option<(u64, usize)> {
         let start = self.fields.get(index)?.start;
@@ -51,6 +46,16 @@ impl<'buffer> Record<'buffer> {
         let before = &self.text[..start];
         let line_start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
         Some((below, before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count()))
+    }
+
+    /// All of it.
+    pub(super) fn text(self) -> &'buffer [u8] {
+        self.text
+    }
+
+    /// Its fields, without the quotes around them, with where they begin.
+    pub(super) fn iter_with_starts(self) -> impl Iterator<Item = (usize, &'buffer [u8])> {
+        self.fields.iter().map(move |field| (field.start, &self.text[field.clone()]))
     }
 
     /// Its fields, without the quotes around them.

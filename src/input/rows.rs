@@ -7,7 +7,7 @@ use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
 use super::{EmptyRows, Error, Header, HeaderFault, Mapping};
-use crate::customer::{Parameter, UpdateBuilder};
+use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub struct Rows {
     header: Header,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
+    /// Where the values of a row lie that was not copied.
+    places: Places,
     number: u64,
     /// A row that was read ahead.
     ahead: Option<Box<Row>>,
@@ -50,7 +52,17 @@ impl Rows {
                 faults,
             })?;
             let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-            return Ok(Rows { path, format, records, header, builder, empty_rows, number: 0, ahead: None });
+            return Ok(Rows {
+                path,
+                format,
+                records,
+                header,
+                builder,
+                empty_rows,
+                places: Places::default(),
+                number: 0,
+                ahead: None,
+            });
         }
         let what = "holds only blank lines: the first line must name the columns".to_owned();
         Err(Error::NotCsv { path, what })
@@ -114,9 +126,9 @@ impl Rows {
             return Ok(None);
         }
         let is_fresh = self.records.take_fresh();
-        let Rows { records, header, format, empty_rows, builder, number, .. } = self;
+        let Rows { records, header, format, empty_rows, builder, places, number, .. } = self;
         let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
-        let (content, values) = match judge.plain_update() {
+        let (content, values) = match judge.plain_update(places) {
             Some(values) => (Ok(()), values),
             None => (judge.content(builder), builder.values()),
         };

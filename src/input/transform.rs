@@ -167,10 +167,37 @@ const BECOMES_REMOVE: Rule = Rule {
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
 #[inline]
 pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
-    let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
-    if is_plain(cell.first()) && is_plain(cell.last()) {
-        return cell;
+    trimmed_at(cell).1
+}
+
+/// The same, with the number of bytes before it.
+#[inline]
+pub(super) fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
+    // Every blank beyond ASCII begins with one of these bytes in UTF-8.
+    let may_begin =
+        |byte: &u8| !byte.is_ascii_graphic() && (*byte < 0xc2 || matches!(byte, 0xc2 | 0xe1..=0xe3));
+    let may_end = match cell {
+        [.., 0xc3..=0xdf, 0x80..=0xbf] => false,
+        [.., last] => !last.is_ascii_graphic(),
+        [] => false,
+    };
+    if !may_end && !cell.first().is_some_and(may_begin) {
+        return (0, cell);
     }
+    let value = trimmed_slowly(cell);
+    let is_at_end = value.is_empty();
+    (if is_at_end { cell.len() } else { cell.len() - start_trimmed(cell).len() }, value)
+}
+
+/// A cell without the blanks before it.
+fn start_trimmed(cell: &[u8]) -> &[u8] {
+    match std::str::from_utf8(cell) {
+        Ok(text) => text.trim_start().as_bytes(),
+        Err(_) => cell.trim_ascii_start(),
+    }
+}
+
+fn trimmed_slowly(cell: &[u8]) -> &[u8] {
     match std::str::from_utf8(cell) {
         Ok(text) => text.trim().as_bytes(),
         Err(_) => cell.trim_ascii(),

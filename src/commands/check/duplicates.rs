@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, Hasher};
 /// The most ids that are remembered: 18 MB of memory.
 pub(super) const MOST_IDS: usize = 1_000_000;
 
-/// How large the table is to begin with, in slots; it grows by four.
-const FIRST_SLOTS: usize = 1 << 12;
+/// So many ids that follow each other, such as 10240 to 10247, stand together in the table: a line of the cache.
+const BLOCK: u64 = 8;
 
 /// So many ids are looked up together: each look goes to another place of the memory, and these wait side by side.
 const BATCH: usize = 1024;
@@ -60,11 +60,8 @@ impl Finder {
     /// Sees a row's id; an empty one is none.
     pub(super) fn see(&mut self, parameter: Parameter, id: &[u8], line: u64) {
         let Some(hasher) = self.hashers.get(parameter.index()).filter(|_| !id.is_empty()) else { return };
-        let mut hasher = hasher.build_hasher();
-        hasher.write(id);
         self.ids.extend_from_slice(id);
-        // Zero stands for an empty slot.
-        let hash = hasher.finish().max(1);
+        let hash = hash(hasher, id);
         self.waiting.push(Waiting { parameter, hash, line, end: self.ids.len() });
         if self.waiting.len() == BATCH {
             self.look_up();
@@ -111,6 +108,25 @@ impl Finder {
     }
 }
 
+/// The hash of an id, never zero: that stands for a free slot. Numbers of one block differ in their last bits only.
+fn hash(hasher: &RandomState, id: &[u8]) -> u64 {
+    let number = match id {
+        // Two ids are not one for the zeros before them.
+        [b'1'..=b'9', ..] if id.len() < 19 => id.iter().try_fold(0, |number: u64, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+        }),
+        _ => None,
+    };
+    let mut hasher = hasher.build_hasher();
+    match number {
+        Some(number) => hasher.write_u64(number / BLOCK),
+        None => hasher.write(id),
+    }
+    let hash = hasher.finish();
+    let hash = number.map_or(hash, |number| hash / BLOCK * BLOCK + number % BLOCK);
+    if hash == 0 { 1 << 32 } else { hash }
+}
+
 /// What a table knows of a hash.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
@@ -119,7 +135,7 @@ enum Seen {
     NoRoom,
 }
 
-/// Hashes with the line on which each came first: 12 bytes a slot.
+/// Hashes with the line on which each came first: 12 bytes a slot. What is not used of it takes no memory.
 struct Table {
     hashes: Vec<u64>,
     lines: Vec<u32>,
@@ -129,13 +145,9 @@ struct Table {
 
 impl Table {
     fn new(most: usize) -> Table {
-        let slots = FIRST_SLOTS.min(Self::slots_for(most));
+        // A third is left free, or the ways to a free slot are long.
+        let slots = (most + most / 2).next_multiple_of(BLOCK as usize) + BLOCK as usize;
         Table { hashes: vec![0; slots], lines: vec![0; slots], count: 0, most }
-    }
-
-    /// A third is left free, or the ways to a free slot are long.
-    fn slots_for(count: usize) -> usize {
-        count + count / 2 + 1
     }
 
     fn insert(&mut self, hash: u64, line: u64) -> Seen {
@@ -150,31 +162,21 @@ impl Table {
         let Some(line) = short.filter(|_| self.count < self.most) else { return Seen::NoRoom };
         (self.hashes[slot], self.lines[slot]) = (hash, line);
         self.count += 1;
-        if Self::slots_for(self.count) > self.hashes.len() && self.count < self.most {
-            self.grow();
-        }
         Seen::New
     }
 
     /// Where a hash stands, or the free slot for it.
     fn slot_of(&self, hash: u64) -> usize {
         let slots = self.hashes.len();
-        // The high half of the product: evenly spread over any number of slots.
-        let mut slot = ((u128::from(hash) * slots as u128) >> 64) as usize;
+        let (block, within) = (hash / BLOCK * BLOCK, hash % BLOCK);
+        // The high half of the product: evenly spread over any number of blocks.
+        let blocks = slots as u128 / u128::from(BLOCK);
+        let start = ((u128::from(block) * blocks) >> 64) as usize * BLOCK as usize;
+        let mut slot = start + within as usize;
         while self.hashes[slot] != hash && self.hashes[slot] != 0 {
             slot = if slot + 1 == slots { 0 } else { slot + 1 };
         }
         slot
-    }
-
-    fn grow(&mut self) {
-        let slots = (self.hashes.len() * 4).min(Self::slots_for(self.most));
-        let hashes = std::mem::replace(&mut self.hashes, vec![0; slots]);
-        let lines = std::mem::replace(&mut self.lines, vec![0; slots]);
-        for (hash, line) in hashes.into_iter().zip(lines).filter(|(hash, _)| *hash != 0) {
-            let slot = self.slot_of(hash);
-            (self.hashes[slot], self.lines[slot]) = (hash, line);
-        }
     }
 }
 
@@ -222,6 +224,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ids_that_differ_in_anything_are_two(one in "0{0,2}[0-9]{1,20}|[a-c]{1,3}", other in "0{0,2}[0-9]{1,20}|[a-c]{1,3}") {
+            let hasher = RandomState::default();
+            prop_assert_eq!(hash(&hasher, one.as_bytes()) == hash(&hasher, other.as_bytes()), one == other);
+        }
+
         #[test]
         fn it_counts_as_a_map_of_all_ids_does(ids in proptest::collection::vec(0..6000_u32, 0..9000)) {
             let mut counts = HashMap::new();
