@@ -134,7 +134,9 @@ fn rows_with_nothing_to_send_are_passed_over_on_request() {
     let offerit = Offerit::job(&server, "customer_id,city\n1,Riga\n2,\n , \n4\u{7},\n,Rome\n");
     let output = offerit.run(&["check", INPUT, "--empty-rows", "skip"]).expect_code(3);
     assert!(
-        output.stdout.contains("5 rows: 1 valid, 2 invalid (3 problems), 2 with nothing to send"),
+        output
+            .stdout
+            .contains("5 rows (UTF-8, comma): 1 valid, 2 invalid (3 problems), 2 with nothing to send"),
         "{}",
         output.stdout
     );

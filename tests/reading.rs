@@ -103,10 +103,7 @@ fn a_line_of_excel_that_names_the_separator_is_obeyed_and_counted() {
         ["sep=;\r\ncustomer_id;city\r\n1;a,b\r\n;x\r\n", "\u{feff}sep=;\ncustomer_id;city\n1;a,b\n;x\n"]
     {
         let output = check(text, &[], 3);
-        assert!(
-            output.stdout.contains("customers.csv:4: row 2") && output.stdout.contains("semicolon"),
-            "{output:?}"
-        );
+        assert!(output.stdout.contains("line 4, row 2") && output.stdout.contains("semicolon"), "{output:?}");
     }
 }
 
@@ -115,7 +112,7 @@ fn what_is_said_goes_before_what_is_found() {
     let output = check("customer_id:city,x\n1:a\n", &["--delimiter", ":"], 2);
     assert!(output.stderr.contains("column 2 ('city,x')"), "{}", output.stderr);
     let output = check(b"customer_id,city\n1,M\xfcnchen\n", &["--encoding", "utf-8"], 3);
-    assert!(output.stdout.contains("customers.csv:2: row 1: column 2 (city)"), "{}", output.stdout);
+    assert!(output.stdout.contains("line 2, row 1, column 2 (city)"), "{}", output.stdout);
     assert!(output.stdout.contains("--encoding windows-1252"), "{}", output.stdout);
     check("customer_id,city\n1,a\n", &["--encoding", "klingon"], 2);
     check("customer_id,city\n1,a\n", &["--delimiter", "ab"], 2);
@@ -253,7 +250,7 @@ fn blank_lines_are_no_rows_however_many_and_also_with_blanks() {
     let text = format!("customer_id,city\n{}1,a\n   \n \t \n,b\n", "\n".repeat(1_500_000));
     let output = check(text, &[], 3);
     assert!(
-        output.stdout.contains("customers.csv:1500005: row 2") && output.stdout.contains("2 rows"),
+        output.stdout.contains("line 1500005, row 2") && output.stdout.contains("2 rows"),
         "{}",
         output.stdout
     );
@@ -277,12 +274,12 @@ fn what_is_no_csv_is_refused_with_what_it_looks_like() {
 
 /// Any text that a value can be: not empty, no NUL.
 fn value(is_narrow: bool) -> BoxedStrategy<String> {
-    let any = prop_oneof![
-        "[^\0]{1,12}",
-        r#"["',;|\t\r\n a&=%+\u{feff}]{1,8}"#,
-        Just("REMOVE".to_owned()),
-        Just("  ".to_owned())
-    ];
+    // Blanks around a value are dropped, which the tests of the mapping show.
+    any_value(is_narrow).prop_filter("has blanks around it", |text| text.trim() == text).boxed()
+}
+
+fn any_value(is_narrow: bool) -> BoxedStrategy<String> {
+    let any = prop_oneof!["[^\0]{1,12}", r#"["',;|\t\r\n a&=%+\u{feff}]{1,8}"#, Just("REMOVE".to_owned())];
     if is_narrow {
         // The standard gives the five bytes without a character control characters: nobody writes those.
         let letters = |text: String| {

@@ -46,7 +46,8 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     let report = linter.report(&input, &rows, settings);
     put(report.in_format(settings.format)).map_err(cannot_print)?;
-    Ok(report.exit_code)
+    let is_fine = report.exit_code == ExitCode::InSync.number();
+    Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 
 /// Looks at row after row.
@@ -139,7 +140,7 @@ impl Linter {
             rate: settings.rate,
             is_strict: settings.strict,
             show_values: settings.show_values,
-            exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync },
+            exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
 }

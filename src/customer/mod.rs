@@ -2,13 +2,15 @@
 //! updates the same. It does no I/O and knows neither CSV nor HTTP.
 
 mod fingerprint;
+mod lint;
 mod parameter;
 mod suspicion;
 mod update;
 mod values;
 
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use lint::{look, may_be_damaged};
 pub use parameter::Parameter;
-pub use suspicion::{Suspicion, look, may_be_damaged};
+pub use suspicion::Suspicion;
 pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
 pub use values::{Place, Places, Values};

@@ -4,7 +4,7 @@
 use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
-use super::records::Record;
+use super::record::Record;
 use super::transform::{Transform, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use csv::ByteRecord;

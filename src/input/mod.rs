@@ -16,6 +16,7 @@ mod nearest;
 mod opening;
 mod plain;
 mod quotes;
+mod record;
 mod records;
 mod row;
 mod rows;

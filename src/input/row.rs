@@ -1,6 +1,6 @@
 //! One row as it was read: a customer update, or what is wrong with it.
 
-use super::records::Record;
+use super::record::Record;
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, Values};
 use std::fmt;
 

@@ -40,7 +40,7 @@ pub(super) fn json(report: &CheckReport) -> String {
         "rate": report.rate.to_string(),
         "seconds": report.least_duration().map(|duration| duration.as_secs_f64()),
         "strict": report.is_strict,
-        "exit_code": report.exit_code.number(),
+        "exit_code": report.exit_code,
     });
     format!("{object:#}")
 }

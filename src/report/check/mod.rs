@@ -8,7 +8,6 @@ mod text;
 
 use crate::customer::{Parameter, Update};
 use crate::delivery::Rate;
-use crate::exit::ExitCode;
 use crate::input::Format;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,8 +151,8 @@ pub struct CheckReport {
     pub is_strict: bool,
     /// Whether values are shown, passwords aside.
     pub show_values: bool,
-    /// How the check ends.
-    pub exit_code: ExitCode,
+    /// The code with which the check ends.
+    pub exit_code: u8,
 }
 
 impl CheckReport {
