@@ -1,9 +1,10 @@
 //! Finds values that are hardly meant. Most are seen to be plain at a glance; only the others cost a closer look.
 
+use super::damage::within;
 use super::{Parameter, REMOVE, Suspicion, Values};
 
 /// Tells what is suspicious about the values of some parameters, of each the worst. `may_be_damaged`: what
-/// [`may_be_damaged`] says of the values or of a text that holds them.
+/// [`super::may_be_damaged`] says of the values or of a text that holds them.
 pub fn look<Column: Copy>(
     parameters: &[(Column, Parameter)],
     values: &Values<'_>,
@@ -58,86 +59,6 @@ fn suspicion(parameter: Parameter, values: &Values<'_>, may_be_damaged: bool) ->
     let found = if first.is_ascii_digit() { number(parameter, value, *last) } else { word(value) };
     let found = found.or_else(|| own_rule(parameter, values)).or_else(|| around(parameter, value));
     if found.is_none() && may_be_damaged { within(value) } else { found }
-}
-
-/// Whether a value that is a part of `text` may be damaged within. Bytes are compared by twos and without a branch, so
-/// that many are compared at once; it costs a small part of what a look at each value does.
-#[must_use]
-pub fn may_be_damaged(text: &[u8]) -> bool {
-    let behind = text.get(1..).unwrap_or_default();
-    let hits = text.iter().zip(behind).fold(0, |hits, (byte, next)| {
-        // Â Ã Ä Å, â, what is in the zero width and general punctuation, what begins U+F000 to U+FFFF, an entity.
-        let is_latin = (*byte == 0xc3) & (next.wrapping_sub(0x82) < 4 || *next == 0xa2);
-        hits | u8::from(is_latin | ((*byte == 0xe2) & (*next == 0x80)) | (*byte == 0xef) | (*byte == b'&'))
-    });
-    hits != 0
-}
-
-fn within(value: &[u8]) -> Option<Suspicion> {
-    if !may_be_damaged(value) {
-        return None;
-    }
-    let text = std::str::from_utf8(value).ok()?;
-    let letters = || text.chars().zip(text.chars().skip(1));
-    if text.contains('\u{fffd}') {
-        Some(Suspicion::Replacement)
-    } else if letters().any(|(one, next)| is_misread(one, next)) {
-        Some(Suspicion::Mojibake)
-    } else if text.chars().any(is_invisible) {
-        Some(Suspicion::Invisible)
-    } else {
-        text.match_indices('&').any(|(at, _)| is_entity(&text[at + 1..])).then_some(Suspicion::Entity)
-    }
-}
-
-/// Whether two letters are what the first bytes of one in UTF-8 look like, taken for Windows-1252.
-fn is_misread(one: char, next: char) -> bool {
-    let is_high = matches!(
-        next,
-        '\u{80}'..='\u{bf}' | 'Œ' | 'œ' | 'Š' | 'š' | 'Ÿ' | 'Ž' | 'ž' | 'ƒ' | 'ˆ' | '˜' | '€' | '™'
-    ) || matches!(
-        next,
-        '–' | '—'
-            | '‘'
-            | '’'
-            | '‚'
-            | '“'
-            | '”'
-            | '„'
-            | '†'
-            | '‡'
-            | '•'
-            | '…'
-            | '‰'
-            | '‹'
-            | '›'
-    );
-    match one {
-        'Â' | 'Ã' | 'Ä' | 'Å' => is_high,
-        'â' => matches!(next, '€' | '‚' | '„' | '\u{80}'),
-        _ => false,
-    }
-}
-
-/// Zero width, bidirectional marks and line separators; not what joins emoji and letters.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
-}
-
-/// Whether a text goes on like an entity behind its `&`.
-fn is_entity(rest: &str) -> bool {
-    let Some(name) = rest.split(';').next().filter(|name| name.len() < rest.len()) else { return false };
-    match name.strip_prefix('#') {
-        Some(number) => {
-            !number.is_empty() && number.len() < 8 && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        }
-        None => {
-            matches!(name, "amp" | "lt" | "gt" | "quot" | "apos" | "nbsp")
-                || name.ends_with("uml")
-                || name.ends_with("acute")
-                || name.ends_with("grave")
-        }
-    }
 }
 
 /// By its first byte, how long a value is that may be one of the words: a bit for each length, the highest for 15 and
@@ -307,7 +228,7 @@ fn around(parameter: Parameter, value: &[u8]) -> Option<Suspicion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::UpdateBuilder;
+    use super::super::{UpdateBuilder, may_be_damaged};
     use super::*;
     use proptest::prelude::*;
 

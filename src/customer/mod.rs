@@ -1,6 +1,7 @@
 //! The domain: which parameters a customer update may carry, which updates are valid, and what makes two
 //! updates the same. It does no I/O and knows neither CSV nor HTTP.
 
+mod damage;
 mod fingerprint;
 mod lint;
 mod parameter;
@@ -8,8 +9,9 @@ mod suspicion;
 mod update;
 mod values;
 
+pub use damage::may_be_damaged;
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use lint::{look, may_be_damaged};
+pub use lint::look;
 pub use parameter::Parameter;
 pub use suspicion::Suspicion;
 pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
