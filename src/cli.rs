@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Send every row that is not in sync yet
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Read and validate everything, send nothing
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
