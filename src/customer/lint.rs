@@ -42,7 +42,7 @@ fn is_plain(parameter: Parameter, value: &[u8]) -> bool {
         && match parameter {
             Parameter::Email => email(value).is_none(),
             Parameter::Country => value.len() == 2 && value.iter().all(u8::is_ascii_alphabetic),
-            Parameter::Zip => value.len() != 4,
+            Parameter::Zip if value.len() == 4 => false,
             // Not trimmed.
             Parameter::Password => false,
             _ => !is_blank(value[0]) && !is_blank(value[value.len() - 1]),
