@@ -1,9 +1,11 @@
 //! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
 
 use crate::config::{
-    CheckOptions, Environment, Layers, MappingOptions, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsOptions, Environment, Layers, LogFormatChoice, MappingOptions, ReportOptions,
+    RunOptions, SandboxOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
+use crate::report::{LogFormat, Logs};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::env;
 use std::ffi::OsString;
@@ -11,7 +13,7 @@ use std::ffi::OsString;
 /// Sends a CSV of customers to Offerit, one rate-limited update a row. The result file is the job's memory: it
 /// tells what became of every row, and --resume goes on from it after whatever happened.
 #[derive(Debug, Parser)]
-#[command(name = "offerit-sync", version, max_term_width = 100)]
+#[command(name = "offerit-sync", version, long_version = env!("OFFERIT_SYNC_VERSION"), max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
@@ -28,8 +30,12 @@ pub enum Command {
     Check(CheckOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
+    /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
+    Report(ReportOptions),
     /// A local Offerit-compatible server to try things on
     Sandbox(SandboxOptions),
+    /// Completions for a shell, or the manual page, on standard output
+    Completions(CompletionsOptions),
 }
 
 impl Cli {
@@ -59,6 +65,15 @@ impl Typed {
         Ok(Typed { arguments, matches })
     }
 
+    /// How lines on standard error are to look by what was typed alone, for what is wrong with the rest.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        let typed = self.matches.subcommand().map(|(_, matches)| matches);
+        let format =
+            typed.and_then(|matches| matches.try_get_one::<LogFormatChoice>("log_format").ok().flatten());
+        Logs { format: format.map_or(LogFormat::Text, |choice| (*choice).into()), ..Logs::default() }
+    }
+
     /// The command with all its options: those typed, then those of the configuration file that was named.
     ///
     /// # Errors
@@ -70,18 +85,30 @@ impl Typed {
         if let Some(options) = command.mapping() {
             layers.fill(options);
         }
+        if let Command::Run(options) = &mut command {
+            options.arguments = self.arguments;
+        }
         Ok((command, layers))
     }
 }
 
 impl Command {
+    /// How lines on standard error are to look, and what is to be said.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        match self {
+            Command::Run(options) => options.logs(),
+            _ => Logs::default(),
+        }
+    }
+
     /// The options about columns, where the command has them.
     fn mapping(&mut self) -> Option<&mut MappingOptions> {
         match self {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
-            Command::Sandbox(_) => None,
+            Command::Report(_) | Command::Sandbox(_) | Command::Completions(_) => None,
         }
     }
 }

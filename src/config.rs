@@ -2,21 +2,24 @@
 //! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
 
 mod columns;
+mod completions;
 mod file;
 mod layers;
 mod mapping;
 mod options;
+mod outputs;
 mod reading;
+mod shard;
 mod shown;
 mod target;
 mod values;
 
-use crate::commands::run::MaxInvalid;
-use crate::commands::{check, run, sandbox, verify};
-use crate::delivery::{self, Rate};
+use crate::commands::{check, report, run, sandbox, verify};
+use crate::customer::Shard;
+use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::{CheckFormat, ProgressMode};
+use crate::report::CheckFormat;
 use crate::sandbox::Faults;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -26,15 +29,17 @@ use std::time::Duration;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, FileOptions, FormatChoice, ProgressChoice, RunOptions, SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsChoice, CompletionsOptions, FileOptions, FormatChoice, LogFormatChoice,
+    ProgressChoice, ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
 };
 pub use reading::ReadingOptions;
 pub use target::Environment;
 
-/// Attempts started a second, unless said otherwise.
-const RATE: &str = "10/s";
 /// Requests in flight, unless said otherwise.
 const CONCURRENCY: usize = 16;
+
+/// The most rows open at once, unless said otherwise: so many records a power cut can have taken.
+const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 /// More requests in flight than this are a typing mistake.
 const MOST_CONCURRENCY: usize = 10_000;
 /// For one attempt, unless said otherwise.
@@ -54,7 +59,8 @@ impl RunOptions {
     /// # Errors
     /// The first option, variable or file that is missing or wrong, with what to do.
     pub fn settings(&self, environment: &Environment) -> Result<run::Settings, Failure> {
-        let result = result_path(&self.input, self.result.as_deref())?;
+        let shard = shard::shard(self.shard.as_deref())?;
+        let result = result_path(&self.input, self.result.as_deref(), shard)?;
         let existing = match (self.resume, self.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -71,24 +77,28 @@ impl RunOptions {
             mapping: self.mapping.mapping()?,
             result,
             existing,
+            shard,
             accept_changed_input: self.accept_changed_input,
             target,
-            delivery: self.delivery()?,
-            max_invalid: max_invalid(self.max_invalid.as_deref())?,
-            progress: match (self.quiet, self.progress) {
-                (true, _) => ProgressMode::Quiet,
-                (_, Some(ProgressChoice::Always)) => ProgressMode::Always,
-                (_, Some(ProgressChoice::Never)) => ProgressMode::Never,
-                (_, Some(ProgressChoice::Auto) | None) => ProgressMode::Auto,
-            },
+            delivery: self.delivery(shard)?,
+            max_invalid: self.max_invalid()?,
+            outputs: self.outputs(environment),
         })
     }
 
-    fn delivery(&self) -> Result<delivery::Settings, Failure> {
+    fn max_invalid(&self) -> Result<Option<run::MaxInvalid>, Failure> {
+        let parsed = self.max_invalid.as_deref().map(|text| {
+            text.parse()
+                .map_err(|error| Failure::usage(format!("--max-invalid: '{}' {error}", text.escape_debug())))
+        });
+        parsed.transpose()
+    }
+
+    fn delivery(&self, shard: Option<Shard>) -> Result<delivery::Settings, Failure> {
         let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
         let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
         Ok(delivery::Settings {
-            rate: rate(self.rate.as_deref())?,
+            rate: shard::rate(self.rate.as_deref(), shard)?,
             concurrency: concurrency.ok_or_else(|| {
                 Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
             })?,
@@ -117,11 +127,13 @@ impl CheckOptions {
     /// # Errors
     /// If an option is wrong.
     pub fn settings(&self) -> Result<check::Settings, Failure> {
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(check::Settings {
             input: self.input.clone().unwrap_or_default(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            rate: rate(self.rate.as_deref())?,
+            shard,
+            rate: shard::rate(self.rate.as_deref(), shard)?,
             strict: self.strict,
             format: match self.format {
                 Some(FormatChoice::Text) | None => CheckFormat::Text,
@@ -160,15 +172,38 @@ impl VerifyOptions {
             let key = target::api_key(self.api_key_file.as_deref(), environment)?;
             key.map_or(verify::Key::None, |key| verify::Key::Account(key.fingerprint_key()))
         };
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(verify::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            result: result_path(&self.input, self.result.as_deref())?,
+            shard,
+            results: self.results(shard)?,
             key,
             json: self.json,
-            open_rows: (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64,
+            open_rows: OPEN_ROWS,
         })
+    }
+}
+
+impl ReportOptions {
+    /// The settings of a report.
+    ///
+    /// # Errors
+    /// If the page would take the result file's place.
+    pub fn settings(&self) -> Result<report::Settings, Failure> {
+        let output = match self.output.as_deref() {
+            Some(path) if path == Path::new("-") => report::Output::Stdout,
+            Some(path) => report::Output::File(path.to_path_buf()),
+            None => report::Output::File(self.result.with_extension("html")),
+        };
+        if output == report::Output::File(self.result.clone()) {
+            return Err(Failure::usage(format!(
+                "--output: {} is the result file itself",
+                self.result.display()
+            )));
+        }
+        Ok(report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS })
     }
 }
 
@@ -221,27 +256,14 @@ impl SandboxOptions {
     }
 }
 
-fn rate(typed: Option<&str>) -> Result<Rate, Failure> {
-    let rate = typed.unwrap_or(RATE);
-    rate.parse().map_err(|error| Failure::usage(format!("--rate: '{rate}' {error}")))
-}
-
-fn max_invalid(typed: Option<&str>) -> Result<Option<MaxInvalid>, Failure> {
-    let parsed = typed.map(|text| {
-        text.parse()
-            .map_err(|error| Failure::usage(format!("--max-invalid: '{}' {error}", text.escape_debug())))
-    });
-    parsed.transpose()
-}
-
-/// `INPUT` with its extension replaced, or what was asked for.
-fn result_path(input: &Path, result: Option<&Path>) -> Result<PathBuf, Failure> {
+/// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
+fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
         Some(result) => result.to_path_buf(),
         None if input == Path::new("-") => {
             return Err(Failure::usage("--result: name the result file when the input is standard input"));
         }
-        None => input.with_extension("result.csv"),
+        None => input.with_extension(shard::extension(shard)),
     };
     if path == input {
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));

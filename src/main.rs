@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 
 fn main() -> process::ExitCode {
+    report::start_logs();
     let typed = match Typed::from_process() {
         Ok(typed) => typed,
         Err(error) => {
@@ -31,7 +32,9 @@ fn main() -> process::ExitCode {
 
 fn execute(typed: Typed) -> Result<ExitCode, Failure> {
     let environment = Environment::from_process();
+    typed.logs().apply();
     let (command, layers) = typed.command(&environment)?;
+    command.logs().apply();
     let located = |failure| layers.located(failure);
     match command {
         Command::Run(options) => commands::run::run(options.settings(&environment).map_err(located)?),
@@ -43,6 +46,10 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Verify(options) => {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }
+        Command::Report(options) => commands::report::report(&options.settings()?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
+        Command::Completions(options) => {
+            commands::completions::completions(options.shell.text(), Cli::grammar())
+        }
     }
 }

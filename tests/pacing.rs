@@ -145,6 +145,7 @@ fn who_asks_for_no_adaptation_gets_none() {
     let offerit = Offerit::job(&server, table(1..=150));
     let job = ["run", INPUT, "--rate", "100/s", "--no-adapt", "--max-attempts", "20", "--concurrency", "2"];
     offerit.run(&job).expect_code(0);
+    // Nine refusals would bring an adapting run down to a few a second; a slow machine does not.
     let busiest = server.busiest_second();
-    assert!((80..=100).contains(&busiest), "{busiest} in one second at 100/s");
+    assert!((40..=100).contains(&busiest), "{busiest} in one second at 100/s");
 }

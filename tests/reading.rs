@@ -5,7 +5,7 @@ mod support;
 use encoding_rs::WINDOWS_1252;
 use flate2::write::GzEncoder;
 use offerit_sync::customer::Parameter;
-use offerit_sync::input::{Input, Reading};
+use offerit_sync::input::{ColumnRule, Empty, Input, Mapping, Reading, Transform};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::Write;
@@ -274,12 +274,12 @@ fn what_is_no_csv_is_refused_with_what_it_looks_like() {
 
 /// Any text that a value can be: not empty, no NUL.
 fn value(is_narrow: bool) -> BoxedStrategy<String> {
-    // Blanks around a value are dropped, which the tests of the mapping show.
-    any_value(is_narrow).prop_filter("has blanks around it", |text| text.trim() == text).boxed()
-}
-
-fn any_value(is_narrow: bool) -> BoxedStrategy<String> {
-    let any = prop_oneof!["[^\0]{1,12}", r#"["',;|\t\r\n a&=%+\u{feff}]{1,8}"#, Just("REMOVE".to_owned())];
+    let any = prop_oneof![
+        "[^\0]{1,12}",
+        r#"["',;|\t\r\n a&=%+\u{feff}]{1,8}"#,
+        Just("REMOVE".to_owned()),
+        Just("  ".to_owned())
+    ];
     if is_narrow {
         // The standard gives the five bytes without a character control characters: nobody writes those.
         let letters = |text: String| {
@@ -330,6 +330,19 @@ fn case(most_rows: usize) -> impl Strategy<Value = Case> {
     )
 }
 
+/// Cells are sent as they stand: without that, blanks around them are dropped.
+fn as_they_stand() -> Mapping {
+    let rule = |parameter: Parameter| ColumnRule {
+        name: parameter.name().to_owned(),
+        origin: "test".to_owned(),
+        parameter,
+        transform: Transform { trim: false, ..Transform::of(parameter, Empty::Keep) },
+    };
+    Mapping { columns: [Parameter::City, Parameter::Custom1].map(rule).into(), ..Mapping::default() }
+}
+
+const AS_THEY_STAND: &str = "[columns.city]\ntrim = false\n[columns.custom1]\ntrim = false\n";
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -342,7 +355,8 @@ proptest! {
             encoding: case.encoding.parse().ok(),
             ..Reading::default()
         };
-        let mut rows = Input::open(file.path(), reading).expect("a file").rows().expect("a header");
+        let input = Input::open(file.path(), reading).expect("a file").mapped(as_they_stand());
+        let mut rows = input.rows().expect("a header");
         let mut found = Vec::new();
         while let Some(row) = rows.next_row().expect("a row") {
             let update = row.content.expect("a valid row");
@@ -361,8 +375,10 @@ proptest! {
     fn any_table_in_any_encoding_arrives_byte_for_byte(case in case(20)) {
         let server = happy();
         let offerit = Offerit::job(&server, &case.bytes);
+        offerit.input("job.toml", AS_THEY_STAND);
         let delimiter = case.delimiter.to_string();
-        offerit.send(&["--delimiter", &delimiter, "--encoding", case.encoding]).expect_code(0);
+        let how = ["--delimiter", &delimiter, "--encoding", case.encoding, "--config", "job.toml"];
+        offerit.send(&how).expect_code(0);
         let mut arrived: Vec<Option<(String, String)>> = vec![None; case.cells.len()];
         for request in server.requests() {
             let field = |name| request.field(name).unwrap_or_default();

@@ -1,12 +1,14 @@
 //! The README cannot drift from the program: its usage blocks, its exit codes, its options and its paths are
 //! held against the program itself.
 
+mod support;
+
 use offerit_sync::exit::ExitCode;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use support::calls::{PROGRAM, calls, commands, help, options};
 
 /// The commands that a newcomer types first; `.ci/run` runs both.
 const FIRST_COMMANDS: [&str; 2] =
@@ -14,7 +16,6 @@ const FIRST_COMMANDS: [&str; 2] =
 
 /// What opens a usage block; the command's name follows, or the program's for the help of the whole.
 const USAGE: &str = "```text usage:";
-const PROGRAM: &str = "offerit-sync";
 
 /// Stands before the table of exit codes.
 const EXIT_CODES: &str = "<!-- exit-codes -->";
@@ -25,27 +26,6 @@ fn root() -> PathBuf {
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).expect("a README.md")
-}
-
-/// The help of a command, or of the program.
-fn help(name: &str) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_offerit-sync"));
-    program.env_remove("COLUMNS").env_remove("CLICOLOR_FORCE");
-    if name != PROGRAM {
-        program.arg(name);
-    }
-    let output = program.arg("--help").output().expect("the program runs");
-    assert!(output.status.success(), "{name} --help ends with {}", output.status);
-    let text = String::from_utf8(output.stdout).expect("a help in UTF-8");
-    text.trim_end().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
-}
-
-/// The commands that the program's help lists.
-fn commands() -> Vec<String> {
-    let help = help(PROGRAM);
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
-    names.map(str::to_owned).collect()
 }
 
 /// The README with whatever the program says in the places where the program speaks.
@@ -159,36 +139,6 @@ fn code_lines(readme: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Every option in a text, without its value.
-fn options(text: &str) -> BTreeSet<String> {
-    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    text.split(|letter| !is_of_name(letter))
-        .filter(|word| word.starts_with("--") && word.len() > 2 && !word.starts_with("---"))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The calls of the program in a line of a shell: the command's name and its options.
-fn calls(line: &str) -> Vec<(String, BTreeSet<String>)> {
-    let mut calls = Vec::new();
-    for call in line.split([';', '|', '&']) {
-        let words: Vec<_> = call.split_whitespace().collect();
-        let is_call = |pair: &[&str]| pair[0].ends_with(PROGRAM) || pair == ["cargo", "run"];
-        let Some(at) = words.windows(2).position(is_call) else {
-            continue;
-        };
-        let behind = if words[at] == "cargo" {
-            words.iter().position(|word| *word == "--").map_or(words.len(), |dashes| dashes + 1)
-        } else {
-            at + 1
-        };
-        if let Some(name) = words.get(behind).filter(|name| !name.starts_with('-')) {
-            calls.push(((*name).to_owned(), options(&words[behind..].join(" "))));
-        }
-    }
-    calls
 }
 
 #[test]

@@ -175,7 +175,8 @@ fn the_account_for_machines_says_what_the_other_says() {
     let (_, offerit) = finished(6);
     let output = offerit.run(&["verify", INPUT, "--json"]).expect_code(0);
     let expected = serde_json::json!({
-        "version": 1, "input": INPUT, "result": RESULT, "compared": "fingerprints", "rows": 6,
+        "version": 1, "input": INPUT, "result": RESULT, "results": [RESULT], "shard": null,
+        "rows_in_several_results": 0, "compared": "fingerprints", "rows": 6,
         "counts": {
             "updated": 6, "unchanged": 0, "invalid": 0, "rejected": 0, "failed": 0, "unknown": 0, "changed": 0,
             "no_record": 0

@@ -3,11 +3,12 @@
 mod duplicates;
 mod findings;
 
-use crate::customer::{Parameter, Suspicion, Update, look, may_be_damaged};
+use super::shard::{is_held, refuse_split_customers};
+use crate::customer::{Parameter, Shard, Suspicion, Update, look, may_be_damaged};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Checked, Input, Mapping, Reading, Rows};
-use crate::report::{CheckFormat, CheckReport, RowCounts, Severity, put};
+use crate::report::{CheckFormat, CheckReport, CheckedRows, Severity, put};
 use findings::Findings;
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
+    /// Which rows are looked at; `None` is all.
+    pub shard: Option<Shard>,
     /// Of the run that is to come.
     pub rate: Rate,
     /// Whether warnings count.
@@ -39,8 +42,11 @@ pub struct Settings {
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    if let Some(shard) = settings.shard {
+        refuse_split_customers(&input, shard)?;
+    }
     let mut rows = input.rows()?;
-    let mut linter = Linter::new(&rows, settings.show_values);
+    let mut linter = Linter::new(&rows, settings.shard, settings.show_values);
     while let Some(row) = rows.check_next()? {
         linter.look_at(&row);
     }
@@ -52,17 +58,18 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
 
 /// Looks at row after row.
 struct Linter {
+    shard: Option<Shard>,
     columns: Vec<(usize, Parameter)>,
     findings: Findings,
     duplicates: duplicates::Finder,
-    rows: RowCounts,
+    rows: CheckedRows,
     first: Vec<Update>,
     /// Whether there may be damaged letters in the rows that were read at one go.
     may_be_damaged: bool,
 }
 
 impl Linter {
-    fn new(rows: &Rows, show_values: bool) -> Linter {
+    fn new(rows: &Rows, shard: Option<Shard>, show_values: bool) -> Linter {
         let mut findings = Findings::new(show_values);
         let format = rows.format();
         if format.is_guess {
@@ -73,10 +80,11 @@ impl Linter {
             findings.add(Severity::Warning, "guessed-encoding", message);
         }
         Linter {
+            shard,
             columns: rows.columns().collect(),
             findings,
             duplicates: duplicates::Finder::default(),
-            rows: RowCounts::default(),
+            rows: CheckedRows::default(),
             first: Vec::new(),
             may_be_damaged: false,
         }
@@ -85,6 +93,9 @@ impl Linter {
     fn look_at(&mut self, row: &Checked<'_>) {
         if let Some(text) = row.fresh_text {
             self.may_be_damaged = may_be_damaged(text);
+        }
+        if !is_held(self.shard, row) {
+            return;
         }
         match &row.content {
             Ok(()) => self.look_at_update(row),

@@ -1,8 +1,11 @@
 //! One file a command: the wiring.
 
 pub mod check;
+pub mod report;
+pub mod completions;
 pub mod run;
 pub mod sandbox;
+mod shard;
 mod signals;
 pub mod verify;
 
@@ -17,15 +20,17 @@ const SANDBOX_CREDENTIALS: &str = "sandbox";
 
 /// What a record can be compared with without the key.
 fn identity_of(row: &Row) -> Fingerprint {
+    let [customer_id, subscription_id] = ids_of(row);
+    journal::identity(customer_id.unwrap_or_default(), subscription_id.unwrap_or_default())
+}
+
+/// The `customer_id` and the `subscription_id` that a row names, valid or not.
+fn ids_of(row: &Row) -> [Option<&str>; 2] {
     match &row.content {
         Ok(update) => {
-            let id = |parameter| update.get(parameter).unwrap_or_default();
-            journal::identity(id(Parameter::CustomerId), id(Parameter::SubscriptionId))
+            [Parameter::CustomerId, Parameter::SubscriptionId].map(|parameter| update.get(parameter))
         }
-        Err(invalid) => journal::identity(
-            invalid.customer_id.as_deref().unwrap_or_default(),
-            invalid.subscription_id.as_deref().unwrap_or_default(),
-        ),
+        Err(invalid) => [invalid.customer_id.as_deref(), invalid.subscription_id.as_deref()],
     }
 }
 

@@ -2,21 +2,27 @@
 
 mod ending;
 mod invalid;
+mod outputs;
+mod summary;
 mod survey;
 
-use super::SANDBOX_CREDENTIALS;
 use super::signals::interrupts;
+use super::{SANDBOX_CREDENTIALS, shard};
+use crate::customer::Shard;
 use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
-use crate::report::{Progress, ProgressMode, say};
+use crate::report::{Observed, Plan, Watch, keep_watching, say};
 use crate::sandbox::{Options, Sandbox};
 use ending::Outcome;
-pub use invalid::MaxInvalid;
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+pub use invalid::MaxInvalid;
+pub use outputs::Outputs;
 
 /// Settings of a run.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// What to do with one that exists.
     pub existing: Existing,
+    /// Which rows are sent; `None` is all.
+    pub shard: Option<Shard>,
     /// Go on although most rows in sync do not match the input.
     pub accept_changed_input: bool,
     /// Where to send.
@@ -39,8 +47,8 @@ pub struct Settings {
     pub delivery: delivery::Settings,
     /// The most rows that may be invalid.
     pub max_invalid: Option<MaxInvalid>,
-    /// What people see.
-    pub progress: ProgressMode,
+    /// What it leaves and shows besides.
+    pub outputs: Outputs,
 }
 
 /// Where a run sends its updates.
@@ -75,6 +83,11 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if let Some(shard) = settings.shard {
+        shard::refuse_split_customers(&input, shard)?;
+    }
+    let outputs = settings.outputs;
+    let files = outputs.open(&settings.input, &settings.result)?;
     let open_rows = settings.delivery.open_rows() as u64;
     let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
@@ -84,27 +97,52 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     } else {
         let accept = settings.accept_changed_input;
         let limits = survey::Limits { accept, open_rows, max_invalid: settings.max_invalid };
-        let (survey, done) = survey::survey(&input, marks, &key, &settings.result, &limits)?;
+        let (survey, done) = survey::survey(&input, settings.shard, marks, &key, &settings.result, &limits)?;
         (Some(survey), done)
     };
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
-    let is_quiet = settings.progress == ProgressMode::Quiet;
-    if !is_quiet {
-        announce(&input, rows.format(), survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+    if !outputs.is_quiet {
+        let name = named(&input, rows.format(), settings.shard, survey.as_ref());
+        announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
+    let origin = server.endpoint.origin();
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let skipped = survey.as_ref().map_or(0, |survey| survey.in_sync);
-    let mut progress = Progress::new(settings.progress, survey.as_ref().map(|survey| survey.rows), skipped);
-    let ending = drive(&settings.delivery, &client, records, feed, &mut progress)?;
-    progress.clear();
+    let plan = plan(&outputs, survey.as_ref(), settings.delivery.rate);
+    let started_at = SystemTime::now();
+    let (ending, observed) = drive(&settings.delivery, &client, records, feed, plan)?;
     if let Some(sandbox) = sandbox {
         sandbox.stop();
     }
-    Ok(Outcome { ending, survey, input: settings.input, result: settings.result }.conclude(is_quiet))
+    let outcome = Outcome {
+        ending,
+        survey,
+        observed,
+        started_at,
+        origin,
+        rate: settings.delivery.rate,
+        input: settings.input,
+        result: settings.result,
+        go_on: outputs.go_on,
+    };
+    let (code, message) = outcome.conclude(outputs.is_quiet);
+    Ok(files.write(&mut outcome.document(code, message), code))
+}
+
+/// What is known before the first row is sent, for those who watch.
+fn plan(outputs: &Outputs, survey: Option<&Survey>, rate: Rate) -> Plan {
+    Plan {
+        total: survey.map(|survey| survey.rows),
+        before: survey.map_or(0, |survey| survey.in_sync),
+        limit: if rate == Rate::Unlimited { String::new() } else { rate.to_string() },
+        limit_per_second: rate.per_second(),
+        mode: outputs.progress,
+        is_coloured: outputs.is_coloured,
+        is_dumb: outputs.is_dumb,
+    }
 }
 
 /// The server to send to, and the sandbox if that is it.
@@ -134,23 +172,32 @@ fn warn_of_superseded(count: usize) {
     }
 }
 
+/// The input, what it was found to be, and which part of it is sent.
+fn named(input: &Input, format: Format, shard: Option<Shard>, survey: Option<&Survey>) -> String {
+    let name = format!("{} ({format})", input.path().display());
+    match (shard, survey) {
+        (Some(shard), Some(Survey { rows, input_rows, .. })) => {
+            format!("{name}, shard {shard}, which holds {rows} of {input_rows} rows")
+        }
+        _ => name,
+    }
+}
+
 /// What there is to do, before it begins.
 fn announce(
-    input: &Input,
-    format: Format,
+    name: &str,
     survey: Option<&Survey>,
     file: &ResultFile,
     endpoint: &Endpoint,
     limits: &delivery::Settings,
 ) {
-    let name = format!("{} ({format})", input.path().display());
     let to = endpoint.origin();
     let pace = match limits.rate {
         Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
         rate => format!("at most {rate}, {} in flight", limits.concurrency),
     };
     let Some(survey) = survey else {
-        return say(format_args!("{name}: sending to {to} as the rows come, {pace}"));
+        return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
     };
     if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
         say(format_args!(
@@ -166,7 +213,13 @@ fn announce(
         ));
     }
     let to_do = survey.to_do();
-    say(format_args!("{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"));
+    tracing::info!(
+        event = "start",
+        rows_total = *rows,
+        rows_to_do = to_do,
+        rows_in_sync_before = *in_sync,
+        "{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"
+    );
 }
 
 /// Runs the delivery loop on a runtime of one thread: for this load it beats many threads at less CPU.
@@ -175,13 +228,19 @@ fn drive(
     client: &Client,
     records: OwnFile,
     feed: ChannelFeed,
-    progress: &mut Progress,
-) -> Result<Ending, Failure> {
+    plan: Plan,
+) -> Result<(Ending, Observed), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
     let writer = Writer::start(records).map_err(cannot_start)?;
     runtime.block_on(async {
         let interrupts = interrupts().map_err(cannot_start)?;
-        Ok(deliver(settings, client, writer, feed, interrupts, progress).await)
+        let watch = RefCell::new(Watch::new(plan));
+        let ending = tokio::select! {
+            biased;
+            ending = deliver(settings, client, writer, feed, interrupts, &watch) => ending,
+            never = keep_watching(&watch) => match never {},
+        };
+        Ok((ending, watch.into_inner().end()))
     })
 }
 

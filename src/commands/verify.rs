@@ -1,11 +1,12 @@
 //! `verify`: accounts for every input row against the result file, sends nothing.
 
 use super::check::cannot_print;
+use super::shard::holds;
 use super::{SANDBOX_CREDENTIALS, identity_of};
-use crate::customer::FingerprintKey;
+use crate::customer::{FingerprintKey, Shard};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading, Row};
-use crate::journal::{self, Keep, Mark, Marks, ResultFile, Tail};
+use crate::journal::{self, Keep, Mark, Marks, Together};
 use crate::report::{Account, put, say};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -22,8 +23,10 @@ pub struct Settings {
     pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
-    /// The result file.
-    pub result: PathBuf,
+    /// Which rows are accounted for; `None` is all.
+    pub shard: Option<Shard>,
+    /// The result files: one, or those of several shards.
+    pub results: Vec<PathBuf>,
     /// What the fingerprints are keyed with.
     pub key: Key,
     /// Whether the account is for machines.
@@ -50,44 +53,79 @@ pub enum Key {
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     let keep = if matches!(settings.key, Key::None) { Keep::Identity } else { Keep::Fingerprint };
-    let (marks, tail) =
-        ResultFile::read(&settings.result, keep, settings.open_rows).map_err(|error| match error {
-            journal::Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+    let together =
+        Together::read(&settings.results, keep, settings.open_rows).map_err(|error| match error {
+            journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Failure::usage(format!(
                     "{}: there is no result file yet: run the job first, or name it with --result",
-                    settings.result.display()
+                    path.display()
                 ))
             }
             error => error.into(),
         })?;
     let mut rows = input.rows()?;
     let mut judge = Judge::new(settings.key.clone());
-    let mut account = Account::default();
+    let mut seen = Seen::default();
     while let Some(row) = rows.next_row()? {
-        judge.add(&mut account, &marks, &row);
+        seen.input_rows += 1;
+        if holds(settings.shard, &row) {
+            judge.add(&mut seen.account, &together.marks, &row);
+        } else {
+            seen.elsewhere += u64::from(together.marks.get(row.number).is_some());
+        }
     }
     if settings.json {
-        Document::put(settings, &account, &marks, tail).map_err(cannot_print)?;
+        Document::put(settings, &seen, &together).map_err(cannot_print)?;
     } else {
-        put(&account).map_err(cannot_print)?;
+        put(&seen.account).map_err(cannot_print)?;
     }
-    if tail.torn > 0 {
-        say(format_args!(
-            "the result file ends in a torn record of {} bytes, which does not count",
-            tail.torn
-        ));
+    seen.explain(settings, &together);
+    judge.explain(&seen.account);
+    Ok(Reason::of(&seen, &together.marks).exit_code())
+}
+
+/// What was found in the input.
+#[derive(Default)]
+struct Seen {
+    /// Of the rows to account for.
+    account: Account,
+    /// All rows of the input, those of other shards as well.
+    input_rows: u64,
+    /// Rows of other shards that have a record.
+    elsewhere: u64,
+}
+
+impl Seen {
+    fn explain(&self, settings: &Settings, together: &Together) {
+        for (path, tail) in settings.results.iter().zip(&together.tails).filter(|(_, tail)| tail.torn > 0) {
+            let which = match settings.results.len() {
+                1 => "the result file".to_owned(),
+                _ => path.display().to_string(),
+            };
+            say(format_args!("{which} ends in a torn record of {} bytes, which does not count", tail.torn));
+        }
+        if together.in_several > 0 {
+            say(format_args!(
+                "{} rows have records in more than one of the result files: the latest counts",
+                together.in_several
+            ));
+        }
+        if self.elsewhere > 0 {
+            say(format_args!("{} rows of other shards have records too, which do not count", self.elsewhere));
+        }
+        let (row, at) = (together.marks.last_row(), together.marks.last_row_at());
+        if row > self.input_rows {
+            let which = match &*settings.results {
+                [_] => "the result file".to_owned(),
+                results => results[together.highest_in].display().to_string(),
+            };
+            say(format_args!(
+                "{which} has a record of row {row} on its line {}, but the input has only {} rows: rows were taken out \
+                 of it since, or it is another input",
+                at.line, self.input_rows
+            ));
+        }
     }
-    judge.explain(&account);
-    if marks.last_row() > account.rows {
-        say(format_args!(
-            "the result file has a record of row {} on its line {}, but the input has only {} rows: rows were taken \
-             out of it since, or it is another input",
-            marks.last_row(),
-            marks.last_row_at().line,
-            account.rows
-        ));
-    }
-    Ok(Reason::of(&account, &marks).exit_code())
 }
 
 /// How a verification ended, for machines: the words are a contract.
@@ -103,10 +141,10 @@ enum Reason {
 }
 
 impl Reason {
-    fn of(account: &Account, marks: &Marks) -> Reason {
-        match account {
-            _ if marks.last_row() > account.rows => Reason::RowsBeyondInput,
-            _ if account.is_in_sync() => Reason::InSync,
+    fn of(seen: &Seen, marks: &Marks) -> Reason {
+        match &seen.account {
+            _ if marks.last_row() > seen.input_rows => Reason::RowsBeyondInput,
+            account if account.is_in_sync() => Reason::InSync,
             _ => Reason::NotInSync,
         }
     }
@@ -122,12 +160,18 @@ impl Reason {
 struct Document<'account> {
     version: u32,
     input: Cow<'account, str>,
-    result: Cow<'account, str>,
+    /// `null` where there are several.
+    result: Option<Cow<'account, str>>,
+    results: Vec<Cow<'account, str>>,
+    /// Such as `0/4`; `null` for all rows.
+    shard: Option<String>,
     /// What rows in sync were compared by.
     compared: &'static str,
     rows: u64,
     /// Adds up to the rows.
     counts: BTreeMap<&'static str, u64>,
+    /// Rows of these that have records in more than one of the result files.
+    rows_in_several_results: u64,
     records: u64,
     highest_row: u64,
     torn_bytes: u64,
@@ -137,19 +181,24 @@ struct Document<'account> {
 }
 
 impl Document<'_> {
-    fn put(settings: &Settings, account: &Account, marks: &Marks, tail: Tail) -> io::Result<()> {
+    fn put(settings: &Settings, seen: &Seen, together: &Together) -> io::Result<()> {
+        let account = &seen.account;
         let counts = account.counts.iter().map(|(status, count)| (status.name(), count));
-        let reason = Reason::of(account, marks);
+        let reason = Reason::of(seen, &together.marks);
+        let results: Vec<_> = settings.results.iter().map(|result| result.to_string_lossy()).collect();
         let document = Document {
             version: 1,
             input: settings.input.to_string_lossy(),
-            result: settings.result.to_string_lossy(),
+            result: if let [result] = &*results { Some(result.clone()) } else { None },
+            results,
+            shard: settings.shard.map(|shard| shard.to_string()),
             compared: if matches!(settings.key, Key::None) { "ids" } else { "fingerprints" },
             rows: account.rows,
             counts: counts.chain([("changed", account.changed), ("no_record", account.no_record)]).collect(),
-            records: tail.records,
-            highest_row: marks.last_row(),
-            torn_bytes: tail.torn,
+            rows_in_several_results: together.in_several,
+            records: together.tails.iter().map(|tail| tail.records).sum(),
+            highest_row: together.marks.last_row(),
+            torn_bytes: together.tails.iter().map(|tail| tail.torn).sum(),
             in_sync: reason == Reason::InSync,
             reason,
             exit_code: reason.exit_code().number(),

@@ -3,6 +3,7 @@
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where options come from that were not typed, of every command that reads the input.
@@ -50,6 +51,10 @@ pub struct RunOptions {
     /// The result file [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
+
+    /// Send one of N parts of the customers, counted from 0, at an N-th of --rate: for a job on several machines
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// Go on with an existing result file: skip what is in sync, try the rest
     #[arg(long, conflicts_with = "overwrite")]
@@ -99,13 +104,33 @@ pub struct RunOptions {
     #[arg(long, value_name = "N|P%")]
     pub max_invalid: Option<String>,
 
-    /// Show progress on stderr [default: auto, which is on a terminal]
+    /// Write a JSON summary of the run to this file, or to standard output (-)
+    #[arg(long, value_name = "PATH")]
+    pub summary: Option<PathBuf>,
+
+    /// Write figures of the run to this file for Prometheus' textfile collector: name it *.prom
+    #[arg(long, value_name = "PATH")]
+    pub metrics: Option<PathBuf>,
+
+    /// Show progress on stderr: a block on a terminal, a line every 30 seconds elsewhere [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub progress: Option<ProgressChoice>,
+
+    /// How lines on stderr look [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatChoice>,
 
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// Say when everything was, and tell of every retry
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// The process's own arguments, from which the command is made that goes on.
+    #[arg(skip)]
+    pub arguments: Vec<OsString>,
 
     /// What its columns hold.
     #[command(flatten)]
@@ -119,12 +144,21 @@ pub struct RunOptions {
 /// `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
-    /// On a terminal
+    /// The block where the terminal can show it, lines elsewhere
     Auto,
-    /// Also when stderr is a file or a pipe
+    /// The block on any terminal, lines elsewhere
     Always,
-    /// Never
+    /// Neither
     Never,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatChoice {
+    /// Sentences
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// Options of `check`.
@@ -137,6 +171,10 @@ pub struct CheckOptions {
     /// How to read it
     #[command(flatten)]
     pub reading: ReadingOptions,
+
+    /// Look at one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// What its columns hold.
     #[command(flatten)]
@@ -188,9 +226,13 @@ pub struct VerifyOptions {
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
+    /// The result file; given many times, those of all shards [default: INPUT with its extension replaced by .result.csv]
     #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
+    pub result: Vec<PathBuf>,
+
+    /// Account for one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
 
     /// Print the account as one JSON object
     #[arg(long)]
@@ -211,6 +253,17 @@ pub struct VerifyOptions {
     /// Further options.
     #[command(flatten)]
     pub file: FileOptions,
+}
+
+/// Options of `report`.
+#[derive(Debug, Default, Args)]
+pub struct ReportOptions {
+    /// The result file; a run may be writing it
+    pub result: PathBuf,
+
+    /// Where the page goes, or - for standard output [default: RESULT with its extension replaced by .html]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `sandbox`.
@@ -275,4 +328,28 @@ pub struct SandboxOptions {
     /// Seed of the faults' dice: the same seed draws the same [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell that is to complete the command line, or man for the manual page
+    pub shell: CompletionsChoice,
+}
+
+/// What `completions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionsChoice {
+    /// Completions for bash
+    Bash,
+    /// Completions for Elvish
+    Elvish,
+    /// Completions for fish
+    Fish,
+    /// Completions for PowerShell
+    Powershell,
+    /// Completions for zsh
+    Zsh,
+    /// The manual page of the program and all its commands
+    Man,
 }

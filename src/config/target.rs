@@ -23,6 +23,12 @@ pub struct Environment {
     pub api_username: Option<OsString>,
     /// `OFFERIT_API_KEY`
     pub api_key: Option<OsString>,
+    /// `NO_COLOR`: see no-color.org.
+    pub no_color: Option<OsString>,
+    /// `TERM`
+    pub term: Option<OsString>,
+    /// `GITHUB_STEP_SUMMARY`: a file whose Markdown GitHub Actions shows on the job's page.
+    pub github_step_summary: Option<OsString>,
 }
 
 impl Environment {
@@ -47,6 +53,9 @@ impl Environment {
             url: variable("OFFERIT_URL"),
             api_username: variable("OFFERIT_API_USERNAME"),
             api_key: variable("OFFERIT_API_KEY"),
+            no_color: variable("NO_COLOR"),
+            term: variable("TERM"),
+            github_step_summary: variable("GITHUB_STEP_SUMMARY"),
         }
     }
 }

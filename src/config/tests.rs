@@ -10,6 +10,7 @@ fn environment() -> Environment {
         url: Some(OsString::from("https://a.example")),
         api_username: Some(OsString::from("admin")),
         api_key: Some(OsString::from("s3cret")),
+        ..Environment::default()
     }
 }
 

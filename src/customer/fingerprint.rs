@@ -12,6 +12,17 @@ impl Fingerprint {
     /// How many hex digits it is written with.
     pub const DIGITS: usize = 16;
 
+    /// As it is written: lower-case hex digits.
+    #[must_use]
+    pub fn digits(self) -> [u8; Self::DIGITS] {
+        let mut digits = [0; Self::DIGITS];
+        for (index, digit) in digits.iter_mut().enumerate() {
+            let value = (self.0 >> (60 - 4 * index)) & 0xf;
+            *digit = b"0123456789abcdef"[value as usize];
+        }
+        digits
+    }
+
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.
     #[must_use]
     pub fn parse(digits: &[u8]) -> Option<Fingerprint> {
@@ -27,7 +38,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:016x}", self.0)
+        formatter.write_str(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -3,16 +3,20 @@
 
 mod damage;
 mod fingerprint;
+mod id;
 mod lint;
 mod parameter;
+mod shard;
 mod suspicion;
 mod update;
 mod values;
 
 pub use damage::may_be_damaged;
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use id::alike;
 pub use lint::look;
 pub use parameter::Parameter;
+pub use shard::{BadShard, Shard};
 pub use suspicion::Suspicion;
 pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
 pub use values::{Place, Places, Values};

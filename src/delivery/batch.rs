@@ -1,8 +1,9 @@
 //! Records that gather while others are on their way to the disk.
 
+use super::FailedRow;
 use super::slots::{Open, SlotId};
 use crate::customer::Parameter;
-use crate::journal::{Record, Status};
+use crate::journal::{Record, Status, Timestamps};
 use std::time::{Duration, SystemTime};
 
 /// What became of a row.
@@ -27,10 +28,23 @@ impl Outcome {
 #[derive(Default)]
 pub(super) struct Batch {
     pub lines: Vec<u8>,
+    pub recorded: Recorded,
+    timestamps: Timestamps,
+}
+
+/// The rows of a batch.
+#[derive(Default)]
+pub(super) struct Recorded {
     pub rows: Vec<(SlotId, Status)>,
+    /// Those that are not in sync, to tell of once they are durable.
+    pub failed: Vec<FailedRow>,
 }
 
 impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.recorded.rows.is_empty()
+    }
+
     /// Adds the record of an open row, its ids taken from its request.
     pub(super) fn add(&mut self, slot: SlotId, row: &Open, outcome: &Outcome) {
         let id = |parameter| row.request.as_ref().and_then(|request| request.update.get(parameter));
@@ -51,11 +65,21 @@ impl Batch {
             http_status: outcome.http_status,
             attempts: row.attempts,
             duration: outcome.duration,
-            finished_at: SystemTime::now(),
+            finished_at: self.timestamps.at(SystemTime::now()),
             error: &outcome.error,
             fingerprint: row.fingerprint,
         };
         record.write(&mut self.lines);
-        self.rows.push((slot, outcome.status));
+        self.recorded.rows.push((slot, outcome.status));
+        if !outcome.status.is_in_sync() {
+            self.recorded.failed.push(FailedRow {
+                row: row.row,
+                line: row.line,
+                status: outcome.status,
+                http_status: outcome.http_status,
+                attempts: row.attempts,
+                error: outcome.error.clone(),
+            });
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! stands in two lanes and has its turn when it is first in both.
 
 use super::slots::SlotId;
-use crate::customer::{Parameter, Update};
+use crate::customer::{Parameter, Update, alike};
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -47,12 +47,6 @@ impl KeyMaker {
             (None, second) => Keys { first: second.unwrap_or_default(), second: None },
         }
     }
-}
-
-/// An id as a server might compare it, which the page does not tell: blanks, case and leading zeros aside.
-/// Taking two ids for one customer costs a little waiting, taking one customer for two would cost the order.
-fn alike(id: &str) -> String {
-    id.trim().trim_start_matches('0').to_lowercase()
 }
 
 /// The lanes of all open rows.

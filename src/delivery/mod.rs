@@ -10,6 +10,7 @@ mod budget;
 mod feed;
 mod health;
 mod lanes;
+mod observer;
 mod outage;
 mod pacer;
 mod pipeline;
@@ -32,6 +33,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use feed::{ChannelFeed, Done};
+pub use observer::{FailedRow, Notice, Observer, Pause, Retry};
 pub use pacer::{BadRate, Rate};
 pub use pipeline::deliver;
 pub use superseded::{Superseded, Supersession};
@@ -118,34 +120,6 @@ pub trait Feed {
     /// # Errors
     /// If the input cannot be read on. Nothing comes after it.
     fn poll_jobs(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>>;
-}
-
-/// Who is told how the run goes.
-pub trait Observer {
-    /// The counts have changed. Called after records are durable, never before.
-    fn progressed(&mut self, tally: &Tally);
-
-    /// Something happened that people want to know of while it lasts.
-    fn noticed(&mut self, notice: &Notice);
-}
-
-/// What people want to know of while it lasts. Texts are the server's, redacted, not yet escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The server asked to be left alone.
-    Held {
-        /// For how long.
-        asked: Duration,
-    },
-    /// Nothing gets through: sending holds.
-    Outage {
-        /// What the last attempt met.
-        why: String,
-        /// How long that may go on before the run stops.
-        patience: Duration,
-    },
-    /// Something got through again.
-    OutageOver,
 }
 
 /// What a run has done so far. Only durable records count.

@@ -80,7 +80,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     pub(super) fn stands_still(&self) -> bool {
         let no_more_rows = self.is_last_of_input() || !self.slots.has_room();
         let nothing_under_way = self.in_flight.is_empty()
-            && self.batch.rows.is_empty()
+            && self.batch.is_empty()
             && self.under_way.is_none()
             && self.queue.is_empty();
         self.stop.is_none() && !self.suspended.is_empty() && nothing_under_way && no_more_rows

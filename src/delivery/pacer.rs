@@ -69,6 +69,20 @@ impl FromStr for Rate {
 }
 
 impl Rate {
+    /// The part of each of so many runs that send at the same time, rounded down, so that all together never exceed
+    /// it. What is less than one a second is counted by the minute. `None` if it is less than one a minute.
+    #[must_use]
+    pub fn divided(self, among: NonZeroU32) -> Option<Rate> {
+        let Rate::Limited { count, per } = self else { return Some(self) };
+        let minute = Duration::from_secs(60);
+        let (count, per) = match count.get() / among {
+            0 if per < minute => (u64::from(count.get()) * (minute.as_secs() / per.as_secs()), minute),
+            _ => (u64::from(count.get()), per),
+        };
+        let count = NonZeroU32::new(u32::try_from(count / u64::from(among.get())).ok()?)?;
+        Some(Rate::Limited { count, per })
+    }
+
     /// Attempts a second; `None` if unlimited.
     #[must_use]
     pub fn per_second(self) -> Option<f64> {
@@ -293,6 +307,27 @@ mod tests {
         }
         for text in ["10/s", "600/m", "unlimited"] {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_divided_downwards() {
+        let divided = |rate: &str, among| {
+            let divided = rate.parse::<Rate>().unwrap().divided(NonZeroU32::new(among).unwrap());
+            divided.map(|rate| rate.to_string())
+        };
+        for (rate, among, expected) in [
+            ("10", 1, Some("10/s")),
+            ("10", 4, Some("2/s")),
+            ("10", 10, Some("1/s")),
+            ("10", 16, Some("37/m")),
+            ("600/m", 16, Some("37/m")),
+            ("4294967295", 2, Some("2147483647/s")),
+            ("5/m", 6, None),
+            ("1", 61, None),
+            ("unlimited", 8, Some("unlimited")),
+        ] {
+            assert_eq!(divided(rate, among).as_deref(), expected, "{rate} among {among}");
         }
     }
 }

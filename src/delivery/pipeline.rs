@@ -5,14 +5,14 @@
 //! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
 
 use super::arrivals::AttemptId;
-use super::batch::Batch;
+use super::batch::{Batch, Recorded};
 use super::lanes::{KeyMaker, Lanes};
 use super::outage::Suspended;
 use super::queue::Queue;
 use super::slots::{SlotId, Slots};
-use super::traffic::Traffic;
+use super::traffic::{Standstill, Traffic};
 use super::{Ending, Feed, Interrupt, Job, Observer, Settings, Stop, Tally};
-use crate::journal::{Log, Status};
+use crate::journal::Log;
 use crate::offerit::{Attempt, Request, Transport};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
@@ -57,6 +57,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         under_way: None,
         timer: Box::pin(sleep_until(Instant::now())),
         is_abandoned: false,
+        told_standstill: None,
         stop: None,
         drained_at: None,
         tally: Tally::default(),
@@ -102,9 +103,11 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     /// Gathers while another batch is on its way to the disk.
     pub(super) batch: Batch,
     /// The rows of the batch that is on its way.
-    pub(super) under_way: Option<Vec<(SlotId, Status)>>,
+    pub(super) under_way: Option<Recorded>,
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) is_abandoned: bool,
+    /// The one that the observer knows of.
+    told_standstill: Option<Standstill>,
     pub(super) stop: Option<Stop>,
     /// After a stop, until when the attempts in flight are waited for.
     pub(super) drained_at: Option<Duration>,
@@ -132,6 +135,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             if moved || self.resolve_standstill() || self.give_up(now) {
                 continue;
             }
+            self.tell_pause(now);
             if !self.poll_timer(wake_at, context) {
                 return Poll::Pending;
             }
@@ -144,7 +148,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     fn is_over(&self, now: Duration) -> bool {
-        let all_recorded = self.batch.rows.is_empty() && self.under_way.is_none();
+        let all_recorded = self.batch.is_empty() && self.under_way.is_none();
         let nothing_left = self.is_last_of_input() && self.slots.is_empty();
         let is_drained = self.in_flight.is_empty() || self.drained_at.is_some_and(|at| at <= now);
         all_recorded && if self.stop.is_some() { is_drained } else { nothing_left }
@@ -155,6 +159,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         if self.stop.is_none() {
             self.drained_at = Some(self.now() + self.settings.drain_timeout);
             self.stop = Some(stop);
+        }
+    }
+
+    /// Tells of a standstill that began, changed or ended since it was last told of.
+    fn tell_pause(&mut self, now: Duration) {
+        let standstill = self.traffic.standstill(now).filter(|_| self.stop.is_none());
+        if standstill != self.told_standstill {
+            self.told_standstill = standstill;
+            self.observer.paused(standstill.map(|standstill| standstill.told(now)));
         }
     }
 

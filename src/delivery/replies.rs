@@ -6,7 +6,7 @@ use super::pipeline::{Pipeline, Start};
 use super::schedule::pause;
 use super::slots::SlotId;
 use super::verdict::{History, Verdict, may_be_applied, verdict};
-use super::{Feed, Notice, Observer, Stop};
+use super::{Feed, Notice, Observer, Retry, Stop};
 use crate::journal::Log;
 use crate::offerit::{Attempt, Reply, Request, Transport};
 use std::time::Duration;
@@ -17,6 +17,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let (now, slot) = (self.now(), start.slot);
         self.traffic.replied(start.permit, now);
         let Attempt { reply, duration } = attempt;
+        if !matches!(reply, Reply::NotSent { .. }) {
+            self.observer.attempted(duration);
+        }
         let notice = self.traffic.learn(&reply, start.at, now);
         self.notice(notice);
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
@@ -46,6 +49,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
                 let until = held_until.unwrap_or(now + own_pause.max(least));
+                if let Some(row) = self.slots.get(slot) {
+                    self.observer.retrying(&Retry {
+                        row: row.row,
+                        line: row.line,
+                        attempts: history.attempts + history.not_sent,
+                        why: &why,
+                        pause: until.saturating_sub(now),
+                    });
+                }
                 self.queue.pause(until, slot);
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),

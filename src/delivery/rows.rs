@@ -60,20 +60,20 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     /// Sends the gathered batch on its way if none is.
     pub(super) fn submit(&mut self) -> bool {
-        if self.under_way.is_some() || self.batch.rows.is_empty() {
+        if self.under_way.is_some() || self.batch.is_empty() {
             return false;
         }
         let batch = std::mem::take(&mut self.batch);
         self.log.submit(batch.lines);
-        self.under_way = Some(batch.rows);
+        self.under_way = Some(batch.recorded);
         true
     }
 
     pub(super) fn poll_durable(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(rows) = self.under_way.take() else { return false };
+        let Some(recorded) = self.under_way.take() else { return false };
         match self.log.poll_durable(context) {
             Poll::Pending => {
-                self.under_way = Some(rows);
+                self.under_way = Some(recorded);
                 return false;
             }
             Poll::Ready(Err(error)) => {
@@ -81,11 +81,12 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 self.is_abandoned = true;
             }
             Poll::Ready(Ok(buffer)) => {
-                rows.into_iter().for_each(|(slot, status)| self.close(slot, status));
+                recorded.rows.into_iter().for_each(|(slot, status)| self.close(slot, status));
                 if self.batch.lines.is_empty() {
                     self.batch.lines = buffer;
                 }
                 self.tally.effective_rate = self.traffic.effective_rate(self.now());
+                recorded.failed.iter().for_each(|row| self.observer.failed(row));
                 self.observer.progressed(&self.tally);
             }
         }

@@ -6,7 +6,7 @@ use super::arrivals::AttemptId;
 use super::budget::Budget;
 use super::health::Health;
 use super::pacer::Pacer;
-use super::{Brake, Notice, Settings};
+use super::{Brake, Notice, Pause, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
 
@@ -25,6 +25,25 @@ pub(super) enum Gate {
     Probe,
     /// Nothing, until this time or until a reply comes.
     Closed(Option<Time>),
+}
+
+/// Why nothing but probes may start, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standstill {
+    /// The server asked for it.
+    Hold(Time),
+    /// Nothing gets through; the time is that of the next probe, or of the one on its way.
+    Outage(Time),
+}
+
+impl Standstill {
+    /// As it is told at this time.
+    pub(super) fn told(self, now: Time) -> Pause {
+        match self {
+            Standstill::Hold(until) => Pause::Held { left: until.saturating_sub(now) },
+            Standstill::Outage(until) => Pause::Outage { left: until.saturating_sub(now) },
+        }
+    }
 }
 
 /// A pause of all sending.
@@ -81,6 +100,12 @@ impl Traffic {
             (None, Some(_)) => Gate::Probe,
             (None, None) => Gate::Open,
         }
+    }
+
+    /// Why nothing but probes may start, if that is so.
+    pub(super) fn standstill(&self, now: Time) -> Option<Standstill> {
+        let hold = self.hold.filter(|until| *until > now).map(Standstill::Hold);
+        hold.or_else(|| self.health.next_probe().map(Standstill::Outage))
     }
 
     /// Takes the permit for one attempt, or says when to ask again.

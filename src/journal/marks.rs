@@ -70,6 +70,23 @@ impl Marks {
         self.set(row, status, fingerprint);
     }
 
+    /// Takes over the records of another result file; where a row has some in both, those of the other count, and the
+    /// row is told.
+    pub(super) fn absorb(&mut self, other: Marks, mut is_in_both: impl FnMut(u64)) {
+        if other.last_row > self.last_row {
+            self.last_row_at = other.last_row_at;
+        }
+        for Page { number, words } in other.pages {
+            for (row, word) in (number * PAGE..).zip(words) {
+                let Some(status) = status_of(word) else { continue };
+                if self.get(row).is_some() {
+                    is_in_both(row);
+                }
+                self.set(row, status, Fingerprint(word & !STATUS_BITS));
+            }
+        }
+    }
+
     /// Where a page is, or where it belongs. Nearly always the pages have no gap, and it is where its number says.
     fn find(&self, number: u64) -> Result<usize, usize> {
         match usize::try_from(number) {

@@ -14,6 +14,8 @@ mod rest;
 mod scan;
 mod survey;
 mod text;
+mod timestamp;
+mod together;
 mod writer;
 
 use std::io;
@@ -27,6 +29,8 @@ pub use record::{HEADER, Record, Status, identity};
 pub use scan::{Keep, scan};
 pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
+pub use timestamp::{Timestamp, Timestamps};
+pub use together::Together;
 pub use writer::{Log, OwnFile, Storage, Writer};
 
 /// Why the result file cannot be used.
@@ -72,6 +76,24 @@ pub enum Error {
         offset: u64,
         /// What is wrong there.
         fault: ParseFault,
+    },
+    /// Two result files that were to be read together are one.
+    #[error("{} is named twice: name every result file once", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Result files that were to be read together speak of the same rows.
+    #[error(
+        "{} and another of the result files have records of the same rows, {rows} of them at least: they are not the \
+         shards of one job",
+        path.display()
+    )]
+    NotDisjoint {
+        /// The later of them.
+        path: PathBuf,
+        /// How many rows were seen in both until then.
+        rows: usize,
     },
     /// The system refused an operation.
     #[error("{}: {doing}: {source}", path.display())]

@@ -281,7 +281,7 @@ fn is_time(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Record, identity};
+    use super::super::{Record, Timestamps, identity};
     use super::*;
     use proptest::prelude::*;
     use std::time::SystemTime;
@@ -298,7 +298,8 @@ mod tests {
             http_status: Some(400),
             attempts: 2,
             duration: Duration::from_micros(61_900),
-            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT),
+            finished_at: Timestamps::default()
+                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT)),
             error,
             fingerprint: Fingerprint(0xabc),
         }

@@ -91,7 +91,7 @@ fn record(row: u64, error_length: usize) -> Vec<u8> {
         http_status: Some(200),
         attempts: 1,
         duration: Duration::from_millis(row),
-        finished_at: SystemTime::UNIX_EPOCH,
+        finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH),
         error: &"é".repeat(error_length),
         fingerprint: Fingerprint(row << 8),
     };

@@ -1,11 +1,12 @@
 //! One line of the result file, as it is written.
 
 use super::text::{one_line, push_field, shorten, starts_formula};
+use super::timestamp::Timestamp;
 use crate::customer::Fingerprint;
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The first line of every result file.
 pub const HEADER: &str = "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
@@ -98,7 +99,7 @@ pub struct Record<'text> {
     /// How long the last attempt took; zero if there was none.
     pub duration: Duration,
     /// When the outcome was known.
-    pub finished_at: SystemTime,
+    pub finished_at: Timestamp,
     /// Why the row is not in sync; empty if it is.
     pub error: &'text str,
     /// Of the row as it was in this run.
@@ -108,30 +109,49 @@ pub struct Record<'text> {
 impl Record<'_> {
     /// Appends the record as one line with its line feed.
     pub fn write(&self, line: &mut Vec<u8>) {
-        // Writing to a Vec cannot fail.
-        let _ = write!(line, "{},{},", self.row, self.line);
+        push_number(line, self.row);
+        line.push(b',');
+        push_number(line, self.line);
+        line.push(b',');
         push_field(line, &shown_id(self.customer_id));
         line.push(b',');
         push_field(line, &shown_id(self.subscription_id));
-        let _ = write!(line, ",{},", self.status.name());
+        line.push(b',');
+        line.extend_from_slice(self.status.name().as_bytes());
+        line.push(b',');
         if let Some(http_status) = self.http_status {
-            let _ = write!(line, "{http_status}");
+            push_number(line, http_status.into());
         }
-        let finished_at = humantime::format_rfc3339_millis(self.finished_at);
-        let _ = write!(line, ",{},{},{finished_at},", self.attempts, self.duration.as_millis());
+        line.push(b',');
+        push_number(line, self.attempts.into());
+        line.push(b',');
+        push_number(line, u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
+        line.push(b',');
+        line.extend_from_slice(&self.finished_at.text);
+        line.push(b',');
         if !self.error.is_empty() {
             push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
         }
-        let _ = writeln!(line, ",{}", self.fingerprint);
+        line.push(b',');
+        line.extend_from_slice(&self.fingerprint.digits());
+        line.push(b'\n');
     }
 }
 
+fn push_number(line: &mut Vec<u8>, number: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// An id as it is written. A signed number is no formula and stays what it is.
-fn shown_id(id: &str) -> String {
+fn shown_id(id: &str) -> Cow<'_, str> {
+    // Nearly all ids are letters and figures, which mean nothing but themselves.
+    if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(id);
+    }
     let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit());
     let id = shorten(one_line(id), LONGEST_ID);
-    if is_number { id } else { no_formula(id) }
+    Cow::Owned(if is_number { id } else { no_formula(id) })
 }
 
 /// A text that a spreadsheet does not take for a formula.
@@ -160,7 +180,9 @@ pub(super) fn hash(bytes: &[u8]) -> Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Timestamps;
     use super::*;
+    use std::time::SystemTime;
 
     fn record<'text>(customer_id: &'text str, error: &'text str) -> Record<'text> {
         Record {
@@ -172,7 +194,8 @@ mod tests {
             http_status: Some(400),
             attempts: 2,
             duration: Duration::from_micros(61_900),
-            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123),
+            finished_at: Timestamps::default()
+                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123)),
             error,
             fingerprint: Fingerprint(0xabc),
         }

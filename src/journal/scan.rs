@@ -1,7 +1,8 @@
 //! Reads a result file into marks.
 
 use super::reader::{Records, Tail};
-use super::{Error, Marks};
+use super::{Error, Marks, RecordRef};
+use crate::customer::Fingerprint;
 use std::io::Read;
 use std::path::Path;
 
@@ -14,6 +15,16 @@ pub enum Keep {
     Identity,
 }
 
+impl Keep {
+    /// What is kept of a record.
+    pub(super) fn of(self, record: &RecordRef<'_>) -> Fingerprint {
+        match self {
+            Keep::Identity => record.identity(),
+            Keep::Fingerprint => record.fingerprint(),
+        }
+    }
+}
+
 /// Reads every record into marks. The file itself is not touched.
 ///
 /// # Errors
@@ -22,11 +33,7 @@ pub fn scan(path: &Path, file: impl Read, keep: Keep, open_rows: u64) -> Result<
     let mut records = Records::new(path, file, open_rows);
     let mut marks = Marks::default();
     while let Some(record) = records.next_record()? {
-        let kept = match keep {
-            Keep::Identity => record.identity(),
-            Keep::Fingerprint => record.fingerprint(),
-        };
-        marks.set_at(record.place(), record.row(), record.status(), kept);
+        marks.set_at(record.place(), record.row(), record.status(), keep.of(&record));
     }
     Ok((marks, records.tail()))
 }

@@ -32,8 +32,12 @@ impl Doing {
 /// The rows of an input, counted by what there is to do with each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// All rows of the input.
+    /// All rows of the input, those of other shards as well.
+    pub input_rows: u64,
+    /// The rows to account for: all of the input, or those of the run's shard.
     pub rows: u64,
+    /// Rows of other shards that are in sync by this result file.
+    pub elsewhere: u64,
     /// Rows that are no valid update.
     pub invalid: u64,
     /// In sync and unchanged: not sent.
@@ -50,6 +54,7 @@ impl Survey {
     /// Counts one row and says what there is to do with it.
     pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> Doing {
         let doing = Doing::with(marks, row, fingerprint);
+        self.input_rows += 1;
         self.rows += 1;
         self.invalid += u64::from(!is_valid);
         *match doing {
@@ -59,6 +64,12 @@ impl Survey {
             Doing::Changed => &mut self.changed,
         } += 1;
         doing
+    }
+
+    /// Counts a row of another shard.
+    pub fn pass_over(&mut self, marks: &Marks, row: u64) {
+        self.input_rows += 1;
+        self.elsewhere += u64::from(marks.get(row).is_some_and(|mark| mark.status.is_in_sync()));
     }
 
     /// Rows the run will deal with.
@@ -71,11 +82,15 @@ impl Survey {
     /// in the input, or it speaks of rows the input does not have.
     #[must_use]
     pub fn foreign(&self, marks: &Marks) -> Option<Foreign> {
-        let (row, rows) = (marks.last_row(), self.rows);
+        let (row, rows) = (marks.last_row(), self.input_rows);
         if row > rows {
             return Some(Foreign::Beyond { row, rows, at: marks.last_row_at() });
         }
         let (changed, finished) = (self.changed, self.in_sync + self.changed);
+        let (elsewhere, everywhere) = (self.elsewhere, finished + self.elsewhere);
+        if elsewhere * 2 > everywhere {
+            return Some(Foreign::OtherShard { elsewhere, finished: everywhere });
+        }
         (changed * 2 > finished).then_some(Foreign::Changed { changed, finished })
     }
 }
@@ -92,6 +107,14 @@ pub enum Foreign {
         rows: u64,
         /// Where the first record of that row stands.
         at: Place,
+    },
+    /// Most rows in sync belong to other shards.
+    #[error("{elsewhere} of its {finished} rows in sync belong to other shards")]
+    OtherShard {
+        /// Rows in sync that belong to other shards.
+        elsewhere: u64,
+        /// All rows in sync.
+        finished: u64,
     },
     /// Most rows in sync are not what they were.
     #[error("{changed} of its {finished} rows in sync do not match the input")]

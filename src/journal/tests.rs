@@ -23,7 +23,7 @@ fn line(row: u64) -> Vec<u8> {
         http_status: Some(200),
         attempts: 1,
         duration: Duration::from_millis(row),
-        finished_at: SystemTime::UNIX_EPOCH + Duration::from_secs(row),
+        finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH + Duration::from_secs(row)),
         error: if row.is_multiple_of(5) { "no, \"never\",0123456789abcdef" } else { "" },
         fingerprint: Fingerprint(row << 8),
     };

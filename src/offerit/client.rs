@@ -145,16 +145,4 @@ impl Transport for Client {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::customer::{Parameter, UpdateBuilder};
-
-    #[test]
-    fn the_body_is_a_form_in_the_order_of_the_page() {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::City, "a&b=c d+e%\u{e9}\n".as_bytes());
-        builder.set(Parameter::CustomerId, b"007");
-        let request = Request::new(builder.build().unwrap());
-        assert_eq!(&request.body[..], b"customer_id=007&city=a%26b%3Dc+d%2Be%25%C3%A9%0A");
-    }
-}
+mod tests;

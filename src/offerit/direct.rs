@@ -12,28 +12,34 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+/// How much of a reply's head is read, in bytes, and of anything at a time.
+const LONGEST_HEAD: usize = 128 * 1024;
 
 /// What came of a request: a reply, or an error that may give the request back.
 type Sent = Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>>;
 
 /// Connections to one server.
 pub(super) struct Direct {
-    host: String,
-    port: u16,
+    connector: HttpConnector,
+    /// Scheme, host and port.
+    server: Uri,
     /// The path, as it stands in the request line.
     path: Uri,
     headers: HeaderMap,
     timeout: Duration,
-    longest_connect: Duration,
     /// Those that no attempt uses at present, the one used last on top.
     idle: RefCell<Vec<Line>>,
 }
@@ -57,13 +63,15 @@ impl Direct {
         let mut headers = headers(&settings.credentials)?;
         headers.insert(HOST, HeaderValue::from_str(&authority).ok()?);
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(settings.longest_connect()));
         Some(Direct {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: url.port_or_known_default()?,
+            connector,
+            server: format!("http://{authority}").parse().ok()?,
             path: url.path().parse().ok()?,
             headers,
             timeout: settings.timeout,
-            longest_connect: settings.longest_connect(),
             idle: RefCell::default(),
         })
     }
@@ -77,18 +85,13 @@ impl Direct {
     }
 
     async fn connect(&self, deadline: Instant) -> Result<Line, Broken> {
-        let connecting = timeout(self.longest_connect, TcpStream::connect((self.host.as_str(), self.port)));
-        let stream = match connecting.await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Broken::NotSent(error.to_string())),
-            Err(_) => return Err(Broken::NotSent("no answer to the attempt to connect".to_owned())),
-        };
-        let ready = async {
-            stream.set_nodelay(true).map_err(|error| error.to_string())?;
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| innermost(&error))
-        };
-        let (sender, connection) = ready.await.map_err(Broken::NotSent)?;
-        let drive = Drive { connection, is_over: false, timer: Box::pin(sleep_until(deadline)) };
+        let mut connector = self.connector.clone();
+        let io = connector.call(self.server.clone()).await;
+        let io = io.map_err(|error| Broken::NotSent(innermost(&error)))?;
+        let mut builder = http1::Builder::new();
+        let handshake = builder.max_buf_size(LONGEST_HEAD).handshake(io).await;
+        let (sender, connection) = handshake.map_err(|error| Broken::NotSent(innermost(&error)))?;
+        let drive = Drive { connection: Some(connection), timer: Box::pin(sleep_until(deadline)) };
         Ok(Line { sender, drive: Box::new(drive) })
     }
 
@@ -114,7 +117,7 @@ impl Exchange for Direct {
             let mut error = match line.send(request).await? {
                 Ok(response) => {
                     let (received, is_reusable) = line.read(response).await?;
-                    if is_reusable && !line.drive.is_over {
+                    if is_reusable && line.drive.connection.is_some() {
                         self.idle.borrow_mut().push(line);
                     }
                     return Ok(received);
@@ -122,7 +125,7 @@ impl Exchange for Direct {
                 Err(error) => error,
             };
             match error.take_message() {
-                // The server had closed the connection while it was idle, and nothing went out on it.
+                // Nothing went out on a connection that was idle before: another one will do.
                 Some(unsent) if !is_new => request = unsent,
                 Some(_) => return Err(Broken::NotSent(innermost(error.error()))),
                 None => return Err(Broken::Lost(innermost(error.error()))),
@@ -139,11 +142,10 @@ struct Line {
 }
 
 impl Line {
+    /// Sends a request. It comes back with the error if nothing of it was written: the server may have closed the
+    /// connection while it was idle, may have said something that nobody asked for, which must not be taken for the
+    /// reply, or may not have read the last request to its end.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Sent, Broken> {
-        // An idle connection may have been closed by the server: that shows before anything is written, and
-        // `try_send_request` gives the request back.
-        let sender = &mut self.sender;
-        let _ = self.drive.until(poll_fn(|context| sender.poll_ready(context))).await?;
         let response = self.sender.try_send_request(request);
         self.drive.until(response).await
     }
@@ -176,15 +178,21 @@ impl Line {
 
 /// What moves a connection: whoever waits for something on it.
 struct Drive {
-    connection: Connection<TokioIo<TcpStream>, Full<Bytes>>,
-    /// Whether it has ended.
-    is_over: bool,
+    /// `None` once it has ended. It must be gone then: a request that it did not take is given back only by its end.
+    connection: Option<Connection<TokioIo<TcpStream>, Full<Bytes>>>,
     /// When the attempt has lasted too long. It stays with the connection: to set it to a later time costs nothing,
     /// to enter and remove one for each attempt wakes the runtime each time.
     timer: Pin<Box<Sleep>>,
 }
 
 impl Drive {
+    /// Moves the connection as far as it goes. Why it ended, those who wait for something on it learn too.
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        if self.connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(context).is_ready()) {
+            self.connection = None;
+        }
+    }
+
     /// Waits for `future` and moves the connection meanwhile.
     async fn until<F: Future>(&mut self, future: F) -> Result<F::Output, Broken> {
         let mut future = pin!(future);
@@ -193,14 +201,13 @@ impl Drive {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
-            // Why it ended, the future learns too.
-            if !self.is_over && Pin::new(&mut self.connection).poll(context).is_ready() {
-                self.is_over = true;
-            }
+            self.go_on(context);
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
-            self.timer.as_mut().poll(context).map(|()| Err(Broken::TimedOut))
+            // A server that never stops sending uses up the task's budget, without which a timer never rings.
+            let timer = pin!(unconstrained(self.timer.as_mut()));
+            timer.poll(context).map(|()| Err(Broken::TimedOut))
         })
         .await
     }

@@ -1,31 +1,59 @@
-//! What people see: progress while a run goes on, and the account at its end. Standard output is for data,
-//! standard error for people. A closed one is no reason to end a job: what cannot be written is left out.
+//! What people see: progress while a run goes on, what is logged, the account at its end, and the page of a result file.
+//! Standard output is for data, standard error for people. A closed one is no reason to end a job: what cannot be
+//! written is left out.
 
+mod block;
 mod check;
-mod progress;
+mod document;
+mod flood;
+mod latency;
+mod logs;
+mod markdown;
+mod metrics;
+mod page;
+mod pauses;
+mod replace;
+mod screen;
 mod summary;
+mod watch;
 
 use crate::journal::{one_line, shorten};
 use std::fmt::Display;
 use std::io::{self, Write};
 
 pub use check::{
-    CheckFormat, CheckReport, Duplicates, Example, Finding, Repeated, RowCounts, SHOWN, Severity, masked,
+    CheckFormat, CheckReport, CheckedRows, Duplicates, Example, Finding, Repeated, SHOWN, Severity, masked,
 };
-pub use progress::{Progress, ProgressMode};
+pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
+pub use latency::Percentiles;
+pub use logs::{LogFormat, Logs, Verbosity, start as start_logs};
+pub use markdown::job_summary;
+pub use metrics::{OPENING as METRICS_OPENING, metrics};
+pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
+pub use replace::{Access, Replacement};
 pub use summary::{Account, Counts, rounded, share};
+pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
 
 /// The longest line that is shown of a text from outside, in characters.
 const LONGEST: usize = 1000;
 
 /// Says something on standard error.
 pub fn say(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    tracing::info!("{text}");
+}
+
+/// Says something even to those who want to hear of errors only.
+pub fn insist(text: impl Display) {
+    tracing::error!("{text}");
 }
 
 /// Says what went wrong on standard error. The text may hold words from outside.
 pub fn complain(text: impl Display) {
-    say(format_args!("error: {}", harmless(&text.to_string())));
+    let text = harmless(&text.to_string());
+    match logs::format() {
+        LogFormat::Text => tracing::error!("error: {text}"),
+        LogFormat::Json => tracing::error!("{text}"),
+    }
 }
 
 /// Puts one line of data on standard output.

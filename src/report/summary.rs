@@ -78,6 +78,20 @@ pub fn share(part: u64, whole: u64) -> String {
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
+/// A number with commas between its thousands.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A duration as people say it: whole seconds, or milliseconds below one.
 #[must_use]
 pub fn rounded(duration: Duration) -> String {
@@ -103,6 +117,12 @@ mod tests {
             text.lines().map(|line| line.split_whitespace().last().unwrap().parse().unwrap()).collect();
         assert_eq!(figures.iter().rev().skip(1).sum::<u64>(), figures[figures.len() - 1]);
         assert!(!account.is_in_sync());
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        let texts = [0, 999, 1000, 4812, 1_000_000].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "4,812", "1,000,000"]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What the integration tests share: a server that misbehaves on command, a wrapper around the real
 //! binary, and a reader of result files that shares no code with the crate.
 //!
-//! `mod support;` in a test file brings it in. The standard library and `tempfile` only.
+//! `mod support;` in a test file brings it in. The standard library and `tempfile` only; the terminal needs `rustix` and
+//! `vt100`.
 #![allow(dead_code, unused_imports, reason = "every test binary compiles this folder and uses a part of it")]
 
 mod account;
+pub mod calls;
 mod command;
 mod connection;
 pub mod crash;
@@ -15,6 +17,7 @@ mod request;
 pub mod result;
 mod server;
 pub mod strace;
+mod terminal;
 
 pub use command::{Child, Offerit, Output};
 pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
@@ -23,6 +26,7 @@ pub use reply::{Gate, Reply};
 pub use request::Request;
 pub use result::Record;
 pub use server::Server;
+pub use terminal::Terminal;
 
 /// Says something that is shown of a test that passes, too.
 pub fn say(text: impl std::fmt::Display) {

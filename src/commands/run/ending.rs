@@ -1,39 +1,46 @@
 //! How a run ended: the exit code, and what people are told.
 
-use crate::delivery::{Brake, Ending, Interrupt, Refusal, Stop};
+use crate::delivery::{Brake, Ending, Interrupt, Rate, Refusal, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Survey;
-use crate::report::{Counts, complain, harmless, rounded, say};
+use crate::report::{Counts, Observed, complain, harmless, insist, rounded, say};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// Everything that is known at the end of a run.
 pub(super) struct Outcome {
     pub ending: Ending,
     /// `None` for a stream.
     pub survey: Option<Survey>,
+    pub observed: Observed,
+    pub started_at: SystemTime,
+    /// Where it was sent to.
+    pub origin: String,
+    pub rate: Rate,
     pub input: PathBuf,
     pub result: PathBuf,
+    /// The command that goes on, if it can be told.
+    pub go_on: Option<String>,
 }
 
 impl Outcome {
-    /// Tells people how it ended and gives the code.
-    pub(super) fn conclude(&self, is_quiet: bool) -> ExitCode {
+    /// Tells people how it ended. Gives the code, and what went wrong.
+    pub(super) fn conclude(&self, is_quiet: bool) -> (ExitCode, Option<String>) {
         let (code, trouble) = self.verdict();
-        if let Some(trouble) = trouble {
+        if let Some(trouble) = &trouble {
             complain(trouble);
         }
         if !is_quiet {
-            say(self.account());
+            self.say_account(code);
             if let Some(weather) = self.weather() {
                 say(weather);
             }
         }
-        if !is_quiet || !matches!(code, ExitCode::InSync | ExitCode::NotInSync) {
-            for line in self.advice(code) {
-                say(line);
-            }
+        let is_done = matches!(code, ExitCode::InSync | ExitCode::NotInSync);
+        for line in self.advice(code) {
+            if is_done { say(line) } else { insist(line) }
         }
-        code
+        (code, trouble)
     }
 
     fn verdict(&self) -> (ExitCode, Option<String>) {
@@ -100,6 +107,22 @@ impl Outcome {
         format!("{}: {} ({attempts}{retries})", self.input.display(), parts.join(", "))
     }
 
+    fn say_account(&self, code: ExitCode) {
+        let tally = &self.ending.tally;
+        tracing::info!(
+            event = "end",
+            exit_code = code.number(),
+            reason = self.reason(code),
+            recorded = tally.recorded(),
+            not_in_sync = tally.not_in_sync(),
+            attempts = tally.attempts,
+            retries = tally.retries,
+            seconds = self.observed.duration.as_secs_f64(),
+            "{}",
+            self.account()
+        );
+    }
+
     /// What the server did to the pace, if anything.
     fn weather(&self) -> Option<String> {
         let tally = &self.ending.tally;
@@ -118,7 +141,7 @@ impl Outcome {
     /// What to do next.
     fn advice(&self, code: ExitCode) -> Vec<String> {
         let result = self.result.display();
-        match code {
+        let mut advice = match code {
             ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
             ExitCode::NotInSync => vec![
                 format!("why rows are not in sync stands in the error column of {result}"),
@@ -128,7 +151,15 @@ impl Outcome {
             ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
-        }
+        };
+        advice.extend(self.next_command(code).map(|command| format!("    {}", harmless(&command))));
+        advice
+    }
+
+    /// The command that goes on, where there is anything to go on with.
+    pub(super) fn next_command(&self, code: ExitCode) -> Option<String> {
+        let is_of_use = code != ExitCode::InSync && self.survey.is_some();
+        self.go_on.clone().filter(|_| is_of_use)
     }
 }
 

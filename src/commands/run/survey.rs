@@ -1,9 +1,9 @@
 //! What there is to do, found out before anything is sent: one pass over the input, held against what the result
 //! file says.
 
-use super::super::identity_of;
+use super::super::{identity_of, shard};
 use super::invalid::{FirstInvalid, MaxInvalid};
-use crate::customer::FingerprintKey;
+use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
 use crate::input::Input;
@@ -21,9 +21,10 @@ pub(super) struct Limits {
 }
 
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
-/// back, a bit a row, and the marks themselves are given up.
+/// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
 pub(super) fn survey(
     input: &Input,
+    part: Option<Shard>,
     marks: Marks,
     key: &FingerprintKey,
     result: &Path,
@@ -37,6 +38,11 @@ pub(super) fn survey(
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.next_row()? {
+        if !shard::holds(part, &row) {
+            survey.pass_over(&marks, row.number);
+            finished.insert(row.number);
+            continue;
+        }
         let doing = survey.add(&marks, row.number, row.fingerprint(key, &mut scratch), !row.is_invalid());
         first_invalid.see(input, &row);
         if doing == Doing::Skip {
@@ -66,6 +72,11 @@ pub(super) fn survey(
 fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
     let what = match foreign {
         Foreign::Beyond { .. } => foreign.to_string(),
+        Foreign::OtherShard { .. } => {
+            format!(
+                "{foreign}: it is that of another shard, of another number of shards, or of a run without --shard"
+            )
+        }
         Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result, open_rows)?),
     };
     Ok(Failure::usage(format!(

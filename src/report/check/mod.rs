@@ -81,7 +81,7 @@ pub struct Example {
 
 /// Rows, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowCounts {
+pub struct CheckedRows {
     /// Rows that would be sent.
     pub valid: u64,
     /// Rows that cannot be sent.
@@ -94,7 +94,7 @@ pub struct RowCounts {
     pub warnings: u64,
 }
 
-impl RowCounts {
+impl CheckedRows {
     /// All rows.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -138,7 +138,7 @@ pub struct CheckReport {
     /// What it was found to be.
     pub format: Format,
     /// Its rows.
-    pub rows: RowCounts,
+    pub rows: CheckedRows,
     /// What is wrong and what is suspicious, the worst first.
     pub findings: Vec<Finding>,
     /// Customers that come again.
@@ -175,7 +175,7 @@ impl CheckReport {
 
     /// The counts in one line.
     fn summary(&self) -> String {
-        let RowCounts { valid, invalid, passed_over, problems, warnings } = self.rows;
+        let CheckedRows { valid, invalid, passed_over, problems, warnings } = self.rows;
         let problems = if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") };
         let passed_over = match passed_over {
             0 => String::new(),

@@ -1,0 +1,121 @@
+//! What a run leaves besides its result file: the JSON summary, the metrics, the summary on a CI job's page.
+
+use crate::exit::{ExitCode, Failure};
+use crate::report::{
+    Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, job_summary,
+    metrics, put, say,
+};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What a run leaves and shows besides its result file.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Where the JSON summary goes; `-` is standard output.
+    pub summary: Option<PathBuf>,
+    /// Where the metrics go.
+    pub metrics: Option<PathBuf>,
+    /// A file to which the summary for a CI job's page is appended.
+    pub job_summary: Option<PathBuf>,
+    /// When progress is shown.
+    pub progress: ProgressMode,
+    /// Whether nothing but errors is said.
+    pub is_quiet: bool,
+    /// Whether colours are wanted.
+    pub is_coloured: bool,
+    /// Whether the terminal can only write lines.
+    pub is_dumb: bool,
+    /// The command that goes on with this run, if it can be told.
+    pub go_on: Option<String>,
+}
+
+/// Files that can be written at the end, as far as that can be known at the beginning.
+pub(super) struct Files {
+    summary: Summary,
+    metrics: Option<Replacement>,
+    job_summary: Option<PathBuf>,
+}
+
+enum Summary {
+    None,
+    Stdout,
+    File(Replacement),
+}
+
+impl Outputs {
+    /// Looks whether everything that is asked for can be written, before anything is sent.
+    pub(super) fn open(&self, input: &Path, result: &Path) -> Result<Files, Failure> {
+        let named = [("the input", Some(input)), ("the result file", Some(result))];
+        let open = |option: &str, path: &Path, others: &[(&str, Option<&Path>)], opening, access| {
+            if let Some((what, _)) = others.iter().find(|(_, other)| *other == Some(path)) {
+                return Err(Failure::usage(format!("{option}: {} is {what} itself", path.display())));
+            }
+            Replacement::new(path, opening, access)
+                .map_err(|error| Failure::usage(format!("{option}: {error}")))
+        };
+        let summary = match self.summary.as_deref() {
+            None => Summary::None,
+            Some(path) if path == Path::new("-") => Summary::Stdout,
+            Some(path) => Summary::File(open("--summary", path, &named, SUMMARY_OPENING, Access::Owner)?),
+        };
+        let named = [named[0], named[1], ("the summary", self.summary.as_deref())];
+        let metrics = self.metrics.as_deref();
+        // The collector runs as a user of its own, and figures name nobody.
+        let metrics = metrics
+            .map(|path| open("--metrics", path, &named, METRICS_OPENING, Access::Everybody))
+            .transpose()?;
+        Ok(Files { summary, metrics, job_summary: self.job_summary.clone() })
+    }
+}
+
+impl Files {
+    /// Writes everything and gives the code to end with: what was asked for and cannot be written is a fault, though
+    /// not in the place of a worse ending. The JSON summary comes last, so that it says so.
+    pub(super) fn write(&self, document: &mut Document, mut code: ExitCode) -> ExitCode {
+        if let Some(file) = &self.metrics {
+            let finished_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            let text = metrics(document, &sync_of(file.path()), finished_at);
+            if let Err(error) = file.write(text.as_bytes()) {
+                code = spoilt("--metrics", file.path(), &error, document, code);
+            }
+        }
+        if let Some(path) = &self.job_summary
+            && let Err(error) = append(path, &job_summary(document))
+        {
+            // Nobody asked for it, so nothing fails for it.
+            say(format_args!("{}: the job summary cannot be written: {error}", path.display()));
+        }
+        let json = || document.to_json();
+        let written = match &self.summary {
+            Summary::None => Ok(()),
+            Summary::Stdout => json().and_then(put),
+            Summary::File(file) => json().and_then(|json| file.write(format!("{json}\n").as_bytes())),
+        };
+        let path = match &self.summary {
+            Summary::File(file) => file.path(),
+            Summary::None | Summary::Stdout => Path::new("-"),
+        };
+        written.map_or_else(|error| spoilt("--summary", path, &error, document, code), |()| code)
+    }
+}
+
+fn spoilt(option: &str, path: &Path, error: &io::Error, document: &mut Document, code: ExitCode) -> ExitCode {
+    complain(format_args!("{option}: {}: cannot be written: {error}", path.display()));
+    if code != ExitCode::InSync {
+        return code;
+    }
+    document.reason = "output_fault";
+    document.exit_code = ExitCode::Fault.number();
+    ExitCode::Fault
+}
+
+/// What tells the metrics of several syncs on one machine apart: the name of the file, which only one of them has.
+fn sync_of(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    File::options().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,74 @@
+//! How a run ended, for machines.
+
+use super::ending::Outcome;
+use crate::delivery::{Brake, Interrupt, Refusal, Stop};
+use crate::exit::ExitCode;
+use crate::report::{Attempts, Counts, Document, Pauses, Program, Rates, RowCounts, harmless};
+use std::time::SystemTime;
+
+impl Outcome {
+    /// The summary of a run that ended with this code, and with this trouble if there was any.
+    pub(super) fn document(&self, code: ExitCode, message: Option<String>) -> Document {
+        let (tally, observed) = (&self.ending.tally, &self.observed);
+        let seconds = observed.duration.as_secs_f64();
+        let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+        let in_sync_before = self.survey.as_ref().map_or(0, |survey| survey.in_sync);
+        let time = |time| humantime::format_rfc3339_millis(time).to_string();
+        Document {
+            format: Document::FORMAT,
+            version: Document::VERSION,
+            program: Program { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            input: self.input.to_string_lossy().into_owned(),
+            result: self.result.to_string_lossy().into_owned(),
+            server: self.origin.clone(),
+            started_at: time(self.started_at),
+            finished_at: time(SystemTime::now()),
+            duration: observed.duration,
+            exit_code: code.number(),
+            reason: self.reason(code),
+            message: message.map(|message| harmless(&message)),
+            next_command: self.next_command(code),
+            rows: RowCounts {
+                total: self.survey.as_ref().map(|survey| survey.rows),
+                in_sync_before,
+                recorded: tally.recorded(),
+                not_in_sync: tally.not_in_sync(),
+                left: self
+                    .survey
+                    .as_ref()
+                    .map(|survey| survey.rows.saturating_sub(in_sync_before + tally.recorded())),
+            },
+            counts: Counts::of(|status| tally.count(status)),
+            attempts: Attempts {
+                total: tally.attempts,
+                retries: tally.retries,
+                latency_ms: observed.latency,
+            },
+            rates: Rates {
+                limit: self.rate.per_second(),
+                effective: tally.effective_rate,
+                attempts: a_second(tally.attempts),
+                rows: a_second(tally.recorded()),
+            },
+            holds: Pauses { count: tally.holds, duration: observed.held },
+            outages: Pauses { count: tally.outages, duration: observed.outage },
+        }
+    }
+
+    /// Why it ended, in one word. The words stand in the schema.
+    pub(super) fn reason(&self, code: ExitCode) -> &'static str {
+        match &self.ending.stop {
+            Some(Stop::Interrupted(Interrupt::Interrupt)) => "interrupted",
+            Some(Stop::Interrupted(Interrupt::Terminate)) => "terminated",
+            Some(Stop::Refused(Refusal::Denied { .. })) => "credentials_refused",
+            Some(Stop::Refused(Refusal::Redirected { .. })) => "redirected",
+            Some(Stop::Brake(Brake::Outage { .. })) => "outage",
+            Some(Stop::Brake(Brake::RetryAfter { .. })) => "retry_after",
+            Some(Stop::Input(_)) => "input_fault",
+            Some(Stop::Storage(_)) => "storage_fault",
+            None if code == ExitCode::InSync => "in_sync",
+            None if code == ExitCode::NotInSync => "not_in_sync",
+            None => "input_changed",
+        }
+    }
+}

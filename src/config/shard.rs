@@ -1,0 +1,48 @@
+//! What `--shard` changes: the rate and the name of the result file.
+
+use super::{VerifyOptions, result_path};
+use crate::customer::Shard;
+use crate::delivery::Rate;
+use crate::exit::Failure;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// Attempts started a second, unless said otherwise.
+const RATE: &str = "10/s";
+
+/// Reads `I/N`.
+pub(super) fn shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
+    let read =
+        |text: &str| text.parse().map_err(|error| Failure::usage(format!("--shard: '{text}' {error}")));
+    text.map(read).transpose()
+}
+
+/// The rate of this run: that of the job, divided among its shards.
+pub(super) fn rate(text: Option<&str>, shard: Option<Shard>) -> Result<Rate, Failure> {
+    let text = text.unwrap_or(RATE);
+    let rate: Rate = text.parse().map_err(|error| Failure::usage(format!("--rate: '{text}' {error}")))?;
+    let count = shard.map_or(NonZeroU32::MIN, Shard::count);
+    rate.divided(count).ok_or_else(|| {
+        Failure::usage(format!(
+            "--rate: '{text}' is less than one attempt a minute for each of {count} shards: raise it, or split the \
+             job into fewer"
+        ))
+    })
+}
+
+/// What the extension of the input is replaced by in the name of the result file. Each shard has a file of its own.
+pub(super) fn extension(shard: Option<Shard>) -> String {
+    shard.map_or("result.csv".to_owned(), |shard| {
+        format!("shard-{}-of-{}.result.csv", shard.index(), shard.count())
+    })
+}
+
+impl VerifyOptions {
+    /// The result files to read: those that were named, or that of the input.
+    pub(super) fn results(&self, shard: Option<Shard>) -> Result<Vec<PathBuf>, Failure> {
+        if self.result.is_empty() {
+            return Ok(vec![result_path(&self.input, None, shard)?]);
+        }
+        self.result.iter().map(|result| result_path(&self.input, Some(result), shard)).collect()
+    }
+}

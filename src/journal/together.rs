@@ -1,0 +1,192 @@
+//! Several result files read together: those of the shards of one job.
+
+use super::file::ResultFile;
+use super::reader::Tail;
+use super::scan::Keep;
+use super::{Error, Marks, Status};
+use crate::customer::Fingerprint;
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// A row comes into two files where it moves from one shard to another, because its id was corrected. More rows than
+/// this are no corrections.
+const MOST_IN_SEVERAL: usize = 100_000;
+
+/// What several result files say together.
+#[derive(Debug, Default)]
+pub struct Together {
+    /// The last record of every row, by the time of the records.
+    pub marks: Marks,
+    /// How each file ends.
+    pub tails: Vec<Tail>,
+    /// Which of the files has a record of the highest row.
+    pub highest_in: usize,
+    /// Rows that have records in more than one file.
+    pub in_several: u64,
+}
+
+/// The last record of a row that several files have.
+#[derive(Default)]
+struct Last {
+    finished_at: String,
+    /// Which file it stands in.
+    file: usize,
+    record: Option<(Status, Fingerprint)>,
+}
+
+impl Together {
+    /// Reads result files as [`ResultFile::read`] reads one. Takes the memory of two.
+    ///
+    /// # Errors
+    /// If one cannot be read, if two are one file, or if they plainly are not of one job.
+    pub fn read(paths: &[PathBuf], keep: Keep, open_rows: u64) -> Result<Together, Error> {
+        let mut together = Together::default();
+        let mut several = HashMap::new();
+        for (index, path) in paths.iter().enumerate() {
+            let (marks, tail) = ResultFile::read(path, keep, open_rows)?;
+            refuse_twice(paths, index)?;
+            if marks.last_row() > together.marks.last_row() {
+                together.highest_in = index;
+            }
+            together.tails.push(tail);
+            let mut rows = several.len();
+            together.marks.absorb(marks, |row| {
+                if several.len() < MOST_IN_SEVERAL {
+                    several.insert(row, Last::default());
+                }
+                rows += 1;
+            });
+            if several.len() >= MOST_IN_SEVERAL {
+                return Err(Error::NotDisjoint { path: path.clone(), rows });
+            }
+        }
+        together.in_several = several.len() as u64;
+        if !several.is_empty() {
+            together.settle(paths, keep, open_rows, several)?;
+        }
+        Ok(together)
+    }
+
+    /// Finds the last record of the rows that several files have. Of two at the same time, that of the later file
+    /// counts.
+    fn settle(
+        &mut self,
+        paths: &[PathBuf],
+        keep: Keep,
+        open_rows: u64,
+        mut several: HashMap<u64, Last>,
+    ) -> Result<(), Error> {
+        for (file, path) in paths.iter().enumerate() {
+            let mut records = ResultFile::records(path, open_rows)?;
+            while let Some(record) = records.next_record()? {
+                let Some(last) = several.get_mut(&record.row()) else { continue };
+                // Within a file the order counts, whatever the clock was set to. RFC 3339 in UTC, always with
+                // milliseconds: later times are greater texts.
+                if file != last.file && record.finished_at() < last.finished_at.as_str() {
+                    continue;
+                }
+                last.file = file;
+                record.finished_at().clone_into(&mut last.finished_at);
+                last.record = Some((record.status(), keep.of(&record)));
+            }
+        }
+        for (row, last) in several {
+            if let Some((status, kept)) = last.record {
+                self.marks.set(row, status, kept);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Told by what the path leads to: the same name may be spelt in two ways.
+fn refuse_twice(paths: &[PathBuf], index: usize) -> Result<(), Error> {
+    let found = |path: &PathBuf| fs::canonicalize(path).ok();
+    let path = &paths[index];
+    if paths[..index]
+        .iter()
+        .any(|before| before == path || found(before).is_some_and(|at| Some(at) == found(path)))
+    {
+        return Err(Error::Twice { path: path.clone() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Timestamps;
+    use super::super::{HEADER, Record};
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    fn written(folder: &tempfile::TempDir, name: &str, records: &[(u64, u64, Status, u64)]) -> PathBuf {
+        let mut file = HEADER.as_bytes().to_vec();
+        for (row, second, status, print) in records {
+            let record = Record {
+                row: *row,
+                line: *row + 1,
+                customer_id: "1",
+                subscription_id: "",
+                status: *status,
+                http_status: Some(200),
+                attempts: 1,
+                duration: Duration::ZERO,
+                finished_at: Timestamps::default()
+                    .at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)),
+                error: "",
+                fingerprint: Fingerprint(*print << 4),
+            };
+            record.write(&mut file);
+        }
+        let path = folder.path().join(name);
+        fs::write(&path, file).unwrap();
+        path
+    }
+
+    fn read(paths: &[PathBuf]) -> Result<Together, Error> {
+        Together::read(paths, Keep::Fingerprint, 64)
+    }
+
+    #[test]
+    fn the_last_record_of_a_row_counts_in_whichever_file_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = written(
+            &folder,
+            "one",
+            &[(1, 5, Status::Updated, 1), (3, 9, Status::Updated, 2), (4, 1, Status::Failed, 3)],
+        );
+        let other = written(
+            &folder,
+            "other",
+            &[
+                (2, 5, Status::Updated, 4),
+                (3, 7, Status::Rejected, 5),
+                (4, 2, Status::Updated, 6),
+                (8, 3, Status::Failed, 7),
+            ],
+        );
+        for paths in [[one.clone(), other.clone()], [other.clone(), one.clone()]] {
+            let together = read(&paths).unwrap();
+            let (marks, highest) = (&together.marks, &paths[together.highest_in]);
+            let statuses: Vec<_> = (1..9).map(|row| marks.get(row).map(|mark| mark.status)).collect();
+            let (updated, failed) = (Some(Status::Updated), Some(Status::Failed));
+            assert_eq!(statuses, [updated, updated, updated, updated, None, None, None, failed]);
+            assert!(marks.is_done(3, Fingerprint(2 << 4)) && marks.is_done(4, Fingerprint(6 << 4)));
+            assert_eq!((marks.in_sync(), marks.last_row(), together.in_several), (4, 8, 2));
+            assert_eq!((highest, marks.last_row_at().line), (&other, 5));
+            assert_eq!(together.tails.iter().map(|tail| tail.records).sum::<u64>(), 7);
+        }
+    }
+
+    #[test]
+    fn one_file_is_read_as_it_is_and_the_same_file_not_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = written(&folder, "one", &[(2, 5, Status::Updated, 1), (2, 1, Status::Failed, 1)]);
+        let alone = read(std::slice::from_ref(&one)).unwrap();
+        // Within a file the order of the records counts, whatever the clock said.
+        assert_eq!((alone.marks.get(2).unwrap().status, alone.in_several), (Status::Failed, 0));
+        let spelt = folder.path().join(".").join("one");
+        assert!(matches!(read(&[one, spelt]), Err(Error::Twice { .. })));
+    }
+}

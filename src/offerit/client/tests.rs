@@ -1,0 +1,257 @@
+//! What becomes of a request when the server, or the way to it, fails: the same whichever way it is sent.
+
+use super::super::ApiKey;
+use super::*;
+use crate::customer::{Parameter, UpdateBuilder};
+use std::future::Future;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+fn request() -> Request {
+    let mut builder = UpdateBuilder::default();
+    builder.set(Parameter::City, "a&b=c d+e%\u{e9}\n".as_bytes());
+    builder.set(Parameter::CustomerId, b"007");
+    Request::new(builder.build().unwrap())
+}
+
+#[test]
+fn the_body_is_a_form_in_the_order_of_the_page() {
+    assert_eq!(&request().body[..], b"customer_id=007&city=a%26b%3Dc+d%2Be%25%C3%A9%0A");
+}
+
+/// What a server does with a connection on which a whole request has come.
+#[derive(Debug, Clone, Copy)]
+enum Server {
+    /// Nobody listens.
+    Absent,
+    /// No such name.
+    Nameless,
+    /// Says this and closes.
+    Says(&'static str),
+    /// Closes with something unread, which resets the connection.
+    Resets,
+    /// Says this and then nothing, for good.
+    SaysAndHangs(&'static str),
+    /// Speaks no TLS, though it is asked to.
+    Plain,
+}
+
+impl Server {
+    /// Its base URL. What it does ends with the test's process.
+    fn start(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        match self {
+            Server::Nameless => return "http://nobody.invalid".to_owned(),
+            Server::Absent => drop(listener),
+            _ => drop(thread::spawn(move || {
+                let mut kept = Vec::new();
+                for mut stream in listener.incoming().map_while(Result::ok) {
+                    let mut request = [0; 4096];
+                    let most = if matches!(self, Server::Resets) { 10 } else { 4096 };
+                    let _ = stream.read(&mut request[..most]);
+                    if let Server::Says(text) | Server::SaysAndHangs(text) = self {
+                        let _ = stream.write_all(text.as_bytes());
+                    }
+                    if matches!(self, Server::SaysAndHangs(_)) {
+                        kept.push(stream);
+                    }
+                }
+            })),
+        }
+        let scheme = if matches!(self, Server::Plain) { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+}
+
+/// The reply to one attempt, over each way to send that there is to this server.
+fn replies(server: Server) -> Vec<Reply> {
+    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
+    let endpoint = Endpoint::new(&server.start(), true).unwrap();
+    let settings = Settings { endpoint, credentials, authorities: Authorities::default(), timeout: TIMEOUT };
+    let pooled = Client { wire: Wire::Pooled(Pooled::new(&settings).unwrap()), settings: settings.clone() };
+    let usual = Client::new(settings).unwrap();
+    assert_eq!(matches!(usual.wire, Wire::Direct(_)), !matches!(server, Server::Plain));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let reply = |client: &Client| runtime.block_on(client.attempt(&request())).reply;
+    vec![reply(&pooled), reply(&usual)]
+}
+
+#[test]
+fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ntrue";
+    const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n\r\nlate";
+    let (not_sent, lost) = ("cannot connect to", "the connection broke before the reply was whole: ");
+    let slow = "no whole reply within 300ms";
+    let expected: [(Server, &str, &[&str]); 11] = [
+        (Server::Absent, not_sent, &["refused"]),
+        (Server::Nameless, not_sent, &["lookup", "resolution", "not known", "resolve"]),
+        (Server::Plain, not_sent, &["tls", "InvalidContentType", "corrupt", "eof", "closed"]),
+        (Server::Resets, lost, &["reset"]),
+        (Server::Says(""), lost, &["closed", "reset"]),
+        (Server::Says("HTTP/1.1 200 OK\r\ncontent-"), lost, &["closed", "incomplete", "eof"]),
+        (Server::Says("220 mail.example ESMTP\r\n\r\n"), lost, &["invalid HTTP"]),
+        (Server::Says(HEAD), lost, &["closed", "incomplete", "end of file", "eof"]),
+        (Server::SaysAndHangs(""), slow, &[""]),
+        (Server::SaysAndHangs("HTTP/1.1 200 OK\r\n"), slow, &[""]),
+        (Server::SaysAndHangs(HEAD), slow, &[""]),
+    ];
+    for (server, start, causes) in expected {
+        for reply in replies(server) {
+            let (is_sent, text) = match reply {
+                Reply::NotSent { text } => (false, text),
+                Reply::Lost { text } => (true, text),
+                other => panic!("{server:?}: {other:?}"),
+            };
+            assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
+            assert!(text.starts_with(start), "{server:?}: {text}");
+            // The cause at the bottom, not one of the errors above it, which say only that something failed.
+            let told = text.to_lowercase();
+            assert!(causes.iter().any(|cause| told.contains(&cause.to_lowercase())), "{server:?}: {text}");
+        }
+    }
+    // The status was said: whatever becomes of the body, it counts, and the wish with it.
+    for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
+        for reply in replies(server) {
+            let Reply::Overloaded { status: 503, retry_after, .. } = reply else { panic!("{reply:?}") };
+            assert_eq!(retry_after, Some(Duration::from_secs(7)));
+        }
+    }
+}
+
+fn client(url: &str, timeout: Duration) -> Client {
+    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
+    let endpoint = Endpoint::new(url, false).unwrap();
+    Client::new(Settings { endpoint, credentials, authorities: Authorities::default(), timeout }).unwrap()
+}
+
+/// A server that serves one connection after the other with `serve`, which waits for a word of the test in between.
+fn scripted(
+    connections: usize,
+    serve: impl Fn(usize, &mut TcpStream, &dyn Fn()) + Send + 'static,
+) -> (String, impl Fn()) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (go_on, word) = mpsc::channel::<()>();
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        for number in 0..connections {
+            let (mut stream, _) = listener.accept().unwrap();
+            serve(number, &mut stream, &|| word.recv().unwrap());
+            drop(stream);
+            done.send(()).unwrap();
+        }
+    });
+    // The test's word, and the wait for what the server does upon it.
+    let turn = move || {
+        go_on.send(()).unwrap();
+        is_done.recv().unwrap();
+    };
+    (url, turn)
+}
+
+/// Reads a request to its end, which is that of [`request`].
+fn read_request(stream: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"%0A") {
+        let mut some = [0; 4096];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "the client closed before its request was whole");
+        request.extend_from_slice(&some[..count]);
+    }
+}
+
+const TRUE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue";
+const CONFIRMED: Reply = Reply::Confirmed { status: 200 };
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
+    let (url, close) = scripted(3, |_, stream, wait| {
+        for _ in 0..2 {
+            read_request(stream);
+            stream.write_all(TRUE).unwrap();
+        }
+        wait();
+    });
+    // Far longer than the test takes: an attempt that was put on a dead connection would last as long.
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
+        for _ in 0..3 {
+            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+            close();
+            // The runtime hears of it, as it does between requests of any run.
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn what_comes_unasked_is_not_taken_for_the_next_reply() {
+    let (url, speak) = scripted(2, |number, stream, wait| {
+        read_request(stream);
+        if number == 0 {
+            stream.write_all(TRUE).unwrap();
+            wait();
+            stream.write_all(TRUE).unwrap();
+        } else {
+            stream.write_all(b"HTTP/1.1 400 Bad\r\ncontent-length: 2\r\n\r\nno").unwrap();
+        }
+    });
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
+        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+        speak();
+        tokio::task::yield_now().await;
+        let reply = client.attempt(&request()).await.reply;
+        assert_eq!(reply, Reply::Refused { status: 400, text: "no".to_owned() });
+    });
+}
+
+#[test]
+fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
+    let (url, _turn) = scripted(2, |number, stream, wait| {
+        let mut some = [0; 100];
+        stream.read_exact(&mut some).unwrap();
+        stream.write_all(TRUE).unwrap();
+        if number == 0 {
+            // The second connection is only accepted once the client has given up this one.
+            let _ = stream.read_to_end(&mut Vec::new());
+        } else {
+            wait();
+        }
+    });
+    let mut builder = UpdateBuilder::default();
+    builder.set(Parameter::CustomerId, b"007");
+    // More than the buffers of a connection take.
+    builder.set(Parameter::City, &vec![b'a'; 64 << 20]);
+    let long = Request::new(builder.build().unwrap());
+    let client = client(&url, Duration::from_secs(60));
+    block_on(async {
+        assert_eq!(client.attempt(&long).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+    });
+}
+
+#[test]
+fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+        // Until the client hangs up, or far longer than it should.
+        (0..20_000).all(|_| stream.write_all(&endless).is_ok())
+    });
+    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request()).await.reply });
+    assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
+    assert!(!server.join().unwrap(), "the server had said all it had to say");
+}

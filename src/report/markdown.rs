@@ -1,0 +1,96 @@
+//! The summary of a run as Markdown, for the page of a CI job.
+
+use super::document::Document;
+use super::harmless;
+use super::summary::{grouped, rounded};
+use std::fmt::Write;
+
+/// A section of its own.
+#[must_use]
+pub fn job_summary(document: &Document) -> String {
+    let Document { rows, attempts, holds, outages, .. } = document;
+    let mark = if document.exit_code == 0 { "✅" } else { "❌" };
+    let mut text = format!("### {mark} offerit-sync: {}\n\n", plain(&document.input));
+    if let Some(message) = &document.message {
+        let _ = writeln!(text, "{}\n", plain(message));
+    }
+    text.push_str("| rows | |\n| --- | ---: |\n");
+    let mut row = |name: &str, count: u64| {
+        let _ = writeln!(text, "| {name} | {} |", grouped(count));
+    };
+    for (status, count) in document.counts.iter().filter(|(_, count)| *count > 0) {
+        row(status.name(), count);
+    }
+    if rows.in_sync_before > 0 {
+        row("in sync before", rows.in_sync_before);
+    }
+    if let Some(left) = rows.left.filter(|left| *left > 0) {
+        row("not dealt with yet", left);
+    }
+    if let Some(total) = rows.total {
+        row("**all**", total);
+    }
+    let mut facts = vec![
+        format!("exit code {} ({})", document.exit_code, document.reason.replace('_', " ")),
+        format!("{} attempts in {}", grouped(attempts.total), rounded(document.duration)),
+    ];
+    if attempts.retries > 0 {
+        facts.push(format!("{} retries", grouped(attempts.retries)));
+    }
+    if let Some(latency) = attempts.latency_ms {
+        facts.push(format!("half of them within {:.0} ms, 99% within {:.0} ms", latency.p50, latency.p99));
+    }
+    for (what, pauses) in
+        [("holds", holds), ("outages", outages)].iter().filter(|(_, pauses)| pauses.count > 0)
+    {
+        facts.push(format!("{} {what}, {} in all", grouped(pauses.count), rounded(pauses.duration)));
+    }
+    let _ = writeln!(text, "\n{}.", facts.join(" · "));
+    if let Some(command) = &document.next_command {
+        let _ = writeln!(text, "\nTo go on: {}", code(command));
+    }
+    text
+}
+
+/// Text from outside: nothing in it is Markdown or HTML.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for letter in harmless(text).chars() {
+        match letter {
+            '&' => plain.push_str("&amp;"),
+            '<' => plain.push_str("&lt;"),
+            '>' => plain.push_str("&gt;"),
+            // A mention or a reference would reach people.
+            '@' => plain.push_str("&#64;"),
+            '#' => plain.push_str("&#35;"),
+            ':' => plain.push_str("&#58;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | '$' => {
+                plain.extend(['\\', letter])
+            }
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// A span of code that holds whatever the text has.
+fn code(text: &str) -> String {
+    let text = harmless(text);
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    format!("{fence} {text} {fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_is_markup() {
+        assert_eq!(
+            plain("<b>|@all #1\n[x](http://y)`"),
+            r"&lt;b&gt;\|&#64;all &#35;1\\n\[x\]\(http&#58;//y\)\`"
+        );
+        assert_eq!(code("a ``b` c"), "``` a ``b` c ```");
+    }
+}

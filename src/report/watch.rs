@@ -1,0 +1,203 @@
+//! What is seen of a run while it goes on: a block on a terminal, lines elsewhere, log lines in any case. It is told
+//! of everything by the delivery loop and looks at the clock by itself, ten times a second at most.
+
+mod speed;
+mod told;
+
+use super::block::View;
+use super::flood::Flood;
+use super::latency::{Latency, Percentiles};
+use super::pauses::{Kind, PauseClock};
+use super::screen::Canvas;
+use super::summary::Counts;
+use super::{LogFormat, logs};
+use crate::delivery::Tally;
+use speed::Speed;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// Between two drawings of the block.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two lines where there is no block, and between two looks at what was not told one by one.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// When progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// A block on a terminal that can show it, lines elsewhere.
+    Auto,
+    /// A block on any terminal, lines elsewhere.
+    Always,
+    /// Neither.
+    Never,
+}
+
+/// What is known of a run before it begins.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// All rows, if that is known.
+    pub total: Option<u64>,
+    /// Rows that were in sync before.
+    pub before: u64,
+    /// The limit of the rate, as it is written; empty if there is none.
+    pub limit: String,
+    /// Attempts a second at that limit.
+    pub limit_per_second: Option<f64>,
+    /// When progress is shown.
+    pub mode: ProgressMode,
+    /// Whether colours are wanted (`NO_COLOR`).
+    pub is_coloured: bool,
+    /// Whether the terminal can move its cursor (`TERM`).
+    pub is_dumb: bool,
+}
+
+/// What was seen of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// How long it took.
+    pub duration: Duration,
+    /// How long attempts took; `None` without any.
+    pub latency: Option<Percentiles>,
+    /// The time the server asked for.
+    pub held: Duration,
+    /// The time in which nothing got through.
+    pub outage: Duration,
+}
+
+enum Face {
+    Block { canvas: Canvas, shown: String },
+    Lines,
+    None,
+}
+
+/// Shows how a run goes.
+pub struct Watch {
+    plan: Plan,
+    face: Face,
+    began: Instant,
+    tally: Tally,
+    latency: Latency,
+    pauses: PauseClock,
+    flood: Flood,
+    speed: Speed,
+    /// What the present outage began with.
+    why: String,
+    /// The effective rate that was last told of, in attempts a second.
+    told_rate: Option<f64>,
+    next_line: Duration,
+}
+
+impl Watch {
+    /// Begins to watch.
+    #[must_use]
+    pub fn new(plan: Plan) -> Watch {
+        let is_quiet = logs::is_quiet();
+        let has_block = io::stderr().is_terminal()
+            && logs::format() == LogFormat::Text
+            && (plan.mode == ProgressMode::Always || !plan.is_dumb);
+        let face = match plan.mode {
+            ProgressMode::Never => Face::None,
+            _ if is_quiet => Face::None,
+            _ if has_block => Face::Block { canvas: Canvas::new(), shown: String::new() },
+            _ => Face::Lines,
+        };
+        Self::with_face(plan, face)
+    }
+
+    fn with_face(plan: Plan, face: Face) -> Watch {
+        Watch {
+            told_rate: plan.limit_per_second,
+            plan,
+            face,
+            began: Instant::now(),
+            tally: Tally::default(),
+            latency: Latency::new(),
+            pauses: PauseClock::default(),
+            flood: Flood::default(),
+            speed: Speed::default(),
+            why: String::new(),
+            next_line: LINE_EVERY,
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Looks at the clock: draws what has changed, says what is due.
+    fn tick(&mut self) {
+        let now = self.now();
+        let paused = self.pauses.total(Kind::Held, now) + self.pauses.total(Kind::Outage, now);
+        self.speed.note(now.saturating_sub(paused), self.tally.recorded());
+        if now >= self.next_line {
+            self.next_line = now + LINE_EVERY;
+            self.tell_rest();
+            if matches!(self.face, Face::Lines) {
+                self.say_progress();
+            }
+        }
+        let view = matches!(self.face, Face::Block { .. }).then(|| self.view(now));
+        if let (Face::Block { canvas, shown }, Some(view)) = (&mut self.face, view) {
+            let text = view.lines(canvas.columns(), self.plan.is_coloured);
+            if text != *shown || canvas.has_lines() {
+                canvas.draw(&text);
+                *shown = text;
+            }
+        }
+    }
+
+    fn view(&self, now: Duration) -> View {
+        let done = self.plan.before + self.tally.recorded();
+        let speed = self.speed.rows_per_second();
+        let pause = self.pauses.current(now);
+        let to_do = self.plan.total.map(|total| total.saturating_sub(done));
+        let left = to_do.filter(|_| speed > 0.0).and_then(|rows| {
+            Duration::try_from_secs_f64(rows as f64 / speed)
+                .ok()?
+                .checked_add(pause.map_or(Duration::ZERO, |(_, left)| left))
+        });
+        View {
+            total: self.plan.total,
+            done,
+            before: self.plan.before,
+            counts: Counts::of(|status| self.tally.count(status)),
+            retries: self.tally.retries,
+            speed,
+            left,
+            limit: self.plan.limit.clone(),
+            effective_rate: self.tally.effective_rate,
+            pause,
+            why: self.why.clone(),
+        }
+    }
+
+    /// Takes the block away, says what is left to be said, and gives what was seen.
+    #[must_use]
+    pub fn end(mut self) -> Observed {
+        self.tell_rest();
+        let now = self.now();
+        Observed {
+            duration: now,
+            latency: self.latency.percentiles(),
+            held: self.pauses.total(Kind::Held, now),
+            outage: self.pauses.total(Kind::Outage, now),
+        }
+    }
+}
+
+/// Looks at the clock for a watch, for ever.
+pub async fn keep_watching(watch: &RefCell<Watch>) -> Infallible {
+    let mut ticks = interval(DRAW_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        watch.borrow_mut().tick();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Drawings are counted in virtual time, on a terminal that only counts.
+
+use super::super::screen::{Canvas, write_lines};
+use super::*;
+use crate::delivery::{Observer, Pause};
+use indicatif::{ProgressDrawTarget, TermLike};
+use std::sync::{Arc, Mutex};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The screen is the process's own.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// What was written between two flushes is a drawing.
+#[derive(Debug, Clone, Default)]
+struct Counting(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
+
+impl Counting {
+    fn drawings(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn add(&self, text: &str) -> io::Result<()> {
+        self.1.lock().unwrap().push_str(text);
+        Ok(())
+    }
+}
+
+impl TermLike for Counting {
+    fn width(&self) -> u16 {
+        80
+    }
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.add(line)?;
+        self.add("\n")
+    }
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.add(text)
+    }
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> io::Result<()> {
+        let drawing = std::mem::take(&mut *self.1.lock().unwrap());
+        if !drawing.is_empty() {
+            self.0.lock().unwrap().push(drawing);
+        }
+        Ok(())
+    }
+}
+
+impl io::Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(std::str::from_utf8(bytes).unwrap())?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        total: Some(100_000),
+        before: 0,
+        limit: "100/s".to_owned(),
+        limit_per_second: Some(100.0),
+        mode: ProgressMode::Auto,
+        is_coloured: false,
+        is_dumb: false,
+    }
+}
+
+/// A watch with a block on a counting terminal, and the terminal.
+fn watch() -> (RefCell<Watch>, Counting) {
+    let terminal = Counting::default();
+    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+    let face =
+        Face::Block { canvas: Canvas::on(target, Box::new(terminal.clone()), || 80), shown: String::new() };
+    (RefCell::new(Watch::with_face(plan(), face)), terminal)
+}
+
+/// Runs a story while the watch looks at the clock.
+async fn watched(watch: &RefCell<Watch>, story: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = story => {}
+        never = keep_watching(watch) => match never {},
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_never_more_than_ten_drawings_a_second_whatever_happens() {
+    let _guard = ONE_AT_A_TIME.lock().await;
+    let (watch, terminal) = watch();
+    watched(&watch, async {
+        // A thousand changes and a thousand log lines a second, for ten seconds.
+        let mut tally = Tally::default();
+        for change in 0..10_000_u64 {
+            tally.retries = change;
+            (&mut &watch).progressed(&tally);
+            (&mut &watch).paused((change % 2 == 0).then_some(Pause::Held { left: SECOND }));
+            write_lines(format!("line {change}\n").as_bytes());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    })
+    .await;
+    let drawings = terminal.drawings();
+    assert!((95..=102).contains(&drawings.len()), "{} drawings in ten seconds", drawings.len());
+    // Every line is there once, in order, whole.
+    let text = drawings.join("\n");
+    let lines = text.lines().filter(|line| line.starts_with("line "));
+    assert!(lines.eq((0..10_000).map(|change| format!("line {change}"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_counts_down_and_a_block_that_does_not_change_is_not_drawn() {
+    let _guard = ONE_AT_A_TIME.lock().await;
+    let (watch, terminal) = watch();
+    watched(&watch, async {
+        tokio::time::sleep(10 * SECOND).await;
+        assert_eq!(terminal.drawings().len(), 1, "{:?}", terminal.drawings());
+        (&mut &watch).paused(Some(Pause::Held { left: 5 * SECOND }));
+        tokio::time::sleep(7 * SECOND).await;
+        (&mut &watch).paused(None);
+        tokio::time::sleep(SECOND).await;
+    })
+    .await;
+    let seen: Vec<String> = terminal.drawings();
+    let holds: Vec<&str> =
+        seen.iter().filter_map(|text| text.split("on hold for ").nth(1)?.split(':').next()).collect();
+    assert_eq!(holds, ["5s", "4s", "3s", "2s", "1s", "0s"]);
+    assert!(seen.last().is_some_and(|text| text.contains("sending")), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_is_told_in_the_end() {
+    let watch = RefCell::new(Watch::with_face(plan(), Face::None));
+    (&mut &watch).attempted(Duration::from_millis(20));
+    (&mut &watch).paused(Some(Pause::Outage { left: SECOND }));
+    tokio::time::sleep(3 * SECOND).await;
+    (&mut &watch).paused(None);
+    tokio::time::sleep(SECOND).await;
+    let observed = watch.into_inner().end();
+    assert_eq!((observed.duration, observed.outage, observed.held), (4 * SECOND, 3 * SECOND, Duration::ZERO));
+    assert_eq!(observed.latency.map(|latency| latency.count), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_changes_by_half() {
+    let lines = Counting::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let watch = RefCell::new(Watch::with_face(plan(), Face::Lines));
+    watched(&watch, async {
+        tokio::time::sleep(95 * SECOND).await;
+        for rate in [Some(90.0), Some(60.0), Some(40.0), Some(30.0), Some(81.0), None, None] {
+            let mut tally = Tally::default();
+            tally.effective_rate = rate;
+            (&mut &watch).progressed(&tally);
+        }
+    })
+    .await;
+    let text = lines.1.lock().unwrap().clone();
+    assert_eq!(text.matches("0 rows of 100000 (0.0%)").count(), 3, "{text}");
+    let rates: Vec<_> =
+        text.lines().filter_map(|line| line.split("takes about ").nth(1)?.split(' ').next()).collect();
+    assert_eq!(rates, ["40.0", "81.0"], "{text}");
+    assert_eq!(text.matches("at the full rate again").count(), 1, "{text}");
+}

@@ -1,0 +1,137 @@
+//! What a person sees: the program on a real pseudo-terminal, its screen held against snapshots in which figures that
+//! differ from run to run are normalised.
+
+mod support;
+
+use std::time::Duration;
+use support::{INPUT, Offerit, Reply, Server, Terminal, table};
+
+/// A job whose server answers the first rows, refuses one of them, and then lets the test decide.
+fn held_at(number: usize, reply: &Reply) -> Server {
+    let reply = reply.clone();
+    Server::start(move |_, at| match at {
+        1 => Reply::json(404, r#"{"message":"no such customer"}"#),
+        at if at < number => Reply::updated(),
+        at if at == number => reply.clone(),
+        _ => Reply::updated(),
+    })
+}
+
+const ARGUMENTS: [&str; 8] =
+    ["run", INPUT, "--rate", "unlimited", "--concurrency", "1", "--no-adapt", "--drain-timeout=1s"];
+
+/// The lines of the block: those below the last line that stays.
+fn block(screen: &str, height: usize) -> Vec<String> {
+    let lines: Vec<_> = screen.lines().collect();
+    lines[lines.len().saturating_sub(height)..].iter().map(|line| normalised(line)).collect()
+}
+
+/// Figures that differ from run to run: speeds, times to go, and countdowns.
+fn normalised(line: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let is_figure = word.trim_end_matches([':', ';', 's', 'm', 'h']).parse::<f64>().is_ok();
+        let is_time = is_figure && word.contains(['s', 'm', 'h']) && !word.contains('/');
+        let is_speed = is_figure && word.contains('.');
+        if is_time || is_speed {
+            "N".to_owned() + word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_hold_is_shown_in_a_steady_block() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    // It counts down: one figure after the other.
+    let screen = terminal.wait_for(|text| text.contains("on hold for 49m 58s"));
+    let lines = block(&screen, 4);
+    let eta = lines[0].split("ETA").next().unwrap_or_default().trim_end().to_owned();
+    assert_eq!(eta, "████████████████░░░░░░░░░░░░░░░░░░░░░░░░  40.0%  40 of 100");
+    assert_eq!(
+        lines[1..],
+        [
+            "N rows/s  no limit",
+            "39 updated  1 rejected",
+            "on hold for Nm Ns: the server asks for a pause (Retry-After)",
+        ],
+        "{screen}"
+    );
+    assert!(terminal.raw().contains("\u{1b}[33m"), "a hold is yellow");
+    // One block, not one below the other.
+    assert_eq!(screen.matches("rows/s").count(), 1, "{screen}");
+    assert!(screen.contains("row 2 (line 3) is rejected: HTTP 404: no such customer"), "{screen}");
+}
+
+#[test]
+fn the_block_goes_away_and_the_lines_stay() {
+    let server = held_at(50, &Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=60));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 200));
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(3), "{screen}");
+    assert!(!screen.contains("rows/s") && !screen.contains('█'), "{screen}");
+    for line in ["row 2 (line 3) is rejected", "59 updated, 1 rejected (60 attempts)", "--resume"] {
+        assert!(screen.contains(line), "{line}: {screen}");
+    }
+}
+
+#[test]
+fn forty_columns_and_no_colour_are_honoured() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100)).env("NO_COLOR", "1");
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (40, 40));
+    let screen = terminal.wait_for(|text| text.contains("on hold for 49m 58s"));
+    let lines = block(&screen, 5);
+    assert!(lines[0].contains("40.0%  40 of 100  ETA "), "{screen}");
+    assert_eq!(
+        lines[1..],
+        ["N rows/s  no limit", "39 updated  1 rejected", "", "on hold for Nm Ns (Retry-After)"],
+        "{screen}"
+    );
+    assert!(
+        !terminal.raw().contains("\u{1b}[3") && !terminal.raw().contains("\u{1b}[0m"),
+        "{:?}",
+        terminal.raw()
+    );
+}
+
+#[test]
+fn an_outage_is_shown_with_the_next_probe() {
+    let server = Server::start(|_, number| if number < 20 { Reply::updated() } else { Reply::new(503) });
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    let screen = terminal.wait_for(|text| text.contains("outage: next probe in 3s"));
+    // Whether the status stands before the reason depends on which attempt was taken for an outage.
+    let lines = block(&screen.replace("HTTP 503: ", ""), 4);
+    let expected = ["20 updated", "outage: next probe in Ns; nothing gets through: Service Unavailable"];
+    assert_eq!(lines[2..], expected, "{screen}");
+}
+
+#[test]
+fn a_terminal_that_only_writes_lines_gets_no_block() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "1"));
+    let offerit = Offerit::job(&server, table(1..=100)).env("TERM", "dumb");
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 120));
+    let (_, screen) = terminal.end();
+    assert!(!terminal.raw().contains('\u{1b}'), "{:?}", terminal.raw());
+    assert!(screen.contains("99 updated, 1 rejected"), "{screen}");
+}
+
+#[test]
+fn log_lines_do_not_disturb_the_block() {
+    let server = Server::start(|_, number| match number % 2 {
+        0 => Reply::json(404, r#"{"message":"no such customer"}"#).after(Duration::from_millis(2)),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=400));
+    let mut terminal = Terminal::start(&offerit, &[&ARGUMENTS[..], &["-v"]].concat(), (50, 100));
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(3), "{screen}");
+    assert_eq!(screen.matches("is rejected").count(), 3, "{screen}");
+    assert!(screen.contains("… and 197 more like it: rejected: HTTP 404: no such customer"), "{screen}");
+    assert!(!screen.contains("rows/s"), "{screen}");
+}
