@@ -4,6 +4,7 @@
 mod columns;
 mod completions;
 mod file;
+mod invalid;
 mod layers;
 mod mapping;
 mod options;
@@ -84,14 +85,6 @@ impl RunOptions {
             max_invalid: self.max_invalid()?,
             outputs: self.outputs(environment),
         })
-    }
-
-    fn max_invalid(&self) -> Result<Option<run::MaxInvalid>, Failure> {
-        let parsed = self.max_invalid.as_deref().map(|text| {
-            text.parse()
-                .map_err(|error| Failure::usage(format!("--max-invalid: '{}' {error}", text.escape_debug())))
-        });
-        parsed.transpose()
     }
 
     fn delivery(&self, shard: Option<Shard>) -> Result<delivery::Settings, Failure> {
