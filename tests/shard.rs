@@ -309,3 +309,16 @@ fn check_looks_at_the_rows_of_its_shard() {
         .sum();
     assert_eq!(total, 30);
 }
+
+/// An invalid row of another shard stops nobody.
+#[test]
+fn only_the_shard_of_an_invalid_row_is_stopped_by_it() {
+    let server = updating();
+    let offerit = Offerit::job(&server, table(1..=30).replace(",City 7\n", ",\n"));
+    let ends = |index| {
+        let arguments = ["run", INPUT, "--rate", "unlimited", "--max-invalid", "0", "--shard", &shard(index)];
+        offerit.run(&arguments).code
+    };
+    let codes: Vec<_> = (0..SHARDS).map(ends).collect();
+    assert_eq!(codes.iter().filter(|code| **code != Some(0)).count(), 1, "{codes:?}");
+}

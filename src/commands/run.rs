@@ -69,20 +69,7 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    if input.is_stream() && settings.existing == Existing::Resume {
-        return Err(Failure::usage(format!(
-            "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
-             sent. Write the input to a file first",
-            input.path().display()
-        )));
-    }
-    if input.is_stream() && settings.max_invalid.is_some() {
-        return Err(Failure::usage(format!(
-            "{}: --max-invalid needs a file: all rows are looked at before the first is sent, and a stream is sent as it \
-             comes. Write the input to a file first",
-            input.path().display()
-        )));
-    }
+    refuse_stream(&input, settings.existing, settings.max_invalid)?;
     if let Some(shard) = settings.shard {
         shard::refuse_split_customers(&input, shard)?;
     }
@@ -130,6 +117,25 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let (code, message) = outcome.conclude(outputs.is_quiet);
     Ok(files.write(&mut outcome.document(code, message), code))
+}
+
+/// What needs the whole input before the first row is sent cannot be had of a stream.
+fn refuse_stream(input: &Input, existing: Existing, max_invalid: Option<MaxInvalid>) -> Result<(), Failure> {
+    if input.is_stream() && existing == Existing::Resume {
+        return Err(Failure::usage(format!(
+            "{}: --resume needs a file: rows are matched by their number, and a stream cannot be read before it is \
+             sent. Write the input to a file first",
+            input.path().display()
+        )));
+    }
+    if input.is_stream() && max_invalid.is_some() {
+        return Err(Failure::usage(format!(
+            "{}: --max-invalid needs a file: all rows are looked at before the first is sent, and a stream is sent as it \
+             comes. Write the input to a file first",
+            input.path().display()
+        )));
+    }
+    Ok(())
 }
 
 /// What is known before the first row is sent, for those who watch.
