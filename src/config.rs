@@ -5,24 +5,25 @@ mod brakes;
 mod columns;
 mod completions;
 mod file;
+mod invalid;
 mod layers;
 mod mapping;
 mod options;
 mod outputs;
 mod reading;
 mod run_options;
+mod sandbox;
 mod shard;
 mod shown;
 mod target;
 mod values;
 
-use crate::commands::{Key, Output, check, failures, report, run, sandbox, verify};
+use crate::commands::{Key, Output, check, failures, report, run, verify};
 use crate::customer::Shard;
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::sandbox::Faults;
-use std::net::SocketAddr;
+use crate::report::CheckFormat;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub use brakes::BrakeOptions;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
-    CheckOptions, CompletionsChoice, CompletionsOptions, FailuresOptions, FileOptions, ReportOptions,
-    SandboxOptions, VerifyOptions,
+    CheckOptions, CompletionsChoice, CompletionsOptions, FailuresOptions, FileOptions, FormatChoice,
+    ReportOptions, SandboxOptions, VerifyOptions,
 };
 pub use reading::ReadingOptions;
 pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
@@ -85,6 +86,7 @@ impl RunOptions {
             accept_changed_input: self.accept_changed_input,
             target,
             delivery: self.delivery(shard)?,
+            max_invalid: self.max_invalid()?,
             outputs: self.outputs(environment),
         })
     }
@@ -123,11 +125,20 @@ impl CheckOptions {
     /// # Errors
     /// If an option is wrong.
     pub fn settings(&self) -> Result<check::Settings, Failure> {
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(check::Settings {
             input: self.input.clone().unwrap_or_default(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            shard: shard::shard(self.shard.as_deref())?,
+            shard,
+            rate: shard::rate(self.rate.as_deref(), shard)?,
+            strict: self.strict,
+            format: match self.format {
+                Some(FormatChoice::Text) | None => CheckFormat::Text,
+                Some(FormatChoice::Json) => CheckFormat::Json,
+                Some(FormatChoice::Github) => CheckFormat::Github,
+            },
+            show_values: self.show_values,
         })
     }
 
@@ -204,55 +215,6 @@ impl ReportOptions {
     }
 }
 
-impl SandboxOptions {
-    /// The settings of a sandbox.
-    ///
-    /// # Errors
-    /// If an option is wrong.
-    pub fn settings(&self) -> Result<sandbox::Settings, Failure> {
-        let listen = self.listen.as_deref().unwrap_or("127.0.0.1:8080");
-        let address: SocketAddr = listen.parse().map_err(|_| {
-            Failure::usage(format!("--listen: '{listen}' is not an address such as 127.0.0.1:8080"))
-        })?;
-        if !address.ip().is_loopback() && !self.allow_remote {
-            return Err(Failure::usage(format!(
-                "--listen: {address} can be reached from other machines, and the sandbox shows what it was sent. \
-                 Listen on 127.0.0.1, or add --allow-remote"
-            )));
-        }
-        let credentials = match (&self.api_username, &self.api_key) {
-            (Some(name), Some(key)) => Some((name.clone(), key.clone())),
-            (None, None) => None,
-            _ => return Err(Failure::usage("--api-username and --api-key: give both, or neither")),
-        };
-        Ok(sandbox::Settings {
-            listen: address,
-            credentials,
-            customers: self.customers.clone(),
-            faults: Faults {
-                latency: self
-                    .latency
-                    .as_deref()
-                    .map_or(Ok(Duration::ZERO), |text| duration("--latency", text))?,
-                limit: self
-                    .limit
-                    .as_deref()
-                    .map(|text| target::per_second("--limit", text))
-                    .transpose()?
-                    .map(NonZeroU32::get),
-                fail_percent: percent_or_none("--fail", self.fail.as_deref())?,
-                retry_after: self.retry_after,
-                reset_percent: percent_or_none("--reset", self.reset.as_deref())?,
-                stall_percent: percent_or_none("--stall", self.stall.as_deref())?,
-                html_percent: percent_or_none("--html", self.html.as_deref())?,
-                outage: self.outage.as_deref().map(|text| span("--outage", text)).transpose()?,
-                unauthorized: self.unauthorized,
-                seed: self.seed.unwrap_or(0),
-            },
-        })
-    }
-}
-
 /// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
 fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
@@ -266,20 +228,6 @@ fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Res
         return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
     }
     Ok(path)
-}
-
-fn percent_or_none(option: &str, text: Option<&str>) -> Result<f64, Failure> {
-    text.map_or(Ok(0.0), |text| target::percent(option, text))
-}
-
-/// Reads `10s..40s`; `0s` is a start too.
-fn span(option: &str, text: &str) -> Result<(Duration, Duration), Failure> {
-    let parts = text.split_once("..").and_then(|(from, to)| {
-        Some((humantime::parse_duration(from).ok()?, humantime::parse_duration(to).ok()?))
-    });
-    parts
-        .filter(|(from, to)| from < to)
-        .ok_or_else(|| Failure::usage(format!("{option}: '{text}' is not a span of time such as 10s..40s")))
 }
 
 /// What was typed, or the default.

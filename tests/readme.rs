@@ -160,8 +160,8 @@ fn every_call_in_a_code_block_uses_options_that_the_command_has() {
 fn no_option_is_promised_that_no_command_has() {
     let mut known: BTreeSet<String> = commands().iter().flat_map(|name| options(&help(name))).collect();
     known.extend(options(&help(PROGRAM)));
-    // Those of cargo.
-    known.extend(["--release", "--locked", "--path", "--test"].map(str::to_owned));
+    // Those of cargo and curl.
+    known.extend(["--release", "--locked", "--path", "--test", "--data-urlencode"].map(str::to_owned));
     let promised = options(&readme());
     let unknown: Vec<_> = promised.difference(&known).cloned().collect();
     assert!(unknown.is_empty(), "README.md speaks of options that do not exist: {}", unknown.join(", "));

@@ -107,7 +107,7 @@ fn a_file_whose_customers_cannot_be_split_is_refused_with_the_lines() {
         for part in ["0/1000", "17/1000"] {
             for command in [
                 &["run", INPUT, "--rate", "unlimited", "--shard", part][..],
-                &["check", INPUT, "--shard", part],
+                &["check", INPUT, "--rate", "unlimited", "--shard", part],
             ] {
                 let told = offerit.run(command).expect_code(2).stderr;
                 let rows =
@@ -300,10 +300,25 @@ fn check_looks_at_the_rows_of_its_shard() {
         (0..SHARDS).map(|index| offerit.run(&["check", INPUT, "--shard", &shard(index)])).collect();
     assert_eq!(outputs.iter().filter(|output| output.code == Some(3)).count(), 1);
     let problems: Vec<_> = outputs.iter().flat_map(|output| output.stdout.lines()).collect();
-    assert_eq!(problems.iter().filter(|line| line.starts_with("customers.csv:8: row 7")).count(), 1);
+    assert_eq!(problems.iter().filter(|line| line.contains("line 8, row 7")).count(), 1);
     let total: u64 = outputs
         .iter()
-        .filter_map(|output| output.stdout.lines().last()?.split(' ').next()?.parse::<u64>().ok())
+        .filter_map(|output| {
+            output.stdout.lines().find_map(|line| line.split_once(" rows (")?.0.parse::<u64>().ok())
+        })
         .sum();
     assert_eq!(total, 30);
+}
+
+/// An invalid row of another shard stops nobody.
+#[test]
+fn only_the_shard_of_an_invalid_row_is_stopped_by_it() {
+    let server = updating();
+    let offerit = Offerit::job(&server, table(1..=30).replace(",City 7\n", ",\n"));
+    let ends = |index| {
+        let arguments = ["run", INPUT, "--rate", "unlimited", "--max-invalid", "0", "--shard", &shard(index)];
+        offerit.run(&arguments).code
+    };
+    let codes: Vec<_> = (0..SHARDS).map(ends).collect();
+    assert_eq!(codes.iter().filter(|code| **code != Some(0)).count(), 1, "{codes:?}");
 }

@@ -1,11 +1,19 @@
-//! `check`: reads and validates everything, sends nothing.
+//! `check`: reads and validates everything, tells what is wrong and what is suspicious, sends nothing.
 
-use super::shard::{holds, refuse_split_customers};
-use crate::customer::Shard;
+mod duplicates;
+mod findings;
+
+use super::shard::{is_held, refuse_split_customers};
+use crate::customer::{Parameter, Shard, Suspicion, Update, look, may_be_damaged};
+use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{self, Checked, Input, Mapping, Reading, Row, Rows};
-use crate::report::{harmless, put};
+use crate::input::{Checked, Input, Mapping, Reading, Rows};
+use crate::report::{CheckFormat, CheckReport, CheckedRows, Severity, put};
+use findings::Findings;
 use std::path::PathBuf;
+
+/// So many requests are shown.
+const REQUESTS: usize = 3;
 
 /// Settings of a check.
 #[derive(Debug)]
@@ -18,9 +26,17 @@ pub struct Settings {
     pub mapping: Mapping,
     /// Which rows are looked at; `None` is all.
     pub shard: Option<Shard>,
+    /// Of the run that is to come.
+    pub rate: Rate,
+    /// Whether warnings count.
+    pub strict: bool,
+    /// Of what is printed.
+    pub format: CheckFormat,
+    /// Whether values are printed as they are, passwords aside.
+    pub show_values: bool,
 }
 
-/// Prints every problem with its line and column, and the counts.
+/// Prints what is wrong and what is suspicious, the first requests, and the counts.
 ///
 /// # Errors
 /// If the input as a whole cannot be used.
@@ -30,51 +46,114 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         refuse_split_customers(&input, shard)?;
     }
     let mut rows = input.rows()?;
-    let name = harmless(&input.path().display().to_string());
-    let (mut valid, mut passed_over, mut invalid, mut problems) = (0_u64, 0_u64, 0_u64, 0_u64);
-    while let Some(row) = next(&mut rows, settings.shard)? {
-        let wrong = match row.content {
-            Ok(()) => {
-                valid += 1;
-                continue;
-            }
-            Err(wrong) if wrong.is_passed_over => {
-                passed_over += 1;
-                continue;
-            }
-            Err(wrong) => wrong,
-        };
-        invalid += 1;
-        for problem in &wrong.problems {
-            problems += 1;
-            put(format_args!("{name}:{}: row {}: {problem}", row.line, row.number)).map_err(cannot_print)?;
-        }
+    let mut linter = Linter::new(&rows, settings.shard, settings.show_values);
+    while let Some(row) = rows.check_next()? {
+        linter.look_at(&row);
     }
-    let total = valid + passed_over + invalid;
-    let passed_over = match passed_over {
-        0 => String::new(),
-        count => format!(", {count} with nothing to send"),
-    };
-    let format = rows.format();
-    put(format_args!(
-        "{total} rows ({format}): {valid} valid, {invalid} invalid ({problems} problems){passed_over}"
-    ))
-    .map_err(cannot_print)?;
-    Ok(if invalid == 0 { ExitCode::InSync } else { ExitCode::NotInSync })
+    let report = linter.report(&input, &rows, settings);
+    put(report.in_format(settings.format)).map_err(cannot_print)?;
+    let is_fine = report.exit_code == ExitCode::InSync.number();
+    Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 
-/// The next row that is to be looked at. Whose row it is can only be told of the update itself.
-fn next(rows: &mut Rows, shard: Option<Shard>) -> Result<Option<Checked>, input::Error> {
-    if shard.is_none() {
-        return rows.check_next();
-    }
-    while let Some(row) = rows.next_row()? {
-        if holds(shard, &row) {
-            let Row { number, line, content } = row;
-            return Ok(Some(Checked { number, line, content: content.map(drop) }));
+/// Looks at row after row.
+struct Linter {
+    shard: Option<Shard>,
+    columns: Vec<(usize, Parameter)>,
+    findings: Findings,
+    duplicates: duplicates::Finder,
+    rows: CheckedRows,
+    first: Vec<Update>,
+    /// Whether there may be damaged letters in the rows that were read at one go.
+    may_be_damaged: bool,
+}
+
+impl Linter {
+    fn new(rows: &Rows, shard: Option<Shard>, show_values: bool) -> Linter {
+        let mut findings = Findings::new(show_values);
+        let format = rows.format();
+        if format.is_guess {
+            let message = format!(
+                "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
+                format.encoding
+            );
+            findings.add(Severity::Warning, "guessed-encoding", message);
+        }
+        Linter {
+            shard,
+            columns: rows.columns().collect(),
+            findings,
+            duplicates: duplicates::Finder::default(),
+            rows: CheckedRows::default(),
+            first: Vec::new(),
+            may_be_damaged: false,
         }
     }
-    Ok(None)
+
+    fn look_at(&mut self, row: &Checked<'_>) {
+        if let Some(text) = row.fresh_text {
+            self.may_be_damaged = may_be_damaged(text);
+        }
+        if !is_held(self.shard, row) {
+            return;
+        }
+        match &row.content {
+            Ok(()) => self.look_at_update(row),
+            Err(invalid) if invalid.is_passed_over => self.rows.passed_over += 1,
+            Err(invalid) => {
+                self.rows.invalid += 1;
+                for problem in &invalid.problems {
+                    self.rows.problems += 1;
+                    let value = problem.column.and_then(|(_, parameter)| invalid.value(parameter));
+                    self.findings.add_problem(row, problem, value);
+                }
+            }
+        }
+    }
+
+    fn look_at_update(&mut self, row: &Checked<'_>) {
+        self.rows.valid += 1;
+        if self.first.len() < REQUESTS {
+            self.first.extend(row.values.update());
+        }
+        for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
+            self.duplicates.see(parameter, row.values.get(parameter), row.line);
+        }
+        let Linter { columns, findings, rows, may_be_damaged, .. } = self;
+        look(columns, &row.values, *may_be_damaged, |column, suspicion| {
+            rows.warnings += 1;
+            findings.add_suspicion(row, column, suspicion);
+        });
+        if row.last_line > row.line {
+            self.look_for_line_breaks(row);
+        }
+    }
+
+    fn look_for_line_breaks(&mut self, row: &Checked<'_>) {
+        for column in &self.columns {
+            if memchr::memchr2(b'\r', b'\n', row.values.get(column.1)).is_some() {
+                self.rows.warnings += 1;
+                self.findings.add_suspicion(row, *column, Suspicion::LineBreak);
+            }
+        }
+    }
+
+    fn report(mut self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
+        self.rows.warnings += u64::from(rows.format().is_guess);
+        let is_fine = self.rows.invalid == 0 && !(settings.strict && self.rows.warnings > 0);
+        CheckReport {
+            input: input.path().to_path_buf(),
+            format: rows.format(),
+            rows: self.rows,
+            findings: self.findings.finish(),
+            duplicates: self.duplicates.finish(),
+            first: self.first,
+            rate: settings.rate,
+            is_strict: settings.strict,
+            show_values: settings.show_values,
+            exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
+        }
+    }
 }
 
 /// Prints what is in force.

@@ -2,6 +2,7 @@
 
 mod delta;
 mod ending;
+mod invalid;
 mod outputs;
 mod summary;
 mod survey;
@@ -26,6 +27,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 pub use delta::{MaxChanges, Since};
+pub use invalid::MaxInvalid;
 pub use outputs::Outputs;
 
 /// Settings of a run.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub target: Target,
     /// Limits and patience.
     pub delivery: delivery::Settings,
+    /// The most rows that may be invalid.
+    pub max_invalid: Option<MaxInvalid>,
     /// What it leaves and shows besides.
     pub outputs: Outputs,
 }
@@ -73,7 +77,8 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    refuse_stream(&input, settings.existing == Existing::Resume, settings.since.is_some())?;
+    let (since, max_invalid) = (settings.since.is_some(), settings.max_invalid.is_some());
+    refuse_stream(&input, settings.existing, since, max_invalid)?;
     refuse_input(&input, &settings.result, settings.shard)?;
     let runtime = runtime::start().map_err(cannot_start)?;
     let outputs = settings.outputs;
@@ -93,6 +98,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
             result: &settings.result,
             accept: settings.accept_changed_input,
             open_rows,
+            max_invalid: settings.max_invalid,
         };
         let (survey, done) = survey::survey(&input, marks, delta.as_mut(), &terms)?;
         (Some(survey), done)
@@ -153,20 +159,26 @@ fn plan(outputs: &Outputs, survey: Option<&Survey>, rate: Rate) -> Plan {
     }
 }
 
-/// Rows are matched by their number, and held against what was delivered, before anything is sent: a stream can be
-/// read only once.
-fn refuse_stream(input: &Input, is_resumed: bool, is_delta: bool) -> Result<(), Failure> {
-    let option = match (is_resumed, is_delta) {
-        (true, _) => "--resume",
-        (_, true) => "--since",
+/// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can
+/// be read only once.
+fn refuse_stream(
+    input: &Input,
+    existing: Existing,
+    has_since: bool,
+    has_max_invalid: bool,
+) -> Result<(), Failure> {
+    let option = match (existing == Existing::Resume, has_since, has_max_invalid) {
+        (true, _, _) => "--resume",
+        (_, true, _) => "--since",
+        (_, _, true) => "--max-invalid",
         _ => return Ok(()),
     };
     if !input.is_stream() {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{}: {option} needs a file: rows are matched before anything is sent, and a stream cannot be read before it is \
-         sent. Write the input to a file first",
+        "{}: {option} needs a file: all rows are looked at before anything is sent, and a stream is sent as it comes. \
+         Write the input to a file first",
         input.path().display()
     )))
 }

@@ -3,7 +3,7 @@
 use super::ids_of;
 use crate::customer::{Parameter, Shard};
 use crate::exit::Failure;
-use crate::input::{Input, Row};
+use crate::input::{Checked, Input, Row};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -14,6 +14,19 @@ const IDS_A_PASS: u64 = 450_000;
 pub(super) fn holds(shard: Option<Shard>, row: &Row) -> bool {
     let [customer_id, subscription_id] = ids_of(row);
     shard.is_none_or(|shard| shard.holds(row.number, customer_id, subscription_id))
+}
+
+/// As [`holds`], of a row that was only checked.
+pub(super) fn is_held(shard: Option<Shard>, row: &Checked<'_>) -> bool {
+    let Some(shard) = shard else { return true };
+    let [customer_id, subscription_id] = match &row.content {
+        Ok(()) => [Parameter::CustomerId, Parameter::SubscriptionId].map(|parameter| {
+            let id = std::str::from_utf8(row.values.get(parameter)).ok();
+            id.filter(|id| !id.is_empty())
+        }),
+        Err(invalid) => [invalid.customer_id.as_deref(), invalid.subscription_id.as_deref()],
+    };
+    shard.holds(row.number, customer_id, subscription_id)
 }
 
 /// Where an id was seen first.

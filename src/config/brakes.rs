@@ -21,6 +21,10 @@ pub struct BrakeOptions {
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<String>,
 
+    /// Stop before the first request if more rows than this are invalid: N rows, or P% of all [default: no limit]
+    #[arg(long, value_name = "N|P%")]
+    pub max_invalid: Option<String>,
+
     /// An earlier run's result file: a row is not sent whose very same update was the last one that its customer got
     #[arg(long, value_name = "RESULT")]
     pub since: Option<PathBuf>,

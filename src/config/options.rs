@@ -36,9 +36,36 @@ pub struct CheckOptions {
     #[command(flatten)]
     pub file: FileOptions,
 
+    /// Warnings count: exit code 3 if there is one
+    #[arg(long)]
+    pub strict: bool,
+
+    /// What is printed [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FormatChoice>,
+
+    /// Print values as they are; passwords are never printed
+    #[arg(long)]
+    pub show_values: bool,
+
+    /// The rate of the run that is to come, to tell how long it takes: N, N/s, N/m or unlimited [default: 10/s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+
     /// Print what is in force for a run and where each value came from, and read no input
     #[arg(long)]
     pub show_config: bool,
+}
+
+/// `check --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatChoice {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// Options of `verify`.

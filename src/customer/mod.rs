@@ -1,14 +1,22 @@
 //! The domain: which parameters a customer update may carry, which updates are valid, and what makes two
 //! updates the same. It does no I/O and knows neither CSV nor HTTP.
 
+mod damage;
 mod fingerprint;
 mod id;
+mod lint;
 mod parameter;
 mod shard;
+mod suspicion;
 mod update;
+mod values;
 
+pub use damage::may_be_damaged;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use id::alike;
+pub use lint::look;
 pub use parameter::Parameter;
 pub use shard::{BadShard, Shard};
-pub use update::{NOT_UTF_8, REMOVE, Update, UpdateBuilder, Violation, value_fault};
+pub use suspicion::Suspicion;
+pub use update::{NOT_UTF_8, REMOVE, Rule, Update, UpdateBuilder, Violation, value_fault};
+pub use values::{Place, Places, Values};

@@ -1,19 +1,35 @@
 //! A validated customer update: who (lookup) and what to set (fields).
 
-use super::Parameter;
+use super::{Parameter, Place, Places, Values};
 use std::fmt;
 
 /// The value that removes a field (API page, "Parameters"). Exactly these six letters; `password` has no such
 /// option.
 pub const REMOVE: &str = "REMOVE";
 
+/// What a row must keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// A short name that never changes.
+    pub name: &'static str,
+    /// What is wrong with a value that breaks it, and what to do. Never holds the value.
+    pub message: &'static str,
+}
+
+/// Its message.
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.message)
+    }
+}
+
 /// One rule that a row broke, with the parameter whose column shows it (none: the row as a whole).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Where in the row.
     pub parameter: Option<Parameter>,
-    /// What is wrong and what to do. Never holds the value.
-    pub message: &'static str,
+    /// What it should have kept to.
+    pub rule: Rule,
 }
 
 /// A row turned into a customer update that the API can be asked to carry out: it names a customer and sets or
@@ -27,6 +43,11 @@ pub struct Update {
 }
 
 impl Update {
+    /// Of values that were checked, one behind the other, and where each ends.
+    pub(super) fn new(text: Box<str>, ends: [u32; Parameter::COUNT]) -> Update {
+        Update { text, ends }
+    }
+
     /// The value of one parameter, if the row has one.
     #[must_use]
     pub fn get(&self, parameter: Parameter) -> Option<&str> {
@@ -56,19 +77,12 @@ pub struct UpdateBuilder {
     /// All values, one behind the other, in the order in which they came.
     text: Vec<u8>,
     /// Where each parameter's value lies in `text`.
-    places: [Place; Parameter::COUNT],
+    places: Places,
     /// Whether a value begins inside a UTF-8 sequence, so that the text tells nothing about the values.
     is_torn: bool,
     violations: Vec<Violation>,
     /// Whether the values are known to make an update.
     is_checked: bool,
-}
-
-/// From where to where.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    start: usize,
-    end: usize,
 }
 
 impl UpdateBuilder {
@@ -90,8 +104,8 @@ impl UpdateBuilder {
     }
 
     /// Refuses a value for a reason that lies outside the API's rules: the row will be no update.
-    pub fn refuse(&mut self, parameter: Parameter, message: &'static str) {
-        self.violations.push(Violation { parameter: Some(parameter), message });
+    pub fn refuse(&mut self, parameter: Parameter, rule: Rule) {
+        self.violations.push(Violation { parameter: Some(parameter), rule });
     }
 
     /// Whether there is anything to set, ids aside.
@@ -130,7 +144,7 @@ impl UpdateBuilder {
     /// The update of values that passed [`UpdateBuilder::check`]; `None` of others.
     #[must_use]
     pub fn update(&self) -> Option<Update> {
-        if self.is_checked { self.joined() } else { None }
+        if self.is_checked { self.values().update() } else { None }
     }
 
     /// Whether the values make an update. Nothing is allocated for one that does.
@@ -148,13 +162,13 @@ impl UpdateBuilder {
         }
         let (lookups, _) = Parameter::ALL.split_at(Parameter::LOOKUPS);
         if lookups.iter().all(|lookup| self.value(*lookup).is_empty()) {
-            self.refuse_row("names no customer: fill in customer_id or subscription_id");
+            self.refuse_row(NO_CUSTOMER);
         }
         if !self.has_field() {
-            self.refuse_row("has no field to set: fill in at least one column besides the ids");
+            self.refuse_row(NO_FIELD);
         }
         if u32::try_from(self.text.len()).is_err() {
-            self.refuse_row("is longer than one request can be");
+            self.refuse_row(TOO_LONG);
         }
         self.is_checked = self.violations.is_empty();
         if self.is_checked { Ok(()) } else { Err(&self.violations) }
@@ -167,33 +181,45 @@ impl UpdateBuilder {
     }
 
     fn check_value(&mut self, parameter: Parameter) {
-        if let Some(message) = value_fault(parameter, self.value(parameter)) {
-            self.violations.push(Violation { parameter: Some(parameter), message });
+        if let Some(rule) = value_fault(parameter, self.value(parameter)) {
+            self.violations.push(Violation { parameter: Some(parameter), rule });
         }
     }
 
-    fn refuse_row(&mut self, message: &'static str) {
-        self.violations.push(Violation { parameter: None, message });
+    fn refuse_row(&mut self, rule: Rule) {
+        self.violations.push(Violation { parameter: None, rule });
     }
 
-    /// The checked values as one string.
-    fn joined(&self) -> Option<Update> {
-        let mut text = String::with_capacity(self.text.len());
-        let mut ends = [0; Parameter::COUNT];
-        for (end, parameter) in ends.iter_mut().zip(Parameter::ALL) {
-            text.push_str(std::str::from_utf8(self.value(parameter)).ok()?);
-            *end = u32::try_from(text.len()).ok()?;
-        }
-        Some(Update { text: text.into_boxed_str(), ends })
+    /// The values as they lie here, valid or not.
+    #[must_use]
+    pub fn values(&self) -> Values<'_> {
+        Values::new(&self.text, &self.places)
     }
 }
 
-/// The message about a value that is no text. Who knows the file's encoding can say more.
-pub const NOT_UTF_8: &str = "is not valid UTF-8: save the file as UTF-8";
+/// A value that is no text. Who knows the file's encoding can say more.
+pub const NOT_UTF_8: Rule = rule("not-text", "is not valid UTF-8: save the file as UTF-8");
+
+const NO_CUSTOMER: Rule = rule("no-customer", "names no customer: fill in customer_id or subscription_id");
+const NO_FIELD: Rule = rule("no-field", "has no field to set: fill in at least one column besides the ids");
+const TOO_LONG: Rule = rule("too-long", "is longer than one request can be");
+const NUL: Rule = rule("nul", "holds a NUL character: the file is damaged or not plain text");
+const REMOVED_PASSWORD: Rule = rule(
+    "remove-password",
+    "is REMOVE, but a password cannot be removed (API page): set one or leave it empty",
+);
+const BLANK_ID: Rule = rule("blank-id", "is blank: an id must name a customer");
+const CONTROL_IN_ID: Rule =
+    rule("control-in-id", "holds a control character (a line break, a tab …): an id cannot have one");
+const REMOVED_ID: Rule = rule("remove-id", "is REMOVE: an id names the customer and cannot be removed");
+
+const fn rule(name: &'static str, message: &'static str) -> Rule {
+    Rule { name, message }
+}
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
 #[must_use]
-pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
+pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<Rule> {
     // Nearly all ids are digits.
     if value.is_empty() || parameter.is_lookup() && value.iter().all(u8::is_ascii_digit) {
         return None;
@@ -205,21 +231,21 @@ pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<&'static str> {
         return id_fault(text);
     }
     if text.contains('\0') {
-        return Some("holds a NUL character: the file is damaged or not plain text");
+        return Some(NUL);
     }
     if parameter == Parameter::Password && text == REMOVE {
-        return Some("is REMOVE, but a password cannot be removed (API page): set one or leave it empty");
+        return Some(REMOVED_PASSWORD);
     }
     None
 }
 
-fn id_fault(text: &str) -> Option<&'static str> {
+fn id_fault(text: &str) -> Option<Rule> {
     if text.trim().is_empty() {
-        Some("is blank: an id must name a customer")
+        Some(BLANK_ID)
     } else if text.chars().any(char::is_control) {
-        Some("holds a control character (a line break, a tab …): an id cannot have one")
+        Some(CONTROL_IN_ID)
     } else if text == REMOVE {
-        Some("is REMOVE: an id names the customer and cannot be removed")
+        Some(REMOVED_ID)
     } else {
         None
     }
@@ -239,7 +265,7 @@ mod tests {
 
     fn first_fault(values: &[(Parameter, &[u8])]) -> (Option<Parameter>, &'static str) {
         let violations = build(values).unwrap_err();
-        (violations[0].parameter, violations[0].message)
+        (violations[0].parameter, violations[0].rule.message)
     }
 
     #[test]
@@ -335,7 +361,7 @@ mod tests {
                 .collect();
             let found = builder.check().err().unwrap_or_default();
             let fast: Vec<_> =
-                found.iter().filter_map(|found| Some((found.parameter?, found.message))).collect();
+                found.iter().filter_map(|found| Some((found.parameter?, found.rule))).collect();
             proptest::prop_assert_eq!(fast, slow);
         }
     }

@@ -4,8 +4,9 @@
 use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
-use super::transform::{Transform, trimmed};
-use crate::customer::{Parameter, UpdateBuilder};
+use super::record::Record;
+use super::transform::{Transform, trimmed, trimmed_at};
+use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use csv::ByteRecord;
 
 /// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
@@ -21,6 +22,8 @@ pub(super) struct Header {
     /// None where a column is left out.
     columns: Vec<Option<Column>>,
     constants: Vec<(Parameter, Box<[u8]>)>,
+    /// Whether every value is the cell or a part of it.
+    only_borrows: bool,
 }
 
 #[derive(Debug)]
@@ -29,12 +32,15 @@ struct Column {
     transform: Transform,
     /// Whether all there is to do is to trim: most columns, and the fast way through [`Header::fill`].
     only_trims: bool,
+    /// Whether the value is the cell or a part of it.
+    only_borrows: bool,
 }
 
 impl Column {
     fn new(parameter: Parameter, transform: Transform) -> Column {
         let only_trims = transform.only_trims();
-        Column { parameter, transform, only_trims }
+        let only_borrows = transform.only_borrows();
+        Column { parameter, transform, only_trims, only_borrows }
     }
 }
 
@@ -73,7 +79,9 @@ impl Header {
             .iter()
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
-        Ok(Header { columns, constants })
+        let only_borrows =
+            mapping.constants.is_empty() && columns.iter().flatten().all(|column| column.only_borrows);
+        Ok(Header { columns, constants, only_borrows })
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.
@@ -84,7 +92,7 @@ impl Header {
     ) -> bool {
         let mut has_text = false;
         for (column, cell) in self.columns.iter().zip(cells) {
-            let Some(Column { parameter, transform, only_trims }) = column else { continue };
+            let Some(Column { parameter, transform, only_trims, .. }) = column else { continue };
             if *only_trims {
                 let value = trimmed(cell);
                 builder.set(*parameter, value);
@@ -97,6 +105,30 @@ impl Header {
             builder.set(*parameter, value);
         }
         has_text
+    }
+
+    /// Where the values of a record lie in it, if every value is a cell or a part of one. Gives whether that is so and
+    /// there is anything in the cells that count. The other way to the same values is [`Header::fill`]. `places` are
+    /// those of the record before.
+    pub(super) fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
+        if !self.only_borrows {
+            return false;
+        }
+        let mut has_text = false;
+        for (column, (start, cell)) in self.columns.iter().zip(record.iter_with_starts()) {
+            let Some(Column { parameter, only_trims, .. }) = column else { continue };
+            let (before, value) = if *only_trims { trimmed_at(cell) } else { (0, cell) };
+            let start = start + before;
+            places[parameter.index()] = Place { start, end: start + value.len() };
+            has_text |= !value.is_empty();
+        }
+        has_text
+    }
+
+    /// The parameters that have a column, each with its number from 1.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
+        let numbered = self.columns.iter().enumerate();
+        numbered.filter_map(|(index, column)| Some((index + 1, column.as_ref()?.parameter)))
     }
 
     /// How many columns there are, those left out included.

@@ -8,14 +8,18 @@ mod encoding;
 mod fault;
 mod format;
 mod header;
+mod judge;
 mod limits;
 mod lines;
 mod mapping;
 mod nearest;
 mod opening;
 mod original;
+mod plain;
 mod quotes;
+mod record;
 mod records;
+mod row;
 mod rows;
 mod scan;
 mod sniff;
@@ -41,7 +45,8 @@ pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
 pub use original::Original;
 pub(crate) use quotes::quoted_length;
-pub use rows::{Checked, Invalid, Problem, Row, Rows};
+pub use row::{Checked, Invalid, Problem, Row};
+pub use rows::Rows;
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.

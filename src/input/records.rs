@@ -6,9 +6,10 @@
 
 use super::limits::{Limit, Limits, TooLong};
 use super::lines;
+use super::plain::Plain;
+use super::record::Record;
 use super::scan::{Current, End, Scan};
 use std::io::{self, Read};
-use std::ops::Range;
 
 /// How much is read at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -23,30 +24,6 @@ pub(super) enum Fault {
     Io(io::Error),
     /// Something never seems to end.
     TooLong(TooLong),
-}
-
-/// The record read last, as it lies in the buffer.
-#[derive(Clone, Copy)]
-pub(super) struct Record<'buffer> {
-    text: &'buffer [u8],
-    fields: &'buffer [Range<usize>],
-}
-
-impl<'buffer> Record<'buffer> {
-    /// How many fields it has: at least one.
-    pub(super) fn len(&self) -> usize {
-        self.fields.len()
-    }
-
-    /// Its text as it stands in the input, if [`Records::is_well_quoted`] says no.
-    pub(super) fn text(self) -> &'buffer [u8] {
-        self.text
-    }
-
-    /// Its fields, without the quotes around them.
-    pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
-        self.fields.iter().map(move |field| &self.text[field.clone()])
-    }
 }
 
 /// Reads records. Holds one buffer, which grows to the longest record.
@@ -64,6 +41,9 @@ pub(super) struct Records<R> {
     /// Whether the byte before was a CR, so that an LF ends no further line.
     after_cr: bool,
     current: Current,
+    plain: Plain,
+    /// Whether something was read, see [`Records::take_fresh`].
+    is_fresh: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -79,6 +59,8 @@ impl<R: Read> Records<R> {
             line: 1,
             after_cr: false,
             current: Current::default(),
+            plain: Plain::default(),
+            is_fresh: false,
         }
     }
 
@@ -111,6 +93,21 @@ impl<R: Read> Records<R> {
     /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
     pub(super) fn is_well_quoted(&self) -> bool {
         self.current.is_well_quoted
+    }
+
+    /// Whether the record read last is known to be UTF-8 without a NUL. One that is both may not be known to be.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.covers(&self.current.text)
+    }
+
+    /// Whether something was read since this was asked last.
+    pub(super) fn take_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.is_fresh)
+    }
+
+    /// From the record read last to the end of what was read.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.buffer[self.current.text.start..self.end]
     }
 
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
@@ -175,6 +172,7 @@ impl<R: Read> Records<R> {
         }
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
+            self.plain.move_down(self.start);
             self.end -= self.start;
             self.start = 0;
             if self.end > self.buffer.len() / 2 {
@@ -189,6 +187,8 @@ impl<R: Read> Records<R> {
         };
         self.end += read;
         self.has_ended = read == 0;
+        self.is_fresh |= read > 0;
+        self.plain.extend(&self.buffer[..self.end], self.start);
         Ok(read > 0)
     }
 
@@ -265,7 +265,10 @@ impl<R: Read> Records<R> {
         if self.current.is_well_quoted {
             for index in self.current.doubled.drain(..) {
                 let field = &mut self.current.fields[index];
-                let kept = undouble(&mut self.buffer[self.start..end][field.clone()]);
+                let text = &mut self.buffer[self.start..end][field.clone()];
+                let kept = undouble(text);
+                // As many characters as before, for the places of those behind it.
+                text[kept..].fill(b'"');
                 field.end = field.start + kept;
             }
         }

@@ -1,109 +1,31 @@
-//! The rows of the input, each as a customer update or as what is wrong with it.
+//! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
 use super::format::Format;
+use super::judge::{Judge, refused};
 use super::limits::Limits;
 use super::opening::Opened;
 use super::records::{Fault, Records};
+use super::row::{Checked, Row};
 use super::{EmptyRows, Error, Header, HeaderFault, Mapping};
-use crate::customer::{Fingerprint, FingerprintKey, NOT_UTF_8, Parameter, Update, UpdateBuilder, Violation};
+use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// One data record of the input.
-#[derive(Debug)]
-pub struct Row {
-    /// Its number, from 1, the header not counted.
-    pub number: u64,
-    /// The physical line it starts on, from 1.
-    pub line: u64,
-    /// What it asks for.
-    pub content: Result<Update, Invalid>,
-}
-
-impl Row {
-    /// The row's fingerprint, valid or not. `scratch` is reused from row to row.
-    pub fn fingerprint(&self, key: &FingerprintKey, scratch: &mut Vec<u8>) -> Fingerprint {
-        match &self.content {
-            Ok(update) => key.of_update(update, scratch),
-            Err(invalid) => {
-                let values = invalid.values.iter().map(|(parameter, value)| (*parameter, &**value));
-                match invalid.is_passed_over {
-                    true => key.of_passed_over(values, scratch),
-                    false => key.of_invalid(values, scratch),
-                }
-            }
-        }
-    }
-
-    /// Whether it is neither an update nor passed over.
-    #[must_use]
-    pub fn is_invalid(&self) -> bool {
-        self.content.as_ref().is_err_and(|invalid| !invalid.is_passed_over)
-    }
-}
-
-/// A row that is no update. Its `Debug` and its problems hold none of its values.
-pub struct Invalid {
-    /// Everything that is wrong with it, at least one.
-    pub problems: Vec<Problem>,
-    /// Whether nothing is wrong with it but that there is nothing to send, and such rows are to be passed over: it
-    /// is recorded as `unchanged`.
-    pub is_passed_over: bool,
-    /// Its `customer_id`, if that much can be trusted.
-    pub customer_id: Option<String>,
-    /// Its `subscription_id`, if that much can be trusted.
-    pub subscription_id: Option<String>,
-    values: Vec<(Parameter, Box<[u8]>)>,
-}
-
-impl fmt::Debug for Invalid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Invalid").field(&self.problems).finish()
-    }
-}
-
-/// One thing that is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The column, from 1, and its parameter; none if it concerns the row as a whole.
-    pub column: Option<(usize, Parameter)>,
-    /// What is wrong and what to do. Never holds a value.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            Some((column, parameter)) => {
-                write!(formatter, "column {column} ({}) {}", parameter.name(), self.message)
-            }
-            None => write!(formatter, "the row {}", self.message),
-        }
-    }
-}
-
-/// A row that was only read and checked: nothing of it is kept.
-#[derive(Debug)]
-pub struct Checked {
-    /// Its number, from 1, the header not counted.
-    pub number: u64,
-    /// The physical line it starts on, from 1.
-    pub line: u64,
-    /// Whether it is an update.
-    pub content: Result<(), Invalid>,
-}
+/// What is read from.
+type Source = Box<dyn Read + Send>;
 
 /// The stream of rows. Reads ahead by one buffer and holds one record.
 pub struct Rows {
     path: PathBuf,
     format: Format,
-    pub(super) records: Records<Box<dyn Read + Send>>,
+    pub(super) records: Records<Source>,
     pub(super) names: ByteRecord,
     header: Header,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
+    /// Where the values of a row lie that was not copied.
+    places: Places,
     number: u64,
     /// A row that was read ahead.
     ahead: Option<Box<Row>>,
@@ -130,7 +52,8 @@ impl Rows {
         let map = Header::map(&names, mapping);
         let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-        Ok(Rows { path, format, records, names, header, builder, empty_rows, number: 0, ahead: None })
+        let places = Places::default();
+        Ok(Rows { path, format, records, names, header, builder, empty_rows, places, number: 0, ahead: None })
     }
 
     /// What the input was found to be.
@@ -164,114 +87,73 @@ impl Rows {
         if let Some(row) = self.ahead.take().filter(|row| is_wanted(row.number)) {
             return Ok(Some(*row));
         }
-        let Some(Checked { number, line, content }) = self.check_next_of(is_wanted)? else {
+        if !self.advance_to(is_wanted)? {
             return Ok(None);
+        }
+        let (number, line) = (self.number, self.records.line());
+        let judge = Judge {
+            records: &self.records,
+            header: &self.header,
+            format: self.format,
+            empty_rows: self.empty_rows,
         };
-        let update = || self.builder.update().ok_or_else(|| self.refused("cannot be sent".to_owned()));
-        let content = content.and_then(|()| update());
+        let content = judge.content(&mut self.builder).and_then(|()| {
+            let refused = || refused("too-long", "cannot be sent".to_owned(), &self.builder);
+            self.builder.update().ok_or_else(refused)
+        });
         Ok(Some(Row { number, line, content }))
     }
 
-    /// Reads and checks the next row without making an update of it; `None` behind the last.
+    /// Reads and checks the next row without making an update of it; `None` behind the last. Most rows are not even
+    /// copied.
     ///
     /// # Errors
     /// As [`Rows::next_row`].
-    pub fn check_next(&mut self) -> Result<Option<Checked>, Error> {
-        if let Some(row) = self.ahead.take() {
-            let Row { number, line, content } = *row;
-            return Ok(Some(Checked { number, line, content: content.map(drop) }));
+    pub fn check_next(&mut self) -> Result<Option<Checked<'_>>, Error> {
+        if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
+            return Ok(None);
         }
-        self.check_next_of(|_| true)
+        let is_fresh = self.records.take_fresh();
+        let Rows { records, header, format, empty_rows, builder, places, number, .. } = self;
+        let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
+        let (content, values) = match judge.plain_update(places) {
+            Some(values) => (Ok(()), values),
+            None => (judge.content(builder), builder.values()),
+        };
+        Ok(Some(Checked {
+            number: *number,
+            line: records.line(),
+            last_line: records.last_line(),
+            content,
+            values,
+            fresh_text: is_fresh.then(|| records.rest()),
+            record: records.record(),
+        }))
     }
 
-    fn check_next_of(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<Option<Checked>, Error> {
+    /// The parameters that have a column, each with its number from 1.
+    pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
+        self.header.columns()
+    }
+
+    /// Reads on to the next row that is wanted; `false` at the end.
+    fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
         while advance(&self.path, &mut self.records)? {
             self.number += 1;
             if is_wanted(self.number) {
-                let (number, line) = (self.number, self.records.line());
-                return Ok(Some(Checked { number, line, content: self.content() }));
+                return Ok(true);
             }
         }
         if self.number == 0 {
             let faults = vec![HeaderFault::NoRows];
             return Err(Error::Header { path: self.path.clone(), line: 1, faults });
         }
-        Ok(None)
+        Ok(false)
     }
-
-    fn content(&mut self) -> Result<(), Invalid> {
-        self.builder.clear();
-        let has_text = self.header.fill(self.records.record().iter(), &mut self.builder);
-        if let Some(message) = self.malformed() {
-            return Err(self.refused(message));
-        }
-        let told = |violation| problem(violation, &self.header, self.format);
-        let problems: Vec<Problem> = match self.builder.check() {
-            Ok(()) => return Ok(()),
-            Err(violations) => violations.iter().map(told).collect(),
-        };
-        // Constants and defaults alone do not fill a row.
-        let is_empty = !(has_text && self.builder.has_field());
-        let is_sound = problems.iter().all(|problem| problem.column.is_none());
-        let is_passed_over = self.empty_rows == EmptyRows::Skip && is_empty && is_sound;
-        let values = owned(&self.builder);
-        let id = |wanted: Parameter| {
-            let found = values.iter().find(|(parameter, _)| *parameter == wanted);
-            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-        };
-        let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
-        Err(Invalid { problems, is_passed_over, customer_id, subscription_id, values })
-    }
-
-    /// A row that is wrong as a whole. Which cell belongs to which column is unknown: not even the ids are trusted.
-    fn refused(&self, message: String) -> Invalid {
-        let problems = vec![Problem { column: None, message }];
-        Invalid {
-            problems,
-            is_passed_over: false,
-            customer_id: None,
-            subscription_id: None,
-            values: owned(&self.builder),
-        }
-    }
-
-    /// Why the record is not one field a column.
-    fn malformed(&self) -> Option<String> {
-        let (first, last) = (self.records.line(), self.records.last_line());
-        if !self.records.is_well_quoted() {
-            let swallowed =
-                if first == last { String::new() } else { format!(", which takes in all up to line {last}") };
-            return Some(format!(
-                "has a stray quote or one that is not closed{swallowed}: enclose the whole field in quotes and double \
-                 those inside it"
-            ));
-        }
-        let (found, expected) = (self.records.record().len(), self.header.width());
-        let fields = if found == 1 { "field" } else { "fields" };
-        (found != expected).then(|| {
-            format!(
-                "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
-                self.format.delimiter
-            )
-        })
-    }
-}
-
-fn problem(violation: &Violation, header: &Header, format: Format) -> Problem {
-    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
-    let message = match violation.message {
-        NOT_UTF_8 => format.encoding.complaint(),
-        message => message.to_owned(),
-    };
-    Problem { column, message }
-}
-
-fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
-    builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
 }
 
 /// Reads the next record that is no line of blanks; `false` at the end.
-fn advance(path: &Path, records: &mut Records<Box<dyn Read + Send>>) -> Result<bool, Error> {
+fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
     loop {
         let found = records.advance().map_err(|fault| match fault {
             Fault::Io(error) => Error::of_io(path, records.reached(), error),
@@ -290,6 +172,7 @@ fn advance(path: &Path, records: &mut Records<Box<dyn Read + Send>>) -> Result<b
 mod tests {
     use super::super::{Reading, opening};
     use super::*;
+    use crate::customer::FingerprintKey;
 
     fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
         mapped(text, &Mapping::default())

@@ -1,7 +1,7 @@
 //! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
 //! One transform a column, made once; the common one, which trims and no more, copies nothing.
 
-use crate::customer::{Parameter, REMOVE, UpdateBuilder};
+use crate::customer::{Parameter, REMOVE, Rule, UpdateBuilder};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -108,8 +108,12 @@ impl Transform {
 
     /// Whether it does nothing but trim.
     pub(super) fn only_trims(&self) -> bool {
-        self.trim
-            && self.letters == Letters::Keep
+        self.trim && self.only_borrows()
+    }
+
+    /// Whether what becomes of a cell is the cell or a part of it.
+    pub(super) fn only_borrows(&self) -> bool {
+        self.letters == Letters::Keep
             && self.table.is_none()
             && self.default.is_none()
             && self.empty == Empty::Keep
@@ -149,19 +153,51 @@ impl Transform {
     }
 }
 
-const NOT_IN_TABLE: &str = "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it \
-                            to the table or correct the cell";
+const NOT_IN_TABLE: Rule = Rule {
+    name: "not-in-table",
+    message: "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it to the table or \
+              correct the cell",
+};
 
-const BECOMES_REMOVE: &str =
-    "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant";
+const BECOMES_REMOVE: Rule = Rule {
+    name: "becomes-remove",
+    message: "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant",
+};
 
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
 #[inline]
 pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
-    let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
-    if is_plain(cell.first()) && is_plain(cell.last()) {
-        return cell;
+    trimmed_at(cell).1
+}
+
+/// The same, with the number of bytes before it.
+#[inline]
+pub(super) fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
+    // Every blank beyond ASCII begins with one of these bytes in UTF-8.
+    let may_begin =
+        |byte: &u8| !byte.is_ascii_graphic() && (*byte < 0xc2 || matches!(byte, 0xc2 | 0xe1..=0xe3));
+    let may_end = match cell {
+        [.., 0xc3..=0xdf, 0x80..=0xbf] => false,
+        [.., last] => !last.is_ascii_graphic(),
+        [] => false,
+    };
+    if !may_end && !cell.first().is_some_and(may_begin) {
+        return (0, cell);
     }
+    let value = trimmed_slowly(cell);
+    let is_at_end = value.is_empty();
+    (if is_at_end { cell.len() } else { cell.len() - start_trimmed(cell).len() }, value)
+}
+
+/// A cell without the blanks before it.
+fn start_trimmed(cell: &[u8]) -> &[u8] {
+    match std::str::from_utf8(cell) {
+        Ok(text) => text.trim_start().as_bytes(),
+        Err(_) => cell.trim_ascii_start(),
+    }
+}
+
+fn trimmed_slowly(cell: &[u8]) -> &[u8] {
     match std::str::from_utf8(cell) {
         Ok(text) => text.trim().as_bytes(),
         Err(_) => cell.trim_ascii(),
@@ -184,7 +220,7 @@ mod tests {
         transform.apply(parameter, cell.as_bytes(), &mut builder);
         match builder.build() {
             Ok(update) => Ok(update.get(parameter).map(str::to_owned)),
-            Err(violations) => Err(violations[0].message),
+            Err(violations) => Err(violations[0].rule.message),
         }
     }
 
@@ -233,7 +269,7 @@ mod tests {
         let keep = country(&values, Otherwise::Keep);
         assert_eq!(value(&keep, Parameter::Country, "Latvia").unwrap().as_deref(), Some("Latvia"));
         let strict = country(&values, Otherwise::Invalid);
-        assert_eq!(value(&strict, Parameter::Country, "Latvia"), Err(NOT_IN_TABLE));
+        assert_eq!(value(&strict, Parameter::Country, "Latvia"), Err(NOT_IN_TABLE.message));
         assert_eq!(value(&strict, Parameter::Country, "").unwrap(), None);
         assert_eq!(value(&strict, Parameter::Country, "REMOVE").unwrap().as_deref(), Some(REMOVE));
     }
@@ -245,7 +281,7 @@ mod tests {
             let found = value(&with(letters), Parameter::Lastname, "REMOVE");
             assert_eq!(found.unwrap().as_deref(), Some(REMOVE));
         }
-        assert_eq!(value(&with(Letters::Upper), Parameter::Lastname, "Remove"), Err(BECOMES_REMOVE));
+        assert_eq!(value(&with(Letters::Upper), Parameter::Lastname, "Remove"), Err(BECOMES_REMOVE.message));
     }
 
     #[test]
@@ -262,7 +298,7 @@ mod tests {
         transform.letters = Letters::Lower;
         let mut builder = UpdateBuilder::default();
         assert!(transform.apply(Parameter::City, b" M\xfcnchen ", &mut builder));
-        assert!(builder.build().unwrap_err()[0].message.contains("not valid UTF-8"));
+        assert!(builder.build().unwrap_err()[0].rule.message.contains("not valid UTF-8"));
     }
 
     #[test]

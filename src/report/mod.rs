@@ -3,6 +3,7 @@
 //! written is left out.
 
 mod block;
+mod check;
 mod document;
 mod flood;
 mod latency;
@@ -20,6 +21,9 @@ use crate::journal::{one_line, shorten};
 use std::fmt::Display;
 use std::io::{self, Write};
 
+pub use check::{
+    CheckFormat, CheckReport, CheckedRows, Duplicates, Example, Finding, Repeated, SHOWN, Severity, masked,
+};
 pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
 pub use latency::Percentiles;
 pub use logs::{LogFormat, Logs, Verbosity, start as start_logs};

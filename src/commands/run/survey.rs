@@ -3,6 +3,7 @@
 
 use super::super::{identity_of, shard};
 use super::delta::Delta;
+use super::invalid::{FirstInvalid, MaxInvalid};
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
@@ -20,6 +21,8 @@ pub(super) struct Terms<'run> {
     /// Whether most rows in sync may have changed.
     pub accept: bool,
     pub open_rows: u64,
+    /// The most rows that may be invalid.
+    pub max_invalid: Option<MaxInvalid>,
 }
 
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
@@ -30,7 +33,8 @@ pub(super) fn survey(
     mut delta: Option<&mut Delta>,
     terms: &Terms<'_>,
 ) -> Result<(Survey, Done), Failure> {
-    let Terms { part, key, result, accept, open_rows } = *terms;
+    let Terms { part, key, result, accept, open_rows, max_invalid } = *terms;
+    let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
     let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
@@ -44,6 +48,7 @@ pub(super) fn survey(
         }
         let print = row.fingerprint(key, &mut scratch);
         let doing = survey.add(&marks, row.number, print, !row.is_invalid());
+        first_invalid.see(input, &row);
         if doing == Doing::Skip {
             finished.insert(row.number);
         }
@@ -70,7 +75,9 @@ pub(super) fn survey(
             drop((marks, supersession));
             Err(refusal(input, result, &foreign, open_rows)?)
         }
-        _ => Ok((survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
+        _ => first_invalid
+            .brake(max_invalid, survey.invalid, survey.rows)
+            .map(|()| (survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
     }
 }
 

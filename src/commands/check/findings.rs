@@ -1,0 +1,96 @@
+//! Collects what is found in the rows: everything is counted, the first of each kind are kept.
+
+use crate::customer::{Parameter, Suspicion};
+use crate::input::{Checked, Problem};
+use crate::report::{Example, Finding, SHOWN, Severity, masked};
+
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Findings {
+    all: Vec<Finding>,
+    show_values: bool,
+}
+
+impl Findings {
+    pub(super) fn new(show_values: bool) -> Findings {
+        Findings { all: Vec::new(), show_values }
+    }
+
+    /// Everything, errors first, what is frequent first.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        self.all.sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.count)));
+        self.all
+    }
+
+    /// Something about the input as a whole.
+    pub(super) fn add(&mut self, severity: Severity, kind: &'static str, message: String) {
+        self.all.push(Finding { severity, kind, message, count: 1, examples: Vec::new() });
+    }
+
+    /// A rule that a row broke; `value` is what stands in the column.
+    pub(super) fn add_problem(&mut self, row: &Checked<'_>, problem: &Problem, value: Option<&[u8]>) {
+        let finding = self.of(Severity::Error, problem.rule, || title(problem));
+        if finding.examples.len() < SHOWN {
+            let message = (finding.message != problem.message).then(|| problem.message.clone());
+            let example = Example { message, ..self.example(row, problem.column, value) };
+            self.keep(problem.rule, example);
+        }
+    }
+
+    /// A value that is hardly meant, in a column (from 1).
+    pub(super) fn add_suspicion(
+        &mut self,
+        row: &Checked<'_>,
+        column: (usize, Parameter),
+        suspicion: Suspicion,
+    ) {
+        let finding = self.of(Severity::Warning, suspicion.name(), || suspicion.message().to_owned());
+        if finding.examples.len() < SHOWN {
+            let example = self.example(row, Some(column), Some(row.values.get(column.1)));
+            self.keep(suspicion.name(), example);
+        }
+    }
+
+    /// Counts one more of a kind.
+    fn of(
+        &mut self,
+        severity: Severity,
+        kind: &'static str,
+        message: impl FnOnce() -> String,
+    ) -> &mut Finding {
+        let at = self.all.iter().position(|finding| finding.kind == kind).unwrap_or_else(|| {
+            self.all.push(Finding { severity, kind, message: message(), count: 0, examples: Vec::new() });
+            self.all.len() - 1
+        });
+        let finding = &mut self.all[at];
+        finding.count += 1;
+        finding
+    }
+
+    fn example(
+        &self,
+        row: &Checked<'_>,
+        column: Option<(usize, Parameter)>,
+        value: Option<&[u8]>,
+    ) -> Example {
+        let place = column.and_then(|(column, _)| row.place(column));
+        let value =
+            column.zip(value).map(|((_, parameter), value)| masked(parameter, value, self.show_values));
+        Example { row: row.number, line: row.line, column, place, message: None, value }
+    }
+
+    fn keep(&mut self, kind: &str, example: Example) {
+        if let Some(finding) = self.all.iter_mut().find(|finding| finding.kind == kind) {
+            finding.examples.push(example);
+        }
+    }
+}
+
+/// What stands over all problems of a kind.
+fn title(problem: &Problem) -> String {
+    match problem.rule {
+        "ragged" => "has more or fewer fields than the header".to_owned(),
+        "stray-quote" => "has a stray quote or one that is not closed".to_owned(),
+        _ => problem.message.clone(),
+    }
+}

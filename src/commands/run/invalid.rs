@@ -1,0 +1,114 @@
+//! How many rows of the input may be invalid: looked at before the first request.
+
+use crate::exit::{ExitCode, Failure};
+use crate::input::{Input, Row};
+use crate::report::harmless;
+use std::fmt;
+use std::str::FromStr;
+
+/// So many of the invalid rows are named.
+const NAMED: usize = 5;
+
+/// The most rows that may be invalid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxInvalid {
+    /// So many rows.
+    Rows(u64),
+    /// So many per cent of all rows.
+    Percent(f64),
+}
+
+/// The text is neither a number of rows nor a part of them.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no limit: write a number of rows such as 10, or a part of all such as 0.5%")]
+pub struct BadLimit;
+
+impl FromStr for MaxInvalid {
+    type Err = BadLimit;
+
+    fn from_str(text: &str) -> Result<MaxInvalid, BadLimit> {
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match text.strip_suffix('%') {
+            Some(part) if is_number(part) => {
+                let percent = part.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+                percent.map(MaxInvalid::Percent).ok_or(BadLimit)
+            }
+            None if is_number(text) => text.parse().map(MaxInvalid::Rows).map_err(|_| BadLimit),
+            _ => Err(BadLimit),
+        }
+    }
+}
+
+impl fmt::Display for MaxInvalid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MaxInvalid::Rows(rows) => rows.fmt(formatter),
+            MaxInvalid::Percent(percent) => write!(formatter, "{percent}%"),
+        }
+    }
+}
+
+impl MaxInvalid {
+    fn is_exceeded(self, invalid: u64, rows: u64) -> bool {
+        match self {
+            MaxInvalid::Rows(most) => invalid > most,
+            MaxInvalid::Percent(percent) => invalid as f64 * 100.0 > percent * rows as f64,
+        }
+    }
+}
+
+/// The first invalid rows, in words.
+#[derive(Default)]
+pub(super) struct FirstInvalid(Vec<String>);
+
+impl FirstInvalid {
+    /// Sees a row.
+    pub(super) fn see(&mut self, input: &Input, row: &Row) {
+        let Err(invalid) = &row.content else { return };
+        if self.0.len() < NAMED
+            && !invalid.is_passed_over
+            && let Some(problem) = invalid.problems.first()
+        {
+            let place = format!("{}: line {}: row {}", input.path().display(), row.line, row.number);
+            self.0.push(harmless(&format!("{place}: {problem}")));
+        }
+    }
+
+    /// Why a run with so many invalid rows does not begin, if it does not.
+    pub(super) fn brake(self, limit: Option<MaxInvalid>, invalid: u64, rows: u64) -> Result<(), Failure> {
+        let Some(limit) = limit.filter(|limit| limit.is_exceeded(invalid, rows)) else { return Ok(()) };
+        let message = format!(
+            "{invalid} of {rows} rows are invalid, and --max-invalid is {limit}: nothing was sent and nothing recorded. \
+             The first of them follow; offerit-sync check tells all. Correct them, then run the same command again"
+        );
+        Err(Failure { more: self.0, ..Failure::new(ExitCode::Brake, message) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_a_part() {
+        for (text, limit) in [
+            ("0", MaxInvalid::Rows(0)),
+            ("25", MaxInvalid::Rows(25)),
+            ("0%", MaxInvalid::Percent(0.0)),
+            ("2.5%", MaxInvalid::Percent(2.5)),
+        ] {
+            assert_eq!(text.parse(), Ok(limit));
+            assert_eq!(limit.to_string(), text);
+        }
+        for text in ["", "%", "-1", "+1", "1.5", "101%", "-1%", "NaN%", "inf%", "1e1%", "five"] {
+            assert_eq!(text.parse::<MaxInvalid>(), Err(BadLimit), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_the_limit_is_not_beyond_it() {
+        assert!(!MaxInvalid::Rows(2).is_exceeded(2, 9) && MaxInvalid::Rows(2).is_exceeded(3, 9));
+        assert!(!MaxInvalid::Percent(25.0).is_exceeded(1, 4) && MaxInvalid::Percent(24.9).is_exceeded(1, 4));
+        assert!(!MaxInvalid::Rows(0).is_exceeded(0, 9) && !MaxInvalid::Percent(0.0).is_exceeded(0, 9));
+    }
+}

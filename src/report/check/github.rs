@@ -1,0 +1,86 @@
+//! The report as workflow commands of GitHub Actions (documentation, "Workflow commands", and the runner's own
+//! escaping of them): annotations at the places in the file. Every line is such a command, so that no text from outside
+//! ever begins one.
+
+use super::{CheckReport, Example, Finding};
+use crate::journal::one_line;
+use std::fmt::Write;
+
+/// All of it, without the last line end.
+pub(super) fn commands(report: &CheckReport) -> String {
+    let file = report.input.display().to_string();
+    let mut commands = String::new();
+    for finding in &report.findings {
+        let last = finding.examples.len().saturating_sub(1);
+        for (index, example) in finding.examples.iter().enumerate() {
+            let more = finding.count.saturating_sub(finding.examples.len() as u64);
+            let more = if index == last && more > 0 { format!(" (and {more} more)") } else { String::new() };
+            let message = told(finding, example) + &more;
+            let _ = writeln!(
+                commands,
+                "{}",
+                command(finding.severity.name(), &file, Some(example), finding.kind, &message)
+            );
+        }
+        if finding.examples.is_empty() {
+            let _ = writeln!(
+                commands,
+                "{}",
+                command(finding.severity.name(), &file, None, finding.kind, &finding.message)
+            );
+        }
+    }
+    for message in report.about_duplicates() {
+        let _ = writeln!(commands, "{}", command("notice", &file, None, "same-customer", &message));
+    }
+    commands + &command("notice", &file, None, "check", &report.summary())
+}
+
+fn told(finding: &Finding, example: &Example) -> String {
+    let message = example.message.as_ref().unwrap_or(&finding.message);
+    let place = match example.column {
+        Some((column, parameter)) => format!("row {}, column {column} ({})", example.row, parameter.name()),
+        None => format!("row {}: the row", example.row),
+    };
+    let value = example.value.as_ref().map(|value| format!(": {value}")).unwrap_or_default();
+    format!("{place} {message}{value}")
+}
+
+fn command(name: &str, file: &str, example: Option<&Example>, kind: &str, message: &str) -> String {
+    let mut command = format!("::{name} file={}", property(file));
+    if let Some(example) = example {
+        let _ = match example.place {
+            Some((line, column)) => write!(command, ",line={line},col={column}"),
+            None => write!(command, ",line={}", example.line),
+        };
+    }
+    let _ = write!(command, ",title={}::{}", property(&format!("offerit-sync: {kind}")), data(message));
+    command
+}
+
+/// What stands behind the last `::`. Nothing in it is obeyed by a terminal either.
+fn data(text: &str) -> String {
+    one_line(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_a_command_or_begins_another() {
+        assert_eq!(property("a,b:c%d\n::error::x\r"), "a%2Cb%3Ac%25d\\n%3A%3Aerror%3A%3Ax\\r");
+        assert_eq!(data("50%: a,b\n::error::x\u{1b}"), "50%25: a,b\\n::error::x\\u{1b}");
+        let line =
+            command("error", "a,line=9::\n::set-output name=x::y", None, "kind", "m\r\n::stop-commands::t");
+        assert_eq!(
+            line,
+            "::error file=a%2Cline=9%3A%3A\\n%3A%3Aset-output name=x%3A%3Ay,title=offerit-sync%3A kind::m\\r\\n::stop-commands::t"
+        );
+    }
+}

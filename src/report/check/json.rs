@@ -1,0 +1,76 @@
+//! The report for programs. Its keys are a contract, see the README.
+
+use super::mask::masked;
+use super::{CheckReport, Example, Finding, Repeated, curl};
+use crate::report::harmless;
+use serde_json::{Value, json};
+
+/// Grows if a key is renamed, removed or means something else.
+const VERSION: u64 = 1;
+
+/// All of it, without the last line end.
+pub(super) fn json(report: &CheckReport) -> String {
+    let rows = &report.rows;
+    let duplicates = &report.duplicates;
+    let object = json!({
+        "version": VERSION,
+        "input": harmless(&report.input.display().to_string()),
+        "format": {
+            "encoding": report.format.encoding.to_string(),
+            "encoding_guessed": report.format.is_guess,
+            "delimiter": char::from(report.format.delimiter.byte()).to_string(),
+            "compression": report.format.compression.map(|compression| compression.to_string()),
+        },
+        "rows": {
+            "total": rows.total(),
+            "valid": rows.valid,
+            "invalid": rows.invalid,
+            "nothing_to_send": rows.passed_over,
+        },
+        "problems": rows.problems,
+        "warnings": rows.warnings,
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "duplicates": {
+            "customers": duplicates.customers,
+            "rows": duplicates.rows,
+            "complete": duplicates.is_complete,
+            "examples": duplicates.examples.iter().map(|one| repeated(one, report.show_values)).collect::<Vec<_>>(),
+        },
+        "requests": report.first.iter().map(|update| curl::command(update, report.show_values)).collect::<Vec<_>>(),
+        "rate": report.rate.to_string(),
+        "seconds": report.least_duration().map(|duration| duration.as_secs_f64()),
+        "strict": report.is_strict,
+        "exit_code": report.exit_code,
+    });
+    format!("{object:#}")
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "severity": finding.severity.name(),
+        "kind": finding.kind,
+        "message": finding.message,
+        "count": finding.count,
+        "examples": finding.examples.iter().map(example).collect::<Vec<_>>(),
+    })
+}
+
+fn example(example: &Example) -> Value {
+    json!({
+        "row": example.row,
+        "line": example.line,
+        "column": example.column.map(|(column, _)| column),
+        "parameter": example.column.map(|(_, parameter)| parameter.name()),
+        "message": example.message,
+        "value": example.value,
+    })
+}
+
+fn repeated(repeated: &Repeated, show_values: bool) -> Value {
+    json!({
+        "parameter": repeated.parameter.name(),
+        "id": masked(repeated.parameter, &repeated.id, show_values),
+        "rows": repeated.rows,
+        "lines": repeated.lines,
+    })
+}
