@@ -5,7 +5,6 @@ mod brakes;
 mod columns;
 mod completions;
 mod file;
-mod invalid;
 mod layers;
 mod mapping;
 mod options;
@@ -86,7 +85,7 @@ impl RunOptions {
             accept_changed_input: self.accept_changed_input,
             target,
             delivery: self.delivery(shard)?,
-            max_invalid: self.max_invalid()?,
+            max_invalid: self.brakes.max_invalid()?,
             outputs: self.outputs(environment),
         })
     }

@@ -1,7 +1,7 @@
 //! The options that end a run early, and when a clock time comes next.
 
 use super::duration;
-use crate::commands::run::{MaxChanges, Since};
+use crate::commands::run::{MaxChanges, MaxInvalid, Since};
 use crate::delivery::{Brakes, MaxFailures};
 use crate::exit::Failure;
 use clap::Args;
@@ -54,6 +54,12 @@ impl BrakeOptions {
         })
     }
 
+    /// How many rows may be invalid.
+    pub(super) fn max_invalid(&self) -> Result<Option<MaxInvalid>, Failure> {
+        let most = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent);
+        self.max_invalid.as_deref().map(most).transpose()
+    }
+
     /// What was delivered before, for a run that writes `result`.
     pub(super) fn since(&self, result: &Path) -> Result<Option<Since>, Failure> {
         let Some(since) = &self.since else { return Ok(None) };
@@ -76,9 +82,14 @@ fn max_failures(text: &str) -> Result<MaxFailures, Failure> {
 }
 
 fn most<T>(option: &str, text: &str, count: fn(u64) -> T, percent: fn(f64) -> T) -> Result<T, Failure> {
+    // `parse` would take a sign, and of a part an exponent and words.
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let found = match text.strip_suffix('%') {
-        Some(part) => part.parse().ok().filter(|part| (0.0..100.0).contains(part)).map(percent),
-        None => text.parse().ok().map(count),
+        Some(part) if is_plain(part) => {
+            part.parse().ok().filter(|part| (0.0..100.0).contains(part)).map(percent)
+        }
+        None if is_plain(text) => text.parse().ok().map(count),
+        _ => None,
     };
     found.ok_or_else(|| {
         Failure::usage(format!(
@@ -135,6 +146,23 @@ fn until(time: Time, now: &ZonedDateTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_a_part() {
+        let limit = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent).ok();
+        for (text, expected) in [
+            ("0", MaxInvalid::Rows(0)),
+            ("25", MaxInvalid::Rows(25)),
+            ("0%", MaxInvalid::Percent(0.0)),
+            ("2.5%", MaxInvalid::Percent(2.5)),
+        ] {
+            assert_eq!(limit(text), Some(expected));
+        }
+        for text in ["", "%", "-1", "+1", "1.5", "100%", "101%", "-1%", "+1%", "NaN%", "inf%", "1e1%", "five"]
+        {
+            assert_eq!(limit(text), None, "{text}");
+        }
+    }
 
     fn until_next(time: &str, now: &str) -> String {
         let left = until(time_of_day(time).unwrap(), &now.parse().unwrap()).unwrap();
