@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::VecDeque;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,6 +60,45 @@ fn a_minutes_rate_is_spread_over_the_minute() {
     let requests = server.requests();
     let took = requests[15].arrived.duration_since(requests[0].arrived);
     assert!(took >= Duration::from_millis(2500), "16 within {took:?}");
+}
+
+/// How often the kernel has knocked again for each connection to a port that has not been let in.
+fn knocking_at(port: u16) -> Vec<u32> {
+    const SYN_SENT: &str = "02";
+    let port = format!(":{port:04X}");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table of sockets");
+    let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let knocking = fields.filter(|fields| fields[2].ends_with(&port) && fields[3] == SYN_SENT);
+    knocking.map(|fields| u32::from_str_radix(fields[6], 16).expect("a number")).collect()
+}
+
+/// The kernel lets all in together that knocked at a full queue of connections together.
+#[test]
+fn connections_that_are_let_in_together_bring_no_second_above_the_rate() {
+    let _turn = alone();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("the address listened on");
+    let mut queue = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queue.push(stream);
+    }
+    let offerit = Offerit::with_credentials(&format!("http://{address}"));
+    offerit.input(INPUT, table(1..=60));
+    let child = offerit.spawn(&["run", INPUT, "--rate", "10/s", "--concurrency", "32", "--no-adapt"]);
+    let began = Instant::now();
+    // The second knock is a second after the first, the third two seconds later: in the second after that come those
+    // of the first second, of the third, and whoever is new.
+    while !knocking_at(address.port()).contains(&2) {
+        assert!(began.elapsed() < Duration::from_secs(60), "the program does not connect");
+        std::thread::yield_now();
+    }
+    assert_eq!(knocking_at(address.port()).len(), 10, "no more may be under way");
+    let server = Server::start_on(listener, |_, _| Reply::updated());
+    drop(queue);
+    child.wait().expect_code(0);
+    let busiest = busiest(&server);
+    assert!(busiest <= 10, "{busiest} in one second at 10/s");
+    assert_eq!(server.count(), 60);
 }
 
 #[test]

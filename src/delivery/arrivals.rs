@@ -1,16 +1,17 @@
 //! By when the attempts of the last window have reached the server. That is what a server's limit counts, and
-//! nobody tells: a reply says that its request was there before, and one that is overdue may be under way still.
+//! nobody tells: a request has left on its connection by then, a reply says that its request was there before, and
+//! one that is overdue may be under way still.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long a request is taken to need to the server in any case, if its reply is not there sooner.
+/// How long a request that has left is taken to need to the server in any case, if its reply is not there sooner.
 const SLACK: Duration = Duration::from_millis(5);
 
-/// The same for the first attempts, which have to connect first.
+/// The same for the first attempts: the server has to take up their connections first.
 const FIRST_SLACK: Duration = Duration::from_millis(50);
 
-/// Which ones these are, by when they start.
+/// Which ones these are, by when they leave.
 const FIRST: Duration = Duration::from_millis(500);
 
 /// The most that an overdue reply is put down to the way there. Servers have slow requests too.
@@ -19,61 +20,59 @@ const LONGEST_DELAY: Duration = Duration::from_millis(100);
 /// Time since some fixed start.
 type Time = Duration;
 
-/// Names an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct AttemptId(u64);
-
 #[derive(Clone, Copy)]
-struct Started {
+struct Left {
     at: Time,
     replied: Option<Time>,
 }
 
-/// The attempts of the last window, oldest first.
+/// The attempts that have left within the last window, oldest first.
 #[derive(Default)]
 pub(super) struct Arrivals {
-    started: VecDeque<Started>,
-    /// The id of the first of them.
-    first: u64,
+    left: VecDeque<Left>,
     usual: Usual,
 }
 
 impl Arrivals {
-    /// Notes the start of an attempt.
-    pub(super) fn start(&mut self, now: Time) -> AttemptId {
-        self.started.push_back(Started { at: now, replied: None });
-        AttemptId(self.first + self.started.len() as u64 - 1)
+    /// Notes when an attempt has left.
+    pub(super) fn left(&mut self, at: Time) {
+        let index = match self.left.back() {
+            Some(last) if last.at > at => self.left.partition_point(|left| left.at <= at),
+            _ => self.left.len(),
+        };
+        self.left.insert(index, Left { at, replied: None });
     }
 
-    /// Notes the reply to an attempt.
-    pub(super) fn replied(&mut self, attempt: AttemptId, now: Time) {
-        let index = attempt.0.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        if let Some(started) = index.and_then(|index| self.started.get_mut(index)) {
-            started.replied = Some(now);
-            self.usual.learn(now.saturating_sub(started.at));
+    /// Notes the reply to an attempt that had left at this time. Of those that left at the same time it does not
+    /// matter which is meant.
+    pub(super) fn replied(&mut self, left_at: Time, now: Time) {
+        let index = self.left.partition_point(|left| left.at < left_at);
+        let those = self.left.range_mut(index..).take_while(|left| left.at == left_at);
+        if let Some(left) = those.into_iter().find(|left| left.replied.is_none()) {
+            left.replied = Some(now);
+            self.usual.learn(now.saturating_sub(left_at));
         }
     }
 
-    /// Forgets attempts that are out of the window. If as many as `count` are left in it: until when.
+    /// Forgets attempts that are out of the window. If as many as `count` are still in it: until when.
     pub(super) fn full_until(&mut self, now: Time, window: Duration, count: usize) -> Option<Time> {
-        while let Some(oldest) = self.started.front() {
+        while let Some(oldest) = self.left.front() {
             let out = self.reached(*oldest, now) + window;
             if out > now {
-                return (self.started.len() >= count).then_some(out);
+                return (self.left.len() >= count).then_some(out);
             }
-            self.started.pop_front();
-            self.first += 1;
+            self.left.pop_front();
         }
         None
     }
 
     /// By when it has reached the server: by its reply at the latest. What its reply took longer than replies
     /// usually do, it may have spent on its way.
-    fn reached(&self, started: Started, now: Time) -> Time {
-        let took = started.replied.unwrap_or(now).saturating_sub(started.at);
+    fn reached(&self, left: Left, now: Time) -> Time {
+        let took = left.replied.unwrap_or(now).saturating_sub(left.at);
         let overdue = self.usual.exceeded_by(took).min(LONGEST_DELAY);
-        let slack = if started.at < FIRST { FIRST_SLACK } else { SLACK };
-        started.at + took.min(slack.max(overdue + SLACK))
+        let slack = if left.at < FIRST { FIRST_SLACK } else { SLACK };
+        left.at + took.min(slack.max(overdue + SLACK))
     }
 }
 
@@ -114,8 +113,8 @@ mod tests {
     fn delay(usual: &[u64], took: u64) -> Duration {
         let mut arrivals = Arrivals::default();
         usual.iter().for_each(|took| arrivals.usual.learn(millis(*took)));
-        let started = Started { at: LATER, replied: Some(LATER + millis(took)) };
-        arrivals.reached(started, LATER + WINDOW) - LATER
+        let left = Left { at: LATER, replied: Some(LATER + millis(took)) };
+        arrivals.reached(left, LATER + WINDOW) - LATER
     }
 
     #[test]
@@ -139,7 +138,7 @@ mod tests {
         // No reply at all after a window.
         let mut arrivals = Arrivals::default();
         arrivals.usual.learn(millis(2));
-        arrivals.start(LATER);
+        arrivals.left(LATER);
         assert_eq!(
             arrivals.full_until(LATER + WINDOW, WINDOW, 1),
             Some(LATER + WINDOW + LONGEST_DELAY + SLACK)
@@ -149,10 +148,10 @@ mod tests {
     #[test]
     fn only_as_many_as_the_window_takes() {
         let mut arrivals = Arrivals::default();
-        let first = arrivals.start(LATER);
-        arrivals.replied(first, LATER + millis(1));
+        arrivals.left(LATER);
+        arrivals.replied(LATER, LATER + millis(1));
         assert_eq!(arrivals.full_until(LATER + millis(2), WINDOW, 2), None);
-        arrivals.start(LATER + millis(2));
+        arrivals.left(LATER + millis(2));
         let out = LATER + millis(1) + WINDOW;
         assert_eq!(arrivals.full_until(LATER + millis(3), WINDOW, 2), Some(out));
         assert_eq!(arrivals.full_until(out, WINDOW, 2), None);

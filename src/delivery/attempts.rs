@@ -1,19 +1,21 @@
 //! Attempts: which row goes next, and when.
 
-use super::arrivals::AttemptId;
-use super::pipeline::{Pipeline, Start};
+use super::pipeline::{Ended, Pipeline, Start};
 use super::slots::SlotId;
 use super::traffic::Gate;
 use super::{Feed, Observer};
 use crate::journal::Log;
 use crate::offerit::Transport;
 use futures::StreamExt;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Starts what may be started. Says whether anything was, and when to look again.
     pub(super) fn start(&mut self, now: Duration) -> (bool, Option<Duration>) {
+        self.departures.hand_over(|at| self.traffic.left(at));
         let mut started = false;
         if self.stop.is_some() {
             return (started, self.drained_at.filter(|at| *at > now));
@@ -26,8 +28,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             let wait = match gate {
                 Gate::Closed(at) => at,
                 Gate::Open | Gate::Probe => match self.next(gate, now) {
-                    Ok((slot, permit)) => {
-                        self.send(Start { slot, at: now, permit }, gate);
+                    Ok(slot) => {
+                        self.send(Start { slot, at: now }, gate);
                         started = true;
                         continue;
                     }
@@ -40,21 +42,21 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         (started, wake_at)
     }
 
-    /// The row to send next, its permit and its place in the retry budget taken; or when to look again.
-    fn next(&mut self, gate: Gate, now: Duration) -> Result<(SlotId, AttemptId), Option<Duration>> {
+    /// The row to send next, a permit and its place in the retry budget taken; or when to look again.
+    fn next(&mut self, gate: Gate, now: Duration) -> Result<SlotId, Option<Duration>> {
         let is_probe = gate == Gate::Probe;
         let has_again = self.queue.has_again();
         let may_retry = has_again && (is_probe || self.traffic.budget.has_token());
         if !self.queue.has_fresh() && !may_retry {
             return Err(has_again.then(|| self.traffic.budget.idle(now)));
         }
-        let permit = self.traffic.permit(now).map_err(Some)?;
+        self.traffic.permit(now, self.departures.waiting())?;
         let slot = match (is_probe, may_retry) {
             (true, _) => self.queue.take_probe(&self.slots),
             (false, true) => self.queue.take_again(),
             (false, false) => self.queue.take_fresh(),
         };
-        slot.map(|slot| (slot, permit)).ok_or(None)
+        slot.ok_or(None)
     }
 
     fn send(&mut self, start: Start, gate: Gate) {
@@ -70,20 +72,25 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         row.attempts += 1;
         self.tally.attempts += 1;
-        let transport = self.transport;
+        self.departures.start();
+        let (transport, departures) = (self.transport, Rc::clone(&self.departures));
         self.in_flight.push(Box::pin(async move {
-            let attempt = transport.attempt(&request).await;
-            (start, request, attempt)
+            let left_at = Cell::new(None);
+            let leaves = || departures.leave(&left_at);
+            let attempt = departures.accompany(&left_at, transport.attempt(&request, &leaves)).await;
+            Ended { start, request, attempt, left_at: left_at.get() }
         }));
     }
 
     pub(super) fn poll_replies(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while let Poll::Ready(Some((start, request, attempt))) = self.in_flight.poll_next_unpin(context) {
+        loop {
+            // Anew after each reply: it may have asked for a pause.
+            self.departures.set_closed(self.stop.is_some() || self.traffic.is_held(self.now()));
+            let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(context) else { return moved };
             moved = true;
-            self.replied(start, request, attempt);
+            self.ended(ended);
         }
-        moved
     }
 }
 

@@ -8,6 +8,7 @@ mod attempts;
 mod batch;
 mod brakes;
 mod budget;
+mod departures;
 mod feed;
 mod health;
 mod lanes;

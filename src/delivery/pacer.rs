@@ -3,10 +3,11 @@
 //! Three rules hold together. governor spaces the starts evenly and lets a wake-up that came late catch up by a
 //! few. The window is the ceiling itself: a start is only allowed if the N-th attempt before it reached the
 //! server more than a window ago, so that no window ever sees more than N, whatever the clock or the scheduler
-//! did; [`super::arrivals`] tells when an attempt has reached the server. Below both, a spacing that can change from
+//! did; [`super::arrivals`] tells when an attempt has reached the server. One that waits for its connection may
+//! reach it at any time, and keeps its place in every window until it does. Below both, a spacing that can change from
 //! one start to the next (governor's cannot) keeps to the adaptive rate.
 
-use super::arrivals::{Arrivals, AttemptId};
+use super::arrivals::Arrivals;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -136,37 +137,51 @@ impl Pacer {
         Pacer { limit: limit(rate), next: Duration::ZERO }
     }
 
-    /// Takes a permit, or says when to ask again. `rate` is the adaptive rate, in attempts a second.
-    pub(super) fn permit(&mut self, now: Duration, rate: Option<f64>) -> Result<AttemptId, Duration> {
+    /// Takes a permit, or says when to ask again; `Err(None)`: when an attempt has left or ended. `rate` is the
+    /// adaptive rate, in attempts a second; so many attempts with a permit wait for a connection.
+    pub(super) fn permit(
+        &mut self,
+        now: Duration,
+        rate: Option<f64>,
+        waiting: usize,
+    ) -> Result<(), Option<Duration>> {
         if rate.is_some() && self.next > now {
-            return Err(self.next);
+            return Err(Some(self.next));
         }
-        let permit = self.limit.as_mut().map_or(Ok(AttemptId::default()), |limit| limit.permit(now))?;
+        if let Some(limit) = &mut self.limit {
+            limit.permit(now, waiting)?;
+        }
         if let Some(rate) = rate {
             // As with governor, what a late wake-up lost is made up for, up to the slack.
             self.next = self.next.max(now.saturating_sub(LATE_ADAPTED)) + Duration::from_secs_f64(1.0 / rate);
         }
-        Ok(permit)
+        Ok(())
     }
 
-    /// This attempt has its reply: it had reached the server by now.
-    pub(super) fn replied(&mut self, attempt: AttemptId, now: Duration) {
+    /// The request of an attempt with a permit has left.
+    pub(super) fn left(&mut self, at: Duration) {
         if let Some(limit) = &mut self.limit {
-            limit.arrivals.replied(attempt, now);
+            limit.arrivals.left(at);
+        }
+    }
+
+    /// The attempt that had left at this time has its reply: it had reached the server by now.
+    pub(super) fn replied(&mut self, left_at: Duration, now: Duration) {
+        if let Some(limit) = &mut self.limit {
+            limit.arrivals.replied(left_at, now);
         }
     }
 }
 
 impl Limit {
-    fn permit(&mut self, now: Duration) -> Result<AttemptId, Duration> {
+    fn permit(&mut self, now: Duration, waiting: usize) -> Result<(), Option<Duration>> {
         self.clock.0.set(now);
-        if let Some(until) = self.arrivals.full_until(now, self.window, self.count) {
-            return Err(until);
+        let free = self.count.checked_sub(waiting).filter(|free| *free > 0).ok_or(None)?;
+        if let Some(until) = self.arrivals.full_until(now, self.window, free) {
+            return Err(Some(until));
         }
-        match self.even.check() {
-            Ok(()) => Ok(self.arrivals.start(now)),
-            Err(not_until) => Err(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))),
-        }
+        let even = self.even.check();
+        even.map_err(|not_until| Some(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))))
     }
 }
 
@@ -199,12 +214,14 @@ mod tests {
         let mut pacer = Pacer::new(rate.parse().unwrap());
         let (mut now, mut starts) = (Duration::ZERO, Vec::new());
         while now < span {
-            match pacer.permit(now, None) {
-                Ok(attempt) => {
-                    pacer.replied(attempt, now);
+            match pacer.permit(now, None, 0) {
+                Ok(()) => {
+                    pacer.left(now);
+                    pacer.replied(now, now);
                     starts.push(now);
                 }
                 Err(at) => {
+                    let at = at.expect("nobody waits");
                     assert!(at > now);
                     now = at + late();
                 }
@@ -269,16 +286,17 @@ mod tests {
             let mut pacer = Pacer::new(Rate::Limited { count: NonZeroU32::new(count).unwrap(), per: SECOND });
             let (mut now, mut arrivals, mut replies) = (Duration::ZERO, Vec::new(), Vec::new());
             while now < 10 * SECOND {
-                replies.retain(|(permit, at)| {
-                    if *at <= now { pacer.replied(*permit, *at) }
+                replies.retain(|(left_at, at)| {
+                    if *at <= now { pacer.replied(*left_at, *at) }
                     *at > now
                 });
-                match pacer.permit(now, None) {
-                    Ok(permit) => {
+                match pacer.permit(now, None, 0) {
+                    Ok(()) => {
+                        pacer.left(now);
                         arrivals.push(now + Duration::from_micros(random.u64(..4900)));
-                        replies.push((permit, arrivals[arrivals.len() - 1] + Duration::from_micros(random.u64(..20_000))));
+                        replies.push((now, arrivals[arrivals.len() - 1] + Duration::from_micros(random.u64(..20_000))));
                     }
-                    Err(at) => now = at + Duration::from_micros(random.u64(..1500)),
+                    Err(at) => now = at.unwrap() + Duration::from_micros(random.u64(..1500)),
                 }
             }
             arrivals.sort();
@@ -292,9 +310,12 @@ mod tests {
         let mut pacer = Pacer::new("1000".parse().unwrap());
         let (mut now, mut starts) = (Duration::ZERO, 0);
         while now < 60 * SECOND {
-            match pacer.permit(now, Some(80.0)) {
-                Ok(_) => starts += 1,
-                Err(at) => now = at + Duration::from_millis(1),
+            match pacer.permit(now, Some(80.0), 0) {
+                Ok(()) => {
+                    pacer.left(now);
+                    starts += 1;
+                }
+                Err(at) => now = at.unwrap() + Duration::from_millis(1),
             }
         }
         assert!((60 * 80 * 99 / 100..=60 * 80 + 1).contains(&starts), "{starts}");

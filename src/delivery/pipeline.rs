@@ -4,9 +4,9 @@
 //! A row's slot is held from its admission until its record is durable. So is its customer's lane: were the
 //! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
 
-use super::arrivals::AttemptId;
 use super::batch::{Batch, Recorded};
 use super::brakes::{FailureBrake, RowLimit};
+use super::departures::Departures;
 use super::lanes::{KeyMaker, Lanes};
 use super::outage::Suspended;
 use super::queue::Queue;
@@ -20,6 +20,7 @@ use futures::stream::FuturesUnordered;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -36,6 +37,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
     interrupts: UnboundedReceiver<Interrupt>,
     observer: O,
 ) -> Ending {
+    let began = Instant::now();
     let mut pipeline = Pipeline {
         settings,
         transport,
@@ -49,16 +51,17 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         queue: Queue::default(),
         traffic: Traffic::new(settings),
         random: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-        began: Instant::now(),
+        began,
         failures: settings.brakes.max_failures.map(FailureBrake::new),
         row_limit: settings.brakes.limit.map(RowLimit::new),
         jobs: VecDeque::new(),
+        departures: Rc::new(Departures::new(began)),
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
         blamed_at: None,
         batch: Batch::default(),
         under_way: None,
-        timer: Box::pin(sleep_until(Instant::now())),
+        timer: Box::pin(sleep_until(began)),
         is_abandoned: false,
         told_standstill: None,
         stop: None,
@@ -66,6 +69,8 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         tally: Tally::default(),
     };
     poll_fn(|context| pipeline.poll(context)).await;
+    // What has not left by the end never will.
+    pipeline.tally.attempts -= pipeline.departures.waiting() as u64;
     let stop = pipeline.stop.or_else(|| pipeline.row_limit.as_ref().and_then(RowLimit::stop));
     Ending { tally: pipeline.tally, stop }
 }
@@ -75,11 +80,17 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
 pub(super) struct Start {
     pub slot: SlotId,
     pub at: Duration,
-    pub permit: AttemptId,
 }
 
 /// An attempt that has ended, with its request back.
-pub(super) type Ended = (Start, Request, Attempt);
+pub(super) struct Ended {
+    pub start: Start,
+    pub request: Request,
+    /// `None`: it was called back before its request left.
+    pub attempt: Option<Attempt>,
+    /// When its request left; `None` if no connection came about before.
+    pub left_at: Option<Duration>,
+}
 
 pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) settings: &'run Settings,
@@ -101,6 +112,7 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) row_limit: Option<RowLimit>,
     /// Rows that were handed over and have no slot yet.
     pub(super) jobs: VecDeque<Job>,
+    pub(super) departures: Rc<Departures>,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
     /// Rows that have spent their attempts while nothing got through.
     pub(super) suspended: Vec<Suspended>,
@@ -157,7 +169,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn is_over(&self, now: Duration) -> bool {
         let all_recorded = self.batch.is_empty() && self.under_way.is_none();
         let nothing_left = self.is_last_of_input() && self.slots.is_empty();
-        let is_drained = self.in_flight.is_empty() || self.drained_at.is_some_and(|at| at <= now);
+        let is_drained =
+            self.in_flight.len() == self.departures.waiting() || self.drained_at.is_some_and(|at| at <= now);
         all_recorded && if self.stop.is_some() { is_drained } else { nothing_left }
     }
 

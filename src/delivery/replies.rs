@@ -2,7 +2,7 @@
 
 use super::batch::Outcome;
 use super::outage::Suspended;
-use super::pipeline::{Pipeline, Start};
+use super::pipeline::{Ended, Pipeline, Start};
 use super::schedule::pause;
 use super::slots::SlotId;
 use super::verdict::{History, Verdict, may_be_applied, verdict};
@@ -12,10 +12,40 @@ use crate::offerit::{Attempt, Reply, Request, Transport};
 use std::time::Duration;
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
-    /// Takes the reply to an attempt.
-    pub(super) fn replied(&mut self, start: Start, request: Request, attempt: Attempt) {
-        let (now, slot) = (self.now(), start.slot);
-        self.traffic.replied(start.permit, now);
+    /// Takes the end of an attempt.
+    pub(super) fn ended(&mut self, ended: Ended) {
+        let Ended { start, request, attempt, left_at } = ended;
+        let now = self.now();
+        self.departures.hand_over(|at| self.traffic.left(at));
+        match left_at {
+            Some(left_at) => self.traffic.replied(left_at, now),
+            // It was an attempt all the same, though not for the server.
+            None => self.traffic.left(start.at),
+        }
+        match attempt {
+            Some(attempt) => self.replied(start, request, attempt, now),
+            None => self.called_back(start.slot, request, now),
+        }
+    }
+
+    /// Puts a row whose request did not leave before the server asked for a pause, or the run came to its end, back
+    /// to where it was before.
+    fn called_back(&mut self, slot: SlotId, request: Request, now: Duration) {
+        let Some(row) = self.slots.get_mut(slot) else { return };
+        row.request = Some(request);
+        row.attempts -= 1;
+        self.tally.attempts -= 1;
+        if row.attempts + row.not_sent == 0 {
+            self.queue.turn(row.row, slot);
+        } else {
+            self.tally.retries -= 1;
+            self.traffic.budget.retry_got_through();
+            self.queue.pause(now, slot);
+        }
+    }
+
+    fn replied(&mut self, start: Start, request: Request, attempt: Attempt, now: Duration) {
+        let slot = start.slot;
         let Attempt { reply, duration } = attempt;
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);

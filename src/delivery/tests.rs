@@ -6,7 +6,7 @@ use crate::journal::{self, Log, Storage, Writer};
 use crate::offerit::{Attempt, Reply, Transport};
 use futures::FutureExt;
 use proptest::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -42,13 +42,25 @@ struct Arrival<'account> {
 /// A server that keeps its own account.
 struct Simulated {
     began: Instant,
+    /// How long it takes to connect, by when.
+    connects: Box<dyn Fn(Duration) -> Duration>,
     script: Script,
     account: RefCell<Vec<Seen>>,
 }
 
 impl Simulated {
     fn new(script: impl Fn(&Arrival<'_>) -> (Duration, Reply) + 'static) -> Simulated {
-        Simulated { began: Instant::now(), script: Box::new(script), account: RefCell::default() }
+        Simulated {
+            began: Instant::now(),
+            connects: Box::new(|_| Duration::ZERO),
+            script: Box::new(script),
+            account: RefCell::default(),
+        }
+    }
+
+    /// The same, where it takes its time to connect.
+    fn that_connects(self, connects: impl Fn(Duration) -> Duration + 'static) -> Simulated {
+        Simulated { connects: Box::new(connects), ..self }
     }
 
     fn account(&self) -> Vec<Seen> {
@@ -78,8 +90,10 @@ impl Simulated {
 }
 
 impl Transport for Simulated {
-    async fn attempt(&self, request: &Request) -> Attempt {
+    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
+        sleep((self.connects)(Instant::now() - self.began)).await;
         let began = Instant::now() - self.began;
+        leaves();
         let value = |parameter| request.update.get(parameter).unwrap_or_default().to_owned();
         let row = value(Parameter::City).parse().unwrap();
         let (latency, reply) = {
@@ -335,6 +349,69 @@ async fn nothing_is_sent_before_a_retry_after_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_that_come_about_together_bring_no_second_above_the_rate() {
+    for concurrency in [4, 16, 64] {
+        // As with a server whose queue of connections is full for a while: whoever knocks is let in at once later.
+        let late = |now: Duration| (27 * SECOND / 10).saturating_sub(now);
+        let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(late);
+        let (ending, lines) = run(&settings("10", concurrency), &server, Rows::distinct(100)).await;
+        assert!(ending.stop.is_none());
+        assert_eq!(lines.count("updated"), 100);
+        assert!(server.busiest(SECOND) <= 10, "{} with {concurrency}", server.busiest(SECOND));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_comes_about_stops_no_other() {
+    let nth = Cell::new(0);
+    let connects = move |_| {
+        nth.set(nth.get() + 1);
+        if nth.get() == 5 { 300 * SECOND } else { Duration::ZERO }
+    };
+    let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(connects);
+    let (_, lines) = run(&settings("10", 16), &server, Rows::distinct(1000)).await;
+    assert_eq!(lines.count("updated"), 1000);
+    // It keeps a place in every window until it has left: nine of ten are enough for the others.
+    let late = server.account().iter().filter(|seen| seen.began > 120 * SECOND).count();
+    assert_eq!(late, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_connection_does_not_leave_in_a_hold() {
+    let connects = |now: Duration| if now < SECOND { SECOND } else { Duration::ZERO };
+    let server = Simulated::new(|arrival| {
+        (SECOND / 100, if arrival.account.is_empty() { busy(429, Some(60)) } else { updated() })
+    })
+    .that_connects(connects);
+    let (ending, lines) = run(&settings("10", 10), &server, Rows::distinct(50)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!((lines.count("updated"), ending.tally.holds, ending.tally.attempts), (50, 1, 51));
+    let account = server.account();
+    let told = account[0].ended;
+    assert!(account[1..].iter().all(|seen| seen.began >= told + 60 * SECOND), "{account:?}");
+    assert_eq!(account.len(), 51);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_connection_is_not_waited_for_at_the_end() {
+    let (wish, wishes) = unbounded_channel();
+    let nth = Cell::new(0);
+    let connects = move |_| {
+        nth.set(nth.get() + 1);
+        if nth.get() == 1 { Duration::ZERO } else { 3600 * SECOND }
+    };
+    let server = Simulated::new(move |_| {
+        let _ = wish.send(Interrupt::Interrupt);
+        (SECOND, updated())
+    })
+    .that_connects(connects);
+    let (ending, lines) = run_with(&settings("unlimited", 4), &server, Rows::distinct(10), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
+    assert_eq!((lines.count("updated"), ending.tally.attempts), (1, 1));
+    assert!(server.began.elapsed() <= SECOND + SECOND / 10, "{:?}", server.began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_after_beyond_our_patience_stops_the_run() {
     let server = Simulated::new(|_| (SECOND / 10, busy(503, Some(7200))));
     let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
@@ -501,9 +578,9 @@ struct Buggy {
 }
 
 impl Transport for Buggy {
-    async fn attempt(&self, request: &Request) -> Attempt {
+    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
         assert!(request.update.get(Parameter::City) != Some(&self.row.to_string()), "a bug, on purpose");
-        self.server.attempt(request).await
+        self.server.attempt(request, leaves).await
     }
 }
 

@@ -2,7 +2,6 @@
 //! attempt passes here, retries and probes included.
 
 use super::adapt::Adaptive;
-use super::arrivals::AttemptId;
 use super::budget::Budget;
 use super::health::Health;
 use super::pacer::Pacer;
@@ -108,18 +107,29 @@ impl Traffic {
         hold.or_else(|| self.health.next_probe().map(Standstill::Outage))
     }
 
-    /// Takes the permit for one attempt, or says when to ask again.
-    pub(super) fn permit(&mut self, now: Time) -> Result<AttemptId, Time> {
-        if let Some(until) = self.adaptive.as_ref().and_then(|adaptive| adaptive.used_up_until(now)) {
-            return Err(until);
-        }
-        let rate = self.effective_rate(now);
-        self.pacer.permit(now, rate)
+    /// Whether the server wants nothing at all at present.
+    pub(super) fn is_held(&self, now: Time) -> bool {
+        self.hold.is_some_and(|until| until > now)
     }
 
-    /// The attempt with this permit has its reply.
-    pub(super) fn replied(&mut self, permit: AttemptId, now: Time) {
-        self.pacer.replied(permit, now);
+    /// Takes the permit for one attempt, or says when to ask again; `Err(None)`: when an attempt has left or ended.
+    /// So many attempts with a permit wait for a connection.
+    pub(super) fn permit(&mut self, now: Time, waiting: usize) -> Result<(), Option<Time>> {
+        if let Some(until) = self.adaptive.as_ref().and_then(|adaptive| adaptive.used_up_until(now)) {
+            return Err(Some(until));
+        }
+        let rate = self.effective_rate(now);
+        self.pacer.permit(now, rate, waiting)
+    }
+
+    /// The request of an attempt with a permit has left.
+    pub(super) fn left(&mut self, at: Time) {
+        self.pacer.left(at);
+    }
+
+    /// The attempt that had left at this time has its reply.
+    pub(super) fn replied(&mut self, left_at: Time, now: Time) {
+        self.pacer.replied(left_at, now);
     }
 
     /// The rate below the configured one that the server is taken to bear; `None` if it is not below.

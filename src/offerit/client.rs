@@ -83,10 +83,10 @@ enum Wire {
 }
 
 impl Wire {
-    async fn exchange(&self, body: &Bytes) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
         match self {
-            Wire::Direct(direct) => direct.exchange(body).await,
-            Wire::Pooled(pooled) => pooled.exchange(body).await,
+            Wire::Direct(direct) => direct.exchange(body, leaves).await,
+            Wire::Pooled(pooled) => pooled.exchange(body, leaves).await,
         }
     }
 }
@@ -104,8 +104,8 @@ impl Client {
         Ok(Client { wire, settings })
     }
 
-    async fn send(&self, request: &Request) -> Reply {
-        match self.wire.exchange(&request.body).await {
+    async fn send(&self, request: &Request, leaves: &dyn Fn()) -> Reply {
+        match self.wire.exchange(&request.body, leaves).await {
             // Only a success needs its body; any other status is said already, and its Retry-After with it.
             Ok(Received { status, broken: Some(broken), .. }) if class(status.as_u16()) == Class::Success => {
                 self.broken(broken)
@@ -137,9 +137,9 @@ impl Client {
 }
 
 impl Transport for Client {
-    async fn attempt(&self, request: &Request) -> Attempt {
+    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
         let start = Instant::now();
-        let reply = self.send(request).await;
+        let reply = self.send(request, leaves).await;
         Attempt { reply, duration: start.elapsed() }
     }
 }

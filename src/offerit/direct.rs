@@ -109,12 +109,12 @@ impl Direct {
 }
 
 impl Exchange for Direct {
-    async fn exchange(&self, body: &Bytes) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
         let deadline = Instant::now() + self.timeout;
         let mut request = self.request(body);
         loop {
             let (mut line, is_new) = self.line(deadline).await?;
-            let mut error = match line.send(request).await? {
+            let mut error = match line.send(request, leaves).await? {
                 Ok(response) => {
                     let (received, is_reusable) = line.read(response).await?;
                     if is_reusable && line.drive.connection.is_some() {
@@ -145,9 +145,22 @@ impl Line {
     /// Sends a request. It comes back with the error if nothing of it was written: the server may have closed the
     /// connection while it was idle, may have said something that nobody asked for, which must not be taken for the
     /// reply, or may not have read the last request to its end.
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Sent, Broken> {
+    async fn send(&mut self, request: Request<Full<Bytes>>, leaves: &dyn Fn()) -> Result<Sent, Broken> {
         let response = self.sender.try_send_request(request);
-        self.drive.until(response).await
+        let mut sent = pin!(self.drive.until(response));
+        // The connection takes it at the first poll, or gives it back.
+        let first = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await;
+        match first {
+            Poll::Ready(Ok(Err(error))) if error.message().is_some() => Ok(Err(error)),
+            Poll::Ready(sent) => {
+                leaves();
+                sent
+            }
+            Poll::Pending => {
+                leaves();
+                sent.await
+            }
+        }
     }
 
     /// Reads a reply up to the limit; says whether that was all of it, so that the connection can be used again.

@@ -37,8 +37,9 @@ pub(super) enum Broken {
 
 /// Sends one request's body with the headers of the run and reads the reply.
 pub(super) trait Exchange {
-    /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out.
-    fn exchange(&self, body: &Bytes) -> impl Future<Output = Result<Received, Broken>>;
+    /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out. Calls `leaves` when
+    /// it goes out.
+    fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> impl Future<Output = Result<Received, Broken>>;
 }
 
 /// The headers of every request (API page, "Headers"). `None` if a credential is no header value.

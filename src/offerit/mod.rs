@@ -55,6 +55,7 @@ pub struct Attempt {
 
 /// Sends attempts. The seam at which tests put a simulated server.
 pub trait Transport {
-    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too.
-    fn attempt(&self, request: &Request) -> impl Future<Output = Attempt>;
+    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too. Calls `leaves` once the
+    /// request goes out, for which a connection has to come about first; dropped before, nothing is sent.
+    fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> impl Future<Output = Attempt>;
 }

@@ -2,10 +2,17 @@
 
 use super::client::{ClientError, Settings};
 use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost};
-use super::reply::{Body, Class, class};
+use super::reply::{self, Class, class};
 use bytes::Bytes;
 use http::HeaderMap;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use reqwest::{Method, redirect, retry};
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
 use url::Url;
 
 /// A client with a pool of connections.
@@ -44,12 +51,14 @@ impl Pooled {
 }
 
 impl Exchange for Pooled {
-    async fn exchange(&self, body: &Bytes) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
         let mut patch = reqwest::Request::new(Method::PATCH, self.url.clone());
         *patch.headers_mut() = self.headers.clone();
-        *patch.body_mut() = Some(body.clone().into());
-        let mut response = self.client.execute(patch).await.map_err(|error| why(&error))?;
-        let mut body = Body::default();
+        let (body, is_taken) = Telling::new(body.clone());
+        *patch.body_mut() = Some(reqwest::Body::wrap(body));
+        let response = telling(self.client.execute(patch), is_taken, leaves).await;
+        let mut response = response.map_err(|error| why(&error))?;
+        let mut body = reply::Body::default();
         let mut broken = None;
         // Of a redirect the head says it all.
         while class(response.status().as_u16()) != Class::Redirect && !body.is_cut {
@@ -68,6 +77,60 @@ impl Exchange for Pooled {
             body,
             broken,
         })
+    }
+}
+
+/// Waits for `response`, and calls `leaves` when the request's body is taken.
+async fn telling<F: Future>(response: F, is_taken: oneshot::Receiver<()>, leaves: &dyn Fn()) -> F::Output {
+    let mut response = pin!(response);
+    let mut is_taken = Some(is_taken);
+    poll_fn(|context| {
+        let polled = response.as_mut().poll(context);
+        let taken = is_taken.as_mut().map(|taken| Pin::new(taken).poll(context));
+        if let Some(Poll::Ready(taken)) = taken {
+            is_taken = None;
+            // An error means that it was given up before.
+            taken.iter().for_each(|()| leaves());
+        }
+        polled
+    })
+    .await
+}
+
+/// A body that tells when it is taken, which a client does once it has a connection to write it to.
+struct Telling {
+    body: Full<Bytes>,
+    taken: Option<oneshot::Sender<()>>,
+}
+
+impl Telling {
+    fn new(body: Bytes) -> (Telling, oneshot::Receiver<()>) {
+        let (taken, is_taken) = oneshot::channel();
+        (Telling { body: Full::new(body), taken: Some(taken) }, is_taken)
+    }
+}
+
+impl Body for Telling {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(taken) = self.taken.take() {
+            // Nobody listens any more if the attempt is over.
+            let _ = taken.send(());
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -51,7 +51,15 @@ impl Server {
         address: SocketAddr,
         script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = listen(address);
+        Self::start_on(listen(address), script)
+    }
+
+    /// A server that accepts what has connected to a listener already, and what does from now on.
+    #[track_caller]
+    pub fn start_on(
+        listener: TcpListener,
+        script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("the address listened on");
         let shared = Arc::new(Shared {
             script: Box::new(script),

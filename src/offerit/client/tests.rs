@@ -3,6 +3,7 @@
 use super::super::ApiKey;
 use super::*;
 use crate::customer::{Parameter, UpdateBuilder};
+use std::cell::Cell;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -68,8 +69,8 @@ impl Server {
     }
 }
 
-/// The reply to one attempt, over each way to send that there is to this server.
-fn replies(server: Server) -> Vec<Reply> {
+/// The reply to one attempt and how often it said that it left, over each way to send that there is to this server.
+fn replies(server: Server) -> Vec<(Reply, u32)> {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
     let endpoint = Endpoint::new(&server.start(), true).unwrap();
     let settings = Settings { endpoint, credentials, authorities: Authorities::default(), timeout: TIMEOUT };
@@ -77,7 +78,12 @@ fn replies(server: Server) -> Vec<Reply> {
     let usual = Client::new(settings).unwrap();
     assert_eq!(matches!(usual.wire, Wire::Direct(_)), !matches!(server, Server::Plain));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reply = |client: &Client| runtime.block_on(client.attempt(&request())).reply;
+    let reply = |client: &Client| {
+        let departures = Cell::new(0);
+        let leaves = || departures.set(departures.get() + 1);
+        let attempt = runtime.block_on(client.attempt(&request(), &leaves));
+        (attempt.reply, departures.get())
+    };
     vec![reply(&pooled), reply(&usual)]
 }
 
@@ -101,13 +107,14 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
         (Server::SaysAndHangs(HEAD), slow, &[""]),
     ];
     for (server, start, causes) in expected {
-        for reply in replies(server) {
+        for (reply, departures) in replies(server) {
             let (is_sent, text) = match reply {
                 Reply::NotSent { text } => (false, text),
                 Reply::Lost { text } => (true, text),
                 other => panic!("{server:?}: {other:?}"),
             };
             assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
+            assert_eq!(departures, u32::from(is_sent), "{server:?}: {text}");
             assert!(text.starts_with(start), "{server:?}: {text}");
             // The cause at the bottom, not one of the errors above it, which say only that something failed.
             let told = text.to_lowercase();
@@ -116,8 +123,9 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     }
     // The status was said: whatever becomes of the body, it counts, and the wish with it.
     for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
-        for reply in replies(server) {
+        for (reply, departures) in replies(server) {
             let Reply::Overloaded { status: 503, retry_after, .. } = reply else { panic!("{reply:?}") };
+            assert_eq!(departures, 1);
             assert_eq!(retry_after, Some(Duration::from_secs(7)));
         }
     }
@@ -185,8 +193,8 @@ fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         for _ in 0..3 {
-            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
-            assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
             close();
             // The runtime hears of it, as it does between requests of any run.
             tokio::task::yield_now().await;
@@ -208,10 +216,10 @@ fn what_comes_unasked_is_not_taken_for_the_next_reply() {
     });
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
         speak();
         tokio::task::yield_now().await;
-        let reply = client.attempt(&request()).await.reply;
+        let reply = client.attempt(&request(), &|| ()).await.reply;
         assert_eq!(reply, Reply::Refused { status: 400, text: "no".to_owned() });
     });
 }
@@ -236,8 +244,8 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
     let long = Request::new(builder.build().unwrap());
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&long).await.reply, CONFIRMED);
-        assert_eq!(client.attempt(&request()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&long, &|| ()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
     });
 }
 
@@ -251,7 +259,7 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
         // Until the client hangs up, or far longer than it should.
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
-    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request()).await.reply });
+    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &|| ()).await.reply });
     assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
