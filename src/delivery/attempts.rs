@@ -8,6 +8,7 @@ use crate::journal::Log;
 use crate::offerit::Transport;
 use futures::StreamExt;
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -77,7 +78,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.in_flight.push(Box::pin(async move {
             let left_at = Cell::new(None);
             let leaves = || departures.leave(&left_at);
-            let attempt = departures.accompany(&left_at, transport.attempt(&request, &leaves)).await;
+            let attempt = departures.accompany(&left_at, pin!(transport.attempt(&request, &leaves))).await;
             Ended { start, request, attempt, left_at: left_at.get() }
         }));
     }

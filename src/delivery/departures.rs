@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -52,9 +52,8 @@ impl Departures {
     pub(super) async fn accompany<A: Future>(
         &self,
         left_at: &Cell<Option<Time>>,
-        attempt: A,
+        mut attempt: Pin<&mut A>,
     ) -> Option<A::Output> {
-        let mut attempt = pin!(attempt);
         let attempt = poll_fn(|context| {
             if self.is_closed.get() && left_at.get().is_none() {
                 return Poll::Ready(None);

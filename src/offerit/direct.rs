@@ -111,10 +111,9 @@ impl Direct {
 impl Exchange for Direct {
     async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
         let deadline = Instant::now() + self.timeout;
-        let mut request = self.request(body);
         loop {
             let (mut line, is_new) = self.line(deadline).await?;
-            let mut error = match line.send(request, leaves).await? {
+            match line.send(self.request(body), leaves).await? {
                 Ok(response) => {
                     let (received, is_reusable) = line.read(response).await?;
                     if is_reusable && line.drive.connection.is_some() {
@@ -122,13 +121,12 @@ impl Exchange for Direct {
                     }
                     return Ok(received);
                 }
-                Err(error) => error,
-            };
-            match error.take_message() {
                 // Nothing went out on a connection that was idle before: another one will do.
-                Some(unsent) if !is_new => request = unsent,
-                Some(_) => return Err(Broken::NotSent(innermost(error.error()))),
-                None => return Err(Broken::Lost(innermost(error.error()))),
+                Err(error) if error.message().is_some() && !is_new => {}
+                Err(error) if error.message().is_some() => {
+                    return Err(Broken::NotSent(innermost(error.error())));
+                }
+                Err(error) => return Err(Broken::Lost(innermost(error.error()))),
             }
         }
     }
@@ -145,20 +143,24 @@ impl Line {
     /// Sends a request. It comes back with the error if nothing of it was written: the server may have closed the
     /// connection while it was idle, may have said something that nobody asked for, which must not be taken for the
     /// reply, or may not have read the last request to its end.
-    async fn send(&mut self, request: Request<Full<Bytes>>, leaves: &dyn Fn()) -> Result<Sent, Broken> {
+    fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        leaves: &dyn Fn(),
+    ) -> impl Future<Output = Result<Sent, Broken>> {
+        // Not within the future: what it holds is copied with every attempt.
         let response = self.sender.try_send_request(request);
-        let mut sent = pin!(self.drive.until(response));
-        // The connection takes it at the first poll, or gives it back.
-        let first = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await;
-        match first {
-            Poll::Ready(Ok(Err(error))) if error.message().is_some() => Ok(Err(error)),
-            Poll::Ready(sent) => {
+        async move {
+            let response = pin!(response);
+            let mut sent = pin!(self.drive.until(response));
+            // The connection takes it at the first poll, or gives it back.
+            let first = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await;
+            if !matches!(&first, Poll::Ready(Ok(Err(error))) if error.message().is_some()) {
                 leaves();
-                sent
             }
-            Poll::Pending => {
-                leaves();
-                sent.await
+            match first {
+                Poll::Ready(sent) => sent,
+                Poll::Pending => sent.await,
             }
         }
     }
@@ -172,7 +174,7 @@ impl Line {
         let is_wanted = class(head.status.as_u16()) != Class::Redirect;
         let mut is_whole = incoming.is_end_stream();
         while is_wanted && !is_whole && !body.is_cut && broken.is_none() {
-            match self.drive.until(incoming.frame()).await {
+            match self.drive.until(pin!(incoming.frame())).await {
                 Ok(None) => is_whole = true,
                 Ok(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -207,8 +209,7 @@ impl Drive {
     }
 
     /// Waits for `future` and moves the connection meanwhile.
-    async fn until<F: Future>(&mut self, future: F) -> Result<F::Output, Broken> {
-        let mut future = pin!(future);
+    async fn until<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Broken> {
         poll_fn(|context| {
             // Often the connection has brought already what is waited for.
             if let Poll::Ready(output) = future.as_mut().poll(context) {
