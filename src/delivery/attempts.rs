@@ -95,7 +95,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 }
 
-fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+pub(super) fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -29,6 +29,10 @@ const LATE: Duration = Duration::from_millis(50);
 /// The same at the adaptive rate: a server that is overloaded already shall see no burst.
 const LATE_ADAPTED: Duration = Duration::from_millis(5);
 
+/// How long to wait at least until the next start: what is due by then starts together. To wake up for each one of a
+/// thousand a second would cost more than to send it.
+const TICK: Duration = Duration::from_millis(3);
+
 /// The most attempts that may start in any window of `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
@@ -181,7 +185,7 @@ impl Limit {
             return Err(Some(until));
         }
         let even = self.even.check();
-        even.map_err(|not_until| Some(now + not_until.wait_time_from(now).max(Duration::from_nanos(1))))
+        even.map_err(|not_until| Some(now + not_until.wait_time_from(now).max(TICK)))
     }
 }
 

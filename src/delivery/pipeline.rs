@@ -4,6 +4,7 @@
 //! A row's slot is held from its admission until its record is durable. So is its customer's lane: were the
 //! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
 
+use super::attempts::earliest;
 use super::batch::{Batch, Recorded};
 use super::brakes::{FailureBrake, RowLimit};
 use super::departures::Departures;
@@ -60,6 +61,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         suspended: Vec::new(),
         blamed_at: None,
         batch: Batch::default(),
+        gathering_since: None,
         under_way: None,
         timer: Box::pin(sleep_until(began)),
         is_abandoned: false,
@@ -118,8 +120,10 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) suspended: Vec<Suspended>,
     /// How many attempts had got through when a row was last blamed for a standstill.
     pub(super) blamed_at: Option<u64>,
-    /// Gathers while another batch is on its way to the disk.
+    /// Gathers while another batch is on its way to the disk, and a little longer.
     pub(super) batch: Batch,
+    /// When its first record came.
+    pub(super) gathering_since: Option<Duration>,
     /// The rows of the batch that is on its way.
     pub(super) under_way: Option<Recorded>,
     pub(super) timer: Pin<Box<Sleep>>,
@@ -147,7 +151,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             let now = self.now();
             let (started, wake_at) = self.start(now);
             moved |= started;
-            moved |= self.submit();
+            moved |= self.submit(now);
             if self.is_over(now) {
                 return Poll::Ready(());
             }
@@ -155,7 +159,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 continue;
             }
             self.tell_pause(now);
-            if !self.poll_timer(wake_at, context) {
+            if !self.poll_timer(earliest(wake_at, self.gathers_until(now)), context) {
                 return Poll::Pending;
             }
         }

@@ -8,6 +8,11 @@ use crate::journal::{Log, Status};
 use crate::offerit::Transport;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a record may wait for others to go to the disk with it, while other rows go on. A sync costs the processor
+/// as much as several requests do.
+const GATHERING: Duration = Duration::from_millis(20);
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Opens rows while there is room.
@@ -73,15 +78,29 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
     }
 
-    /// Sends the gathered batch on its way if none is.
-    pub(super) fn submit(&mut self) -> bool {
-        if self.under_way.is_some() || self.batch.is_empty() {
+    /// Sends the gathered batch on its way if none is and nothing is gained by waiting.
+    pub(super) fn submit(&mut self, now: Duration) -> bool {
+        if self.batch.is_empty() {
             return false;
         }
+        self.gathering_since.get_or_insert(now);
+        if self.under_way.is_some() || self.gathers_until(now).is_some() {
+            return false;
+        }
+        self.gathering_since = None;
         let batch = std::mem::take(&mut self.batch);
         self.log.submit(batch.lines);
         self.under_way = Some(batch.recorded);
         true
+    }
+
+    /// Until when the records that are there wait for more. They do only as long as nobody waits for them: other rows may
+    /// be sent, and not so many slots are taken that rows could run out.
+    pub(super) fn gathers_until(&self, now: Duration) -> Option<Duration> {
+        let until = self.gathering_since? + GATHERING;
+        let is_few = self.batch.recorded.rows.len() < self.settings.concurrency.get();
+        let others_go_on = self.queue.has_fresh() && self.traffic.standstill(now).is_none();
+        (is_few && others_go_on && self.stop.is_none() && until > now).then_some(until)
     }
 
     pub(super) fn poll_durable(&mut self, context: &mut Context<'_>) -> bool {

@@ -1,5 +1,5 @@
 //! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
-//! next one gathers, so the disk's own pace sets the size of a batch, and no timer does.
+//! next one gathers.
 
 use super::Error;
 use super::file::io_error;
