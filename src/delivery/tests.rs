@@ -8,9 +8,10 @@ use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 #[cfg(test)]
 mod brakes;
@@ -163,11 +164,13 @@ impl Feed for Rows {
 struct Lines {
     text: Rc<RefCell<String>>,
     under_way: Rc<RefCell<Option<Vec<u8>>>>,
+    batches: Rc<Cell<usize>>,
 }
 
 impl Log for Lines {
     fn submit(&mut self, batch: Vec<u8>) {
         self.under_way.replace(Some(batch));
+        self.batches.set(self.batches.get() + 1);
     }
 
     fn poll_durable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
@@ -628,6 +631,44 @@ async fn a_slot_is_only_free_once_its_record_is_durable() {
     let run = deliver(&limits, &server, StuckLog, Rows::distinct(1000), silent, Notices::default());
     assert!(tokio::time::timeout(3600 * SECOND, run).await.is_err());
     assert_eq!(server.account().len(), 4 * OPEN_ROWS_PER_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_go_to_the_disk_together_while_nobody_waits_for_them() {
+    let server = Simulated::new(|_| (SECOND / 1000, updated()));
+    let (_, lines) = run(&settings("1000", 64), &server, Rows::distinct(3000)).await;
+    assert_eq!(lines.count("updated"), 3000);
+    // Every 20 ms, and a few at the end, when there are no more rows to send.
+    assert!((130..170).contains(&lines.batches.get()), "{} batches", lines.batches.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_row_waits_for_the_records_of_others_to_gather() {
+    // Of one customer: each waits for the record of the one before.
+    let server = Simulated::new(|_| (SECOND / 100, updated()));
+    let rows = Rows::of((0..100).map(|_| ("1".to_owned(), String::new())));
+    run(&settings("unlimited", 16), &server, rows).await;
+    assert!(server.span() <= 100 * SECOND / 100 + SECOND / 10, "{:?}", server.span());
+    // Of many: none is short of a slot while others are on their way to the disk.
+    let server = Simulated::new(|_| (SECOND / 500, updated()));
+    let (_, silent) = unbounded_channel::<Interrupt>();
+    let (limits, rows) = (settings("unlimited", 16), Rows::distinct(16_000));
+    deliver(&limits, &server, SlowLog::default(), rows, silent, Notices::default()).await;
+    assert!(server.span() <= 2 * SECOND + SECOND / 10, "{:?}", server.span());
+}
+
+/// A log with a disk that takes its time.
+#[derive(Default)]
+struct SlowLog(Option<Pin<Box<Sleep>>>);
+
+impl Log for SlowLog {
+    fn submit(&mut self, _: Vec<u8>) {
+        self.0 = Some(Box::pin(sleep(SECOND / 250)));
+    }
+
+    fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        self.0.as_mut().unwrap().as_mut().poll(context).map(|()| Ok(Vec::new()))
+    }
 }
 
 proptest! {
