@@ -108,6 +108,10 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     }
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
+    if survey.as_ref().is_some_and(|survey| survey.to_do() == 0) {
+        // They were all read, and nothing can come of reading them once more.
+        rows.pass_over_all();
+    }
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, survey.as_ref());
         announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
