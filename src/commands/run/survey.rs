@@ -8,7 +8,7 @@ use super::invalid::{FirstInvalid, MaxInvalid};
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
-use crate::input::Input;
+use crate::input::{Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
 
@@ -82,6 +82,17 @@ pub(super) fn survey(
             .brake(max_invalid, survey.invalid, survey.rows)
             .map(|()| (survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
     }
+}
+
+/// The input once more, with its first row read ahead. Where nothing is left to do it is not read on: all of it was, and
+/// nothing could come of it.
+pub(super) fn rows_to_send(input: &Input, survey: Option<&Survey>) -> Result<Rows, Failure> {
+    let mut rows = input.rows()?;
+    rows.wait_for_first()?;
+    if survey.is_some_and(|survey| survey.to_do() == 0) {
+        rows.pass_over_all();
+    }
+    Ok(rows)
 }
 
 fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
