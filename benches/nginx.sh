@@ -1,6 +1,7 @@
 # What the benchmarks share: a server on this machine that answers `true` to everything, and tables to send it. To be
 # sourced. `start_server` and `generate` work in "$folder"; whoever calls them ends "$server".
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # `folder` is theirs.
 
 # Installs packages with apt-get (which takes root) where a program is missing: program:package ...
 install() {

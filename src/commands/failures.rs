@@ -54,9 +54,10 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let sink = settings.output.begin(&[&settings.input, &settings.result], "a file of failures", is_such)?;
     let mut table = Table::begin(sink, &rows)?;
     let mut account = Left::default();
-    while let Some(row) = rows.next_row()? {
+    while let Some(row) = rows.check_next()? {
         account.rows += 1;
-        let Some(mark) = known.marks.get(row.number) else {
+        let number = row.number;
+        let Some(mark) = known.marks.get(number) else {
             account.no_record += 1;
             continue;
         };
@@ -64,11 +65,11 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
             account.changed += 1;
             continue;
         }
-        let Some(place) = known.places.get(&row.number).filter(|_| !mark.status.is_in_sync()) else {
+        let Some(place) = known.places.get(&number).filter(|_| !mark.status.is_in_sync()) else {
             account.in_sync += 1;
             continue;
         };
-        let reason = match overtaken.get(&row.number) {
+        let reason = match overtaken.get(&number) {
             Some(overtaken) if overtaken.is_covered => {
                 account.covered += 1;
                 continue;
@@ -117,9 +118,11 @@ impl Known {
 fn overtaken(input: &Input, marks: &Marks, judge: &mut Judge) -> Result<HashMap<u64, Superseded>, Failure> {
     let mut supersession = Supersession::new(marks);
     let mut rows = input.rows()?;
-    while let Some(row) = rows.next_row()? {
-        if let Ok(update) = &row.content {
-            supersession.see(row.number, update, Doing::with(marks, row.number, judge.print(&row)));
+    while let Some(row) = rows.check_next()? {
+        if row.content.is_ok()
+            && let Some(update) = row.values.update()
+        {
+            supersession.see(row.number, &update, Doing::with(marks, row.number, judge.print(&row)));
         }
     }
     Ok(supersession.found())

@@ -3,7 +3,7 @@
 use super::{SANDBOX_CREDENTIALS, identity_of};
 use crate::customer::{Fingerprint, FingerprintKey};
 use crate::exit::Failure;
-use crate::input::Row;
+use crate::input::Checked;
 use crate::journal::{self, Keep, Mark};
 use crate::report::say;
 use std::io;
@@ -45,7 +45,7 @@ impl Judge {
     }
 
     /// What of a row is compared with what was kept of its record.
-    pub(super) fn print(&mut self, row: &Row) -> Fingerprint {
+    pub(super) fn print(&mut self, row: &Checked<'_>) -> Fingerprint {
         match &self.key {
             Some(key) => row.fingerprint(key, &mut self.scratch),
             None => identity_of(row),
@@ -53,7 +53,7 @@ impl Judge {
     }
 
     /// Whether a row is another one than its record is of.
-    pub(super) fn has_changed(&mut self, mark: Mark, row: &Row) -> bool {
+    pub(super) fn has_changed(&mut self, mark: Mark, row: &Checked<'_>) -> bool {
         if mark.is_of(self.print(row)) {
             return false;
         }

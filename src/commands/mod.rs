@@ -16,9 +16,9 @@ pub mod verify;
 pub use judge::Key;
 pub use output::Output;
 
-use crate::customer::{Fingerprint, Parameter};
+use crate::customer::Fingerprint;
 use crate::exit::{ExitCode, Failure};
-use crate::input::Row;
+use crate::input::Checked;
 use crate::{input, journal};
 
 /// The user name and key that a run with `--sandbox` shows, and its fingerprints are keyed with: so a result
@@ -26,19 +26,9 @@ use crate::{input, journal};
 const SANDBOX_CREDENTIALS: &str = "sandbox";
 
 /// What a record can be compared with without the key.
-fn identity_of(row: &Row) -> Fingerprint {
-    let [customer_id, subscription_id] = ids_of(row);
+fn identity_of(row: &Checked<'_>) -> Fingerprint {
+    let [customer_id, subscription_id] = row.ids();
     journal::identity(customer_id.unwrap_or_default(), subscription_id.unwrap_or_default())
-}
-
-/// The `customer_id` and the `subscription_id` that a row names, valid or not.
-fn ids_of(row: &Row) -> [Option<&str>; 2] {
-    match &row.content {
-        Ok(update) => {
-            [Parameter::CustomerId, Parameter::SubscriptionId].map(|parameter| update.get(parameter))
-        }
-        Err(invalid) => [invalid.customer_id.as_deref(), invalid.subscription_id.as_deref()],
-    }
 }
 
 impl From<input::Error> for Failure {

@@ -106,8 +106,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     if let Some((delta, survey)) = delta.zip(survey.as_ref()) {
         delta.conclude(survey, outputs.is_quiet)?;
     }
-    let mut rows = input.rows()?;
-    rows.wait_for_first()?;
+    let rows = survey::rows_to_send(&input, survey.as_ref())?;
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, survey.as_ref());
         announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);

@@ -1,9 +1,8 @@
 //! `--shard`: which rows are this machine's, and whether a file can be split at all.
 
-use super::ids_of;
 use crate::customer::{Parameter, Shard};
 use crate::exit::Failure;
-use crate::input::{Checked, Input, Row};
+use crate::input::{Checked, Input};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -11,21 +10,9 @@ use std::collections::hash_map::Entry;
 const IDS_A_PASS: u64 = 450_000;
 
 /// Whether a row is to be dealt with: without a shard, every row is.
-pub(super) fn holds(shard: Option<Shard>, row: &Row) -> bool {
-    let [customer_id, subscription_id] = ids_of(row);
-    shard.is_none_or(|shard| shard.holds(row.number, customer_id, subscription_id))
-}
-
-/// As [`holds`], of a row that was only checked.
 pub(super) fn is_held(shard: Option<Shard>, row: &Checked<'_>) -> bool {
     let Some(shard) = shard else { return true };
-    let [customer_id, subscription_id] = match &row.content {
-        Ok(()) => [Parameter::CustomerId, Parameter::SubscriptionId].map(|parameter| {
-            let id = std::str::from_utf8(row.values.get(parameter)).ok();
-            id.filter(|id| !id.is_empty())
-        }),
-        Err(invalid) => [invalid.customer_id.as_deref(), invalid.subscription_id.as_deref()],
-    };
+    let [customer_id, subscription_id] = row.ids();
     shard.holds(row.number, customer_id, subscription_id)
 }
 
@@ -66,8 +53,8 @@ struct Named {
 
 fn count(input: &Input) -> Result<Named, Failure> {
     let (mut rows, mut named) = (input.rows()?, Named { both: 0, alone: 0 });
-    while let Some(row) = rows.next_row()? {
-        if let (Ok(_), [customer_id, Some(_)]) = (&row.content, ids_of(&row)) {
+    while let Some(row) = rows.check_next()? {
+        if let (Ok(_), [customer_id, Some(_)]) = (&row.content, row.ids()) {
             *if customer_id.is_some() { &mut named.both } else { &mut named.alone } += 1;
         }
     }
@@ -85,8 +72,8 @@ fn split_in_passes(input: &Input, shard: Shard, named: Named, ids_a_pass: u64) -
                 continue;
             }
             let mut rows = input.rows()?;
-            while let Some(row) = rows.next_row()? {
-                let [customer_id, Some(subscription_id)] = ids_of(&row) else { continue };
+            while let Some(row) = rows.check_next()? {
+                let [customer_id, Some(subscription_id)] = row.ids() else { continue };
                 if row.content.is_err() || customer_id.is_none() != is_looking_up {
                     continue;
                 }
@@ -109,7 +96,7 @@ fn split_in_passes(input: &Input, shard: Shard, named: Named, ids_a_pass: u64) -
     Ok(())
 }
 
-fn refusal(input: &Input, shard: Shard, seen: &Seen, row: &Row) -> Failure {
+fn refusal(input: &Input, shard: Shard, seen: &Seen, row: &Checked<'_>) -> Failure {
     Failure::usage(format!(
         "{}: this file cannot be split into {} shards: rows {} (line {}) and {} (line {}) name the same \
          subscription_id, but belong to different shards, and their order could not be kept. Nothing was sent. Fill \

@@ -2,7 +2,7 @@
 
 use super::check::cannot_print;
 use super::judge::{Judge, Key, no_result_yet};
-use super::shard::holds;
+use super::shard::is_held;
 use crate::customer::Shard;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
@@ -46,10 +46,10 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         Together::read(&settings.results, judge.keep(), settings.open_rows).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
     let mut seen = Seen::default();
-    while let Some(row) = rows.next_row()? {
+    while let Some(row) = rows.check_next()? {
         seen.input_rows += 1;
         let mark = together.marks.get(row.number);
-        if !holds(settings.shard, &row) {
+        if !is_held(settings.shard, &row) {
             seen.elsewhere += u64::from(mark.is_some());
             continue;
         }

@@ -1,6 +1,6 @@
 //! What makes two updates the same: a keyed hash of the canonical update.
 
-use super::{Parameter, Update};
+use super::{Parameter, Update, Values};
 use std::fmt;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
@@ -26,14 +26,29 @@ impl Fingerprint {
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.
     #[must_use]
     pub fn parse(digits: &[u8]) -> Option<Fingerprint> {
-        let digits: &[u8; Self::DIGITS] = digits.try_into().ok()?;
-        // Folded, so that all digits are looked at together.
-        let is_one =
-            digits.iter().fold(true, |is_one, digit| is_one & matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        // The letters are 0x61 to 0x66, the figures 0x30 to 0x39.
-        let value = |digit: &u8| u64::from((digit & 0xf) + 9 * (digit >> 6));
-        is_one.then(|| Fingerprint(digits.iter().fold(0, |all, digit| all << 4 | value(digit))))
+        let ([upper, lower], []) = digits.as_chunks() else { return None };
+        Some(Fingerprint(eight_digits(*upper)? << 32 | eight_digits(*lower)?))
     }
+}
+
+/// The value of eight lower-case hex digits, looked at together.
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    let digits = u64::from_be_bytes(digits);
+    // The highest bit of each byte that is so or more: of ASCII, adding does not carry from one byte to the next.
+    let least = |byte: u8| digits.wrapping_add(each(0x80 - byte));
+    let is_figure = least(b'0') & !least(b'9' + 1);
+    let is_letter = least(b'a') & !least(b'f' + 1);
+    if (is_figure | is_letter) & !digits & each(0x80) != each(0x80) {
+        return None;
+    }
+    // The letters are 0x61 to 0x66, the figures 0x30 to 0x39.
+    let values = (digits & each(0xf)) + 9 * (digits >> 6 & each(1));
+    let bytes = (values >> 4 | values) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes >> 8 | bytes) & 0x0000_ffff_0000_ffff;
+    Some((pairs >> 16 | pairs) & 0xffff_ffff)
 }
 
 impl fmt::Display for Fingerprint {
@@ -65,7 +80,12 @@ impl FingerprintKey {
 
     /// The fingerprint of a valid update. `scratch` is reused from row to row.
     pub fn of_update(&self, update: &Update, scratch: &mut Vec<u8>) -> Fingerprint {
-        self.of_values(b'u', update.values().map(|(parameter, value)| (parameter, value.as_bytes())), scratch)
+        self.of_list(b'u', update.values().map(|(parameter, value)| (parameter, value.as_bytes())), scratch)
+    }
+
+    /// The same of the values of a valid update, wherever they lie.
+    pub fn of_values(&self, values: Values<'_>, scratch: &mut Vec<u8>) -> Fingerprint {
+        self.of_list(b'u', values.iter(), scratch)
     }
 
     /// The fingerprint of a row that is no valid update: never equal to that of an update.
@@ -74,7 +94,7 @@ impl FingerprintKey {
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
         scratch: &mut Vec<u8>,
     ) -> Fingerprint {
-        self.of_values(b'i', values, scratch)
+        self.of_list(b'i', values, scratch)
     }
 
     /// The fingerprint of a row that has nothing to send and is passed over: never equal to that of an update or of
@@ -84,11 +104,11 @@ impl FingerprintKey {
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
         scratch: &mut Vec<u8>,
     ) -> Fingerprint {
-        self.of_values(b'e', values, scratch)
+        self.of_list(b'e', values, scratch)
     }
 
     /// Each value is written with its parameter and its length, so that no two lists look the same.
-    fn of_values<'value>(
+    fn of_list<'value>(
         &self,
         kind: u8,
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
@@ -167,6 +187,20 @@ mod tests {
         assert_eq!(Fingerprint::parse(b"0123456789abcdef"), Some(fingerprint));
         for bad in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0123456789abcdeg"] {
             assert_eq!(Fingerprint::parse(bad.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn each_byte_of_all_is_a_digit_or_none_wherever_it_stands() {
+        for (place, byte) in
+            (0..Fingerprint::DIGITS).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte)))
+        {
+            for other in *b"09af" {
+                let mut digits = [other; Fingerprint::DIGITS];
+                digits[place] = byte;
+                let expected = matches!(byte, b'0'..=b'9' | b'a'..=b'f').then_some(digits);
+                assert_eq!(Fingerprint::parse(&digits).map(Fingerprint::digits), expected, "{digits:?}");
+            }
         }
     }
 }

@@ -35,6 +35,15 @@ impl<'row> Values<'row> {
         &self.text[start..end]
     }
 
+    /// Every parameter that has a value, in the order of the API page.
+    pub fn iter(&self) -> impl Iterator<Item = (Parameter, &'row [u8])> {
+        let text = self.text;
+        let values = Parameter::ALL.into_iter().zip(self.places);
+        values
+            .map(|(parameter, place)| (parameter, &text[place.start..place.end]))
+            .filter(|(_, value)| !value.is_empty())
+    }
+
     /// Whether these make an update, if all of them are text without a NUL and together no longer than a request can
     /// be. Nothing is said of why not: [`super::UpdateBuilder::check`] does.
     #[must_use]

@@ -29,6 +29,8 @@ pub struct Rows {
     number: u64,
     /// A row that was read ahead.
     ahead: Option<Box<Row>>,
+    /// Whether nobody wants what is left.
+    is_over: bool,
 }
 
 impl Rows {
@@ -52,8 +54,8 @@ impl Rows {
         let map = Header::map(&names, mapping);
         let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-        let places = Places::default();
-        Ok(Rows { path, format, records, names, header, builder, empty_rows, places, number: 0, ahead: None })
+        let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
+        Ok(Rows { path, format, records, names, header, builder, empty_rows, places, number, ahead, is_over })
     }
 
     /// What the input was found to be.
@@ -131,6 +133,11 @@ impl Rows {
         }))
     }
 
+    /// Reads no further: the row read last was the last one.
+    pub fn pass_over_all(&mut self) {
+        (self.ahead, self.is_over) = (None, true);
+    }
+
     /// The parameters that have a column, each with its number from 1.
     pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         self.header.columns()
@@ -138,7 +145,7 @@ impl Rows {
 
     /// Reads on to the next row that is wanted; `false` at the end.
     fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
-        while advance(&self.path, &mut self.records)? {
+        while !self.is_over && advance(&self.path, &mut self.records)? {
             self.number += 1;
             if is_wanted(self.number) {
                 return Ok(true);
@@ -272,6 +279,15 @@ mod tests {
         let row = rows.next_row_of(|number| number > 3).unwrap().unwrap();
         assert_eq!((row.number, row.line), (4, 7));
         assert!(rows.next_row_of(|_| true).unwrap().is_none());
+    }
+
+    #[test]
+    fn nothing_is_read_of_what_is_passed_over() {
+        let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
+        let mut rows = start(text, &Mapping::default()).unwrap();
+        rows.wait_for_first().unwrap();
+        rows.pass_over_all();
+        assert!(rows.next_row().unwrap().is_none() && rows.check_next().unwrap().is_none());
     }
 
     #[test]

@@ -215,17 +215,32 @@ fn is_plain(line: &[u8]) -> bool {
     line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'"'))
 }
 
-/// [`split`] for a plain line. Fields are too short for a search to pay.
+/// [`split`] for a plain line, eight bytes at a time: fields are too short for a search to pay.
 fn split_plain(line: &[u8]) -> Option<Ends> {
     let mut ends = [line.len(); FIELDS];
     let mut found = 0;
-    for (at, byte) in line.iter().enumerate() {
-        if *byte == b',' {
-            *ends.get_mut(found)? = at;
+    let (words, rest) = line.as_chunks::<WORD>();
+    let mut last = [0; WORD];
+    last[..rest.len()].copy_from_slice(rest);
+    for (start, word) in (0..).step_by(WORD).zip(words.iter().chain([&last])) {
+        let mut commas = commas(*word);
+        while commas != 0 {
+            *ends.get_mut(found)? = start + commas.trailing_zeros() as usize / 8;
             found += 1;
+            commas &= commas - 1;
         }
     }
     (found == FIELDS - 1).then_some(ends)
+}
+
+/// Bytes that are looked at together.
+const WORD: usize = size_of::<u64>();
+
+/// The highest bit of each byte that is a comma, the first byte lowest. Of ASCII alone.
+fn commas(word: [u8; WORD]) -> u64 {
+    // No byte but a comma is now zero, and adding does not carry from one byte to the next.
+    let others = u64::from_le_bytes(word) ^ u64::from_le_bytes([b','; WORD]);
+    !others.wrapping_add(u64::from_le_bytes([0x7f; WORD])) & u64::from_le_bytes([0x80; WORD])
 }
 
 /// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be

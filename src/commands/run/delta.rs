@@ -1,6 +1,6 @@
 //! `--since`: only what changed since an earlier run is sent.
 
-use crate::customer::{Fingerprint, Parameter, Update};
+use crate::customer::Fingerprint;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::{Delivered, Doing, Error, Last, Survey};
 use crate::report::{say, share};
@@ -56,10 +56,8 @@ impl Delta {
     }
 
     /// Looks at the next row of the input. True if it is not to be sent, as its customer has it already.
-    pub(super) fn see(&mut self, update: &Update, print: Fingerprint, doing: Doing) -> bool {
-        let id = |parameter| update.get(parameter).unwrap_or_default();
-        let (ids, is_done) =
-            ([id(Parameter::CustomerId), id(Parameter::SubscriptionId)], doing == Doing::Skip);
+    pub(super) fn see(&mut self, ids: [Option<&str>; 2], print: Fingerprint, doing: Doing) -> bool {
+        let (ids, is_done) = (ids.map(Option::unwrap_or_default), doing == Doing::Skip);
         let last = self.delivered.see(ids, print, is_done);
         if is_done {
             return false;

@@ -1,13 +1,14 @@
 //! What there is to do, found out before anything is sent: one pass over the input, held against what the result
 //! file says.
 
-use super::super::{identity_of, shard};
+use super::super::identity_of;
+use super::super::shard::is_held;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::Failure;
-use crate::input::Input;
+use crate::input::{Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
 
@@ -40,8 +41,8 @@ pub(super) fn survey(
     let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
-    while let Some(row) = rows.next_row()? {
-        if !shard::holds(part, &row) {
+    while let Some(row) = rows.check_next()? {
+        if !is_held(part, &row) {
             survey.pass_over(&marks, row.number);
             finished.insert(row.number);
             continue;
@@ -52,22 +53,24 @@ pub(super) fn survey(
         if doing == Doing::Skip {
             finished.insert(row.number);
         }
-        if let Ok(update) = &row.content {
-            if delta.as_mut().is_some_and(|delta| delta.see(update, print, doing)) {
-                unchanged.insert(row.number);
-                survey.unchanged += 1;
-                continue;
-            }
-            survey.to_send += u64::from(doing != Doing::Skip);
+        if row.content.is_err() {
+            continue;
         }
-        // Nothing is overtaken before a row that is to be sent. Where the run is refused anyway, the rows of another
-        // input are not remembered.
+        if delta.as_mut().is_some_and(|delta| delta.see(row.ids(), print, doing)) {
+            unchanged.insert(row.number);
+            survey.unchanged += 1;
+            continue;
+        }
+        survey.to_send += u64::from(doing != Doing::Skip);
+        // Nothing is overtaken before a row that is to be sent, or behind all that were delivered. Where the run is
+        // refused anyway, the rows of another input are not remembered.
         let is_refused = !accept && survey.changed * 2 > marks.in_sync();
-        if let Ok(update) = &row.content
-            && survey.to_do() > 0
+        if survey.to_do() > 0
+            && row.number <= marks.last_in_sync()
             && !is_refused
+            && let Some(update) = row.values.update()
         {
-            supersession.see(row.number, update, doing);
+            supersession.see(row.number, &update, doing);
         }
     }
     match survey.foreign(&marks) {
@@ -79,6 +82,17 @@ pub(super) fn survey(
             .brake(max_invalid, survey.invalid, survey.rows)
             .map(|()| (survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
     }
+}
+
+/// The input once more, with its first row read ahead. Where nothing is left to do it is not read on: all of it was, and
+/// nothing could come of it.
+pub(super) fn rows_to_send(input: &Input, survey: Option<&Survey>) -> Result<Rows, Failure> {
+    let mut rows = input.rows()?;
+    rows.wait_for_first()?;
+    if survey.is_some_and(|survey| survey.to_do() == 0) {
+        rows.pass_over_all();
+    }
+    Ok(rows)
 }
 
 fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
@@ -103,7 +117,7 @@ fn difference(input: &Input, result: &Path, open_rows: u64) -> Result<String, Fa
     let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
     let (mut others, mut first) = (0_u64, None);
     let mut rows = input.rows()?;
-    while let Some(row) = rows.next_row()? {
+    while let Some(row) = rows.check_next()? {
         let mark = marks.get(row.number).filter(|mark| mark.status.is_in_sync());
         if mark.is_some_and(|mark| !mark.is_of(identity_of(&row))) {
             others += 1;
