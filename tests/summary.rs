@@ -247,9 +247,15 @@ fn what_must_not_be_overwritten_is_refused_before_anything_is_sent() {
         {
             let output = offerit.send(&[option, path]).expect_code(2);
             assert!(output.stderr.contains(option) && output.stderr.contains(path), "{}", output.stderr);
+            assert!(!output.stderr.contains(".part"), "a file that nobody named: {}", output.stderr);
+        }
+        // The same by other names.
+        for path in ["./customers.result.csv", "folder/../customers.result.csv", "./customers.csv"] {
+            offerit.send(&[option, path]).expect_code(2);
         }
     }
     offerit.send(&["--summary", "same", "--metrics", "same"]).expect_code(2);
+    offerit.send(&["--summary", "same", "--metrics", "./same"]).expect_code(2);
     assert_eq!(server.count(), 0);
     assert!(!offerit.path("target").exists() && !offerit.path("customers.result.csv").exists());
 }

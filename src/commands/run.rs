@@ -133,6 +133,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         input: settings.input,
         result: settings.result,
         go_on: outputs.go_on,
+        failures: outputs.failures,
     };
     let (code, message) = outcome.conclude(outputs.is_quiet);
     Ok(files.write(&mut outcome.document(code, message), code))
