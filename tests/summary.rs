@@ -130,6 +130,28 @@ fn every_limit_of_the_user_has_its_word_unless_it_ended_nothing() {
 }
 
 #[test]
+fn a_brake_before_anything_is_sent_has_its_summary_and_metrics_too() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=9));
+    let outputs = ["--summary", SUMMARY, "--metrics", METRICS];
+    offerit.send(&outputs).expect_code(0);
+    offerit.input(INPUT, table(1..=9).replace("City", "Town").replace("9,Town 9", "9,"));
+    let tonight: &[&str] = &["--result", "tonight.csv", "--since", "customers.result.csv"];
+    for (more, reason) in [(["--max-changes", "5"], "max_changes"), (["--max-invalid", "0"], "max_invalid")] {
+        offerit.send(&[&outputs[..], tonight, &more].concat()).expect_code(4);
+        let document = summary(&offerit);
+        let told = (&document["exit_code"], &document["reason"], &document["rows"]["recorded"]);
+        assert_eq!(told, (&4.into(), &reason.into(), &0.into()), "{document}");
+        let metrics = fs::read_to_string(offerit.path(METRICS)).expect("metrics");
+        assert!(metrics.contains("exit_code{sync=\"crm\"} 4"), "{metrics}");
+    }
+    assert_eq!(server.count(), 9);
+    // A mistake of the call leaves them as they are.
+    offerit.send(&[&outputs[..], tonight, &["--max-changes", "x"]].concat()).expect_code(2);
+    assert_eq!(summary(&offerit)["exit_code"], 4);
+}
+
+#[test]
 fn every_early_end_has_its_summary() {
     type Case = (fn(usize) -> Reply, &'static [&'static str], i32, &'static str);
     let cases: [Case; 4] = [
