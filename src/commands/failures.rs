@@ -230,7 +230,7 @@ impl Left {
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let to = match &settings.output {
             Output::Stdout => String::new(),
-            Output::File(path) => format!(" are in {}", path.display()),
+            Output::File(path) => format!(" and are in {}", path.display()),
         };
         say(match written {
             0 => format!("{input}: no row has failed"),
