@@ -183,11 +183,13 @@ impl FailuresOptions {
     /// # Errors
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<failures::Settings, Failure> {
+        let shard = shard::shard(self.shard.as_deref())?;
         Ok(failures::Settings {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            result: result_path(&self.input, self.result.as_deref(), None)?,
+            shard,
+            result: result_path(&self.input, self.result.as_deref(), shard)?,
             output: self.output.as_deref().map_or(Output::Stdout, Output::to),
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             open_rows: OPEN_ROWS,

@@ -195,6 +195,7 @@ fn nothing_else_is_overwritten() {
     let offerit = Offerit::job(&server, "customer_id,country\n1,Latvia\n");
     offerit.send(&[]).expect_code(3);
     offerit.input("precious.csv", "customer_id,email\n");
+    offerit.input("like-ours.csv", "_status,customer_id,_error,email\n");
     fs::hard_link(offerit.path(INPUT), offerit.path("hard.csv")).expect("a link");
     symlink(offerit.path("precious.csv"), offerit.path("soft.csv")).expect("a link");
     fs::create_dir(offerit.path("folder")).expect("a folder");
@@ -208,6 +209,7 @@ fn nothing_else_is_overwritten() {
         ("soft.csv", "no regular file"),
         ("folder", "no regular file"),
         ("precious.csv", "is not a file of failures"),
+        ("like-ours.csv", "is not a file of failures"),
     ] {
         let output = failures(&offerit, &["-o", name]).expect_code(2);
         assert!(output.stderr.contains(why), "{name}: {}", output.stderr);
@@ -221,7 +223,8 @@ fn nothing_else_is_overwritten() {
     let names =
         fs::read_dir(offerit.folder()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with('.')));
-    failures(&offerit, &["-o", "no-such-folder/again.csv"]).expect_code(1);
+    let output = failures(&offerit, &["-o", "no-such-folder/again.csv"]).expect_code(2);
+    assert!(!output.stderr.contains(".offerit-sync"), "a file that nobody named: {}", output.stderr);
 }
 
 #[test]

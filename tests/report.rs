@@ -66,7 +66,7 @@ fn nothing_but_a_page_is_replaced() {
     assert_eq!(fs::read(program.path(RESULT)).unwrap(), result_file);
     assert_eq!(fs::read(target).unwrap(), b"mine");
     assert!(fs::symlink_metadata(program.path("linked-page.html")).unwrap().is_symlink());
-    let output = program.run(&["report", RESULT, "-o", "no/such/folder.html"]).expect_code(1);
+    let output = program.run(&["report", RESULT, "-o", "no/such/folder.html"]).expect_code(2);
     assert!(output.stderr.contains("cannot be written"), "{}", output.stderr);
 }
 

@@ -322,3 +322,20 @@ fn only_the_shard_of_an_invalid_row_is_stopped_by_it() {
     let codes: Vec<_> = (0..SHARDS).map(ends).collect();
     assert_eq!(codes.iter().filter(|code| **code != Some(0)).count(), 1, "{codes:?}");
 }
+
+#[test]
+fn the_failures_of_a_shard_are_its_own() {
+    let server = Server::start(|_, _| Reply::json(400, "{}"));
+    let offerit = Offerit::job(&server, table(1..=30));
+    let mut taken = 0;
+    for index in 0..SHARDS {
+        offerit.send(&["--shard", &shard(index)]).expect_code(3);
+        let output = offerit.run(&["failures", INPUT, "--shard", &shard(index)]).expect_code(0);
+        let records = result::read(offerit.path(&result_of(index)));
+        assert_eq!(output.stdout.lines().count(), records.len() + 1, "{}", output.stdout);
+        // Rows of other shards are not missing here.
+        assert!(!output.stderr.contains("no record"), "{}", output.stderr);
+        taken += records.len();
+    }
+    assert_eq!(taken, 30);
+}

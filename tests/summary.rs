@@ -130,6 +130,28 @@ fn every_limit_of_the_user_has_its_word_unless_it_ended_nothing() {
 }
 
 #[test]
+fn a_brake_before_anything_is_sent_has_its_summary_and_metrics_too() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=9));
+    let outputs = ["--summary", SUMMARY, "--metrics", METRICS];
+    offerit.send(&outputs).expect_code(0);
+    offerit.input(INPUT, table(1..=9).replace("City", "Town").replace("9,Town 9", "9,"));
+    let tonight: &[&str] = &["--result", "tonight.csv", "--since", "customers.result.csv"];
+    for (more, reason) in [(["--max-changes", "5"], "max_changes"), (["--max-invalid", "0"], "max_invalid")] {
+        offerit.send(&[&outputs[..], tonight, &more].concat()).expect_code(4);
+        let document = summary(&offerit);
+        let told = (&document["exit_code"], &document["reason"], &document["rows"]["recorded"]);
+        assert_eq!(told, (&4.into(), &reason.into(), &0.into()), "{document}");
+        let metrics = fs::read_to_string(offerit.path(METRICS)).expect("metrics");
+        assert!(metrics.contains("exit_code{sync=\"crm\"} 4"), "{metrics}");
+    }
+    assert_eq!(server.count(), 9);
+    // A mistake of the call leaves them as they are.
+    offerit.send(&[&outputs[..], tonight, &["--max-changes", "x"]].concat()).expect_code(2);
+    assert_eq!(summary(&offerit)["exit_code"], 4);
+}
+
+#[test]
 fn every_early_end_has_its_summary() {
     type Case = (fn(usize) -> Reply, &'static [&'static str], i32, &'static str);
     let cases: [Case; 4] = [
@@ -247,9 +269,15 @@ fn what_must_not_be_overwritten_is_refused_before_anything_is_sent() {
         {
             let output = offerit.send(&[option, path]).expect_code(2);
             assert!(output.stderr.contains(option) && output.stderr.contains(path), "{}", output.stderr);
+            assert!(!output.stderr.contains(".part"), "a file that nobody named: {}", output.stderr);
+        }
+        // The same by other names.
+        for path in ["./customers.result.csv", "folder/../customers.result.csv", "./customers.csv"] {
+            offerit.send(&[option, path]).expect_code(2);
         }
     }
     offerit.send(&["--summary", "same", "--metrics", "same"]).expect_code(2);
+    offerit.send(&["--summary", "same", "--metrics", "./same"]).expect_code(2);
     assert_eq!(server.count(), 0);
     assert!(!offerit.path("target").exists() && !offerit.path("customers.result.csv").exists());
 }

@@ -3,6 +3,8 @@
 
 use super::judge::{Judge, Key, no_result_yet};
 use super::output::{Output, Sink};
+use super::shard::is_held;
+use crate::customer::Shard;
 use crate::delivery::{Superseded, Supersession};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
@@ -24,6 +26,8 @@ pub struct Settings {
     pub reading: Reading,
     /// What its columns hold.
     pub mapping: Mapping,
+    /// Which rows are looked at; `None` is all.
+    pub shard: Option<Shard>,
     /// The result file.
     pub result: PathBuf,
     /// Where the rows go.
@@ -57,6 +61,9 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     while let Some(row) = rows.check_next()? {
         account.rows += 1;
         let number = row.number;
+        if !is_held(settings.shard, &row) {
+            continue;
+        }
         let Some(mark) = known.marks.get(number) else {
             account.no_record += 1;
             continue;
@@ -128,14 +135,17 @@ fn overtaken(input: &Input, marks: &Marks, judge: &mut Judge) -> Result<HashMap<
     Ok(supersession.found())
 }
 
-/// Whether a file begins as this command's do.
+/// Whether a file begins as this command's do: its two columns are the last of the header, in their order. A table that
+/// somebody has made may have columns of these names elsewhere.
 fn is_such(head: &[u8]) -> bool {
-    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| has_both(line));
-    line.is_some()
+    head.split(|byte| matches!(byte, b'\r' | b'\n')).any(ends_in_ours)
 }
 
-fn has_both(line: &[u8]) -> bool {
-    OF_FAILURES.iter().all(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
+fn ends_in_ours(line: &[u8]) -> bool {
+    let [status, error] = OF_FAILURES.map(str::as_bytes);
+    line.strip_suffix(error)
+        .and_then(<[u8]>::split_last)
+        .is_some_and(|(delimiter, rest)| b",;\t|".contains(delimiter) && rest.ends_with(status))
 }
 
 /// The rows as they are written: the columns of the input, but for those of an earlier table, and two of our own.
@@ -223,7 +233,7 @@ impl Left {
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let to = match &settings.output {
             Output::Stdout => String::new(),
-            Output::File(path) => format!(" are in {}", path.display()),
+            Output::File(path) => format!(" and are in {}", path.display()),
         };
         say(match written {
             0 => format!("{input}: no row has failed"),

@@ -3,6 +3,7 @@
 
 use super::check::cannot_print;
 use crate::exit::Failure;
+use crate::report::{folder_of, plain};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, StdoutLock, Write};
 use std::os::unix::fs::MetadataExt;
@@ -44,13 +45,9 @@ impl Output {
     ) -> Result<Sink, Failure> {
         let Output::File(path) = self else { return Ok(Sink::Stdout(BufWriter::new(io::stdout().lock()))) };
         refuse_other(path, kept, kind, is_such)?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         // Its mode is 0600 from the beginning.
-        let file = tempfile::Builder::new().prefix(".offerit-sync-").tempfile_in(folder);
-        Ok(Sink::File(BufWriter::new(file.map_err(cannot_write(path))?), path.clone()))
+        let file = tempfile::Builder::new().prefix(".offerit-sync-").tempfile_in(folder_of(path));
+        Ok(Sink::File(BufWriter::new(file.map_err(cannot_begin(path))?), path.clone()))
     }
 }
 
@@ -102,7 +99,7 @@ fn refuse_other(
     let refused = |why: &str| Failure::usage(format!("--output: {} {why}", path.display()));
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot_write(path)(error)),
+        Err(error) => return Err(cannot_begin(path)(error)),
         Ok(metadata) => metadata,
     };
     if !found.is_file() {
@@ -116,11 +113,18 @@ fn refuse_other(
     }
     let mut head = Vec::new();
     let opened = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    opened.map_err(cannot_write(path))?;
+    opened.map_err(cannot_begin(path))?;
     if head.is_empty() || is_such(&head) {
         return Ok(());
     }
     Err(refused(&format!("is there and is not {kind}: it is not overwritten, name another file")))
+}
+
+/// A path that cannot be written to from the start, such as one in a folder that is not there, is a mistake of the
+/// call.
+fn cannot_begin(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    let path = path.to_path_buf();
+    move |error| Failure::usage(format!("--output: {}: cannot be written: {}", path.display(), plain(error)))
 }
 
 fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {

@@ -10,7 +10,7 @@ mod survey;
 use super::signals::interrupts;
 use super::{SANDBOX_CREDENTIALS, runtime, shard};
 use crate::customer::Shard;
-use crate::delivery::{self, ChannelFeed, Done, Ending, Rate, deliver};
+use crate::delivery::{self, ChannelFeed, Ending, Rate, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Format, Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
@@ -88,35 +88,29 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let (sandbox, server) = open_target(settings.target)?;
     let key = server.credentials.key().fingerprint_key();
     let since = settings.since.map(|since| Delta::read(since, &settings.result, open_rows));
-    let mut delta = since.transpose()?;
-    let (survey, done) = if input.is_stream() {
-        (None, Done::default())
-    } else {
-        let terms = Terms {
-            part: settings.shard,
-            key: &key,
-            result: &settings.result,
-            accept: settings.accept_changed_input,
-            open_rows,
-            max_invalid: settings.max_invalid,
-        };
-        let (survey, done) = survey::survey(&input, marks, delta.as_mut(), &terms)?;
-        (Some(survey), done)
+    let terms = Terms {
+        part: settings.shard,
+        key: &key,
+        result: &settings.result,
+        accept: settings.accept_changed_input,
+        open_rows,
+        max_invalid: settings.max_invalid,
     };
-    if let Some((delta, survey)) = delta.zip(survey.as_ref()) {
-        delta.conclude(survey, outputs.is_quiet)?;
-    }
+    let origin = server.endpoint.origin();
+    let looked = survey::look(&input, marks, since.transpose()?, &terms, outputs.is_quiet);
+    let rate = settings.delivery.rate;
+    let (survey, done) =
+        looked.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
     let rows = survey::rows_to_send(&input, survey.as_ref())?;
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, survey.as_ref());
         announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
-    let origin = server.endpoint.origin();
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let plan = plan(&outputs, survey.as_ref(), settings.delivery.rate);
+    let plan = plan(&outputs, survey.as_ref(), rate);
     let started_at = SystemTime::now();
     let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, plan)?;
     if let Some(sandbox) = sandbox {
@@ -128,10 +122,11 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         observed,
         started_at,
         origin,
-        rate: settings.delivery.rate,
+        rate,
         input: settings.input,
         result: settings.result,
         go_on: outputs.go_on,
+        failures: outputs.failures,
     };
     let (code, message) = outcome.conclude(outputs.is_quiet);
     Ok(files.write(&mut outcome.document(code, message), code))

@@ -121,6 +121,10 @@ pub struct FailuresOptions {
     #[arg(long, value_name = "PATH")]
     pub result: Option<PathBuf>,
 
+    /// Take the rows of one of N parts of the customers only, counted from 0, as run --shard sends it
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+
     /// Where the rows go, or - for standard output [default: -]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,

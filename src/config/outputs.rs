@@ -1,9 +1,10 @@
 //! What a run leaves and says besides its result file, and the command that goes on with it.
 
 use super::target::Environment;
-use super::{LogFormatChoice, ProgressChoice, RunOptions};
+use super::{FailuresOptions, LogFormatChoice, ProgressChoice, RunOptions};
 use crate::commands::run::Outputs;
 use crate::report::{LogFormat, Logs, ProgressMode, Verbosity};
+use clap::Args;
 use std::ffi::OsString;
 
 impl From<LogFormatChoice> for LogFormat {
@@ -41,6 +42,7 @@ impl RunOptions {
             is_coloured: environment.no_color.is_none(),
             is_dumb: environment.term.as_ref().is_none_or(|term| term == "dumb"),
             go_on: go_on(&self.arguments),
+            failures: self.failures_command(),
         }
     }
 }
@@ -48,12 +50,14 @@ impl RunOptions {
 /// The command that goes on with a run, for a shell. `None` where it would show values of fields (`--set`), or where
 /// nothing was typed.
 fn go_on(arguments: &[OsString]) -> Option<String> {
-    let mut words = vec![quoted(&arguments.first()?.to_string_lossy())];
-    let mut rest = arguments.iter().skip(1).map(|argument| argument.to_string_lossy());
+    // What is no text cannot be shown so that it is right when it is typed again.
+    let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str()).collect::<Option<_>>()?;
+    let mut words = vec![quoted(arguments.first()?)];
+    let mut rest = arguments.iter().skip(1).copied();
     let mut is_resumed = false;
     let mut behind = Vec::new();
     while let Some(word) = rest.next() {
-        match &*word {
+        match word {
             "--" => {
                 behind.push(word);
                 behind.extend(rest.by_ref());
@@ -61,10 +65,10 @@ fn go_on(arguments: &[OsString]) -> Option<String> {
             "--overwrite" => {}
             "--resume" => {
                 is_resumed = true;
-                words.push(word.into_owned());
+                words.push(word.to_owned());
             }
             set if set == "--set" || set.starts_with("--set=") => return None,
-            _ => words.push(quoted(&word)),
+            _ => words.push(quoted(word)),
         }
     }
     if !is_resumed {
@@ -72,6 +76,51 @@ fn go_on(arguments: &[OsString]) -> Option<String> {
     }
     words.extend(behind.iter().map(|word| quoted(word)));
     Some(words.join(" "))
+}
+
+impl RunOptions {
+    /// The command that takes out the rows that did not make it, for a shell: with what was typed of that which it
+    /// takes as well. `None` where [`go_on`] gives none.
+    fn failures_command(&self) -> Option<String> {
+        go_on(&self.arguments)?;
+        let (run, failures) =
+            (Self::grammar(), FailuresOptions::augment_args(clap::Command::new("failures")));
+        let mut words = vec![self.arguments.first()?.to_str()?, "failures"];
+        // Behind the program and its command.
+        let mut typed = self.arguments.iter().skip(2).filter_map(|argument| argument.to_str());
+        while let Some(word) = typed.next() {
+            let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else { continue };
+            let (name, value) = option.split_once('=').unzip();
+            let name = name.unwrap_or(option);
+            let has_value = value.is_none() && takes_value(&run, name);
+            let value = if has_value { typed.next() } else { None };
+            if long(&failures, name).is_some() {
+                words.push(word);
+                words.extend(value);
+            }
+        }
+        let input = self.input.to_str()?;
+        let output = self.input.with_extension("failures.csv");
+        let mut words: Vec<_> = words.into_iter().map(quoted).collect();
+        words.extend(["-o", output.to_str()?].map(quoted));
+        if input.starts_with('-') {
+            words.push("--".to_owned());
+        }
+        words.push(quoted(input));
+        Some(words.join(" "))
+    }
+
+    fn grammar() -> clap::Command {
+        RunOptions::augment_args(clap::Command::new("run"))
+    }
+}
+
+fn long<'grammar>(grammar: &'grammar clap::Command, name: &str) -> Option<&'grammar clap::Arg> {
+    grammar.get_arguments().find(|argument| argument.get_long() == Some(name))
+}
+
+fn takes_value(grammar: &clap::Command, name: &str) -> bool {
+    long(grammar, name).is_some_and(|argument| argument.get_action().takes_values())
 }
 
 /// A word as a POSIX shell reads it back.
@@ -106,6 +155,55 @@ mod tests {
         ] {
             assert_eq!(command(typed).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn the_command_for_failures_takes_what_it_knows_of_what_was_typed() {
+        for (typed, expected) in [
+            (&["o", "run", "a.csv"][..], "o failures -o a.failures.csv a.csv"),
+            (
+                &[
+                    "o",
+                    "run",
+                    "--rate",
+                    "5",
+                    "a b.csv",
+                    "--map=E-Mail=email",
+                    "--resume",
+                    "-q",
+                    "--shard",
+                    "0/2",
+                ],
+                "o failures --map=E-Mail=email --shard 0/2 -o 'a b.failures.csv' 'a b.csv'",
+            ),
+            (
+                &[
+                    "o",
+                    "run",
+                    "--summary",
+                    "--encoding",
+                    "--result",
+                    "r.csv",
+                    "--empty",
+                    "remove",
+                    "--",
+                    "-x",
+                ],
+                "o failures --result r.csv --empty remove -o -x.failures.csv -- -x",
+            ),
+            (&["o", "run", "a.csv", "--set", "city=Riga"], ""),
+        ] {
+            let input = typed.iter().find(|word| word.contains("csv") && **word != "r.csv").unwrap_or(&"-x");
+            let arguments = typed.iter().map(OsString::from).collect();
+            let options = RunOptions { input: input.into(), arguments, ..RunOptions::default() };
+            assert_eq!(options.failures_command().unwrap_or_default(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_shown_as_another() {
+        let word = std::os::unix::ffi::OsStringExt::from_vec(b"\xff.csv".to_vec());
+        assert_eq!(go_on(&["o".into(), "run".into(), word]), None);
     }
 
     #[test]

@@ -24,6 +24,9 @@ impl Outcome {
     }
 }
 
+/// From how many bytes on a batch takes no more records of rows that are not sent.
+const LONG: usize = 512 * 1024;
+
 /// Lines of the result file, with the rows they are of.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -35,7 +38,10 @@ pub(super) struct Batch {
 /// The rows of a batch.
 #[derive(Default)]
 pub(super) struct Recorded {
-    pub rows: Vec<(SlotId, Status)>,
+    /// Without a slot: one that is not sent.
+    pub rows: Vec<(Option<SlotId>, Status)>,
+    /// How many have no slot.
+    pub unsent: usize,
     /// Those that are not in sync, to tell of once they are durable.
     pub failed: Vec<FailedRow>,
 }
@@ -45,16 +51,26 @@ impl Batch {
         self.recorded.rows.is_empty()
     }
 
+    /// Whether so much has gathered that the record of a row that is not sent should rather come with the next.
+    pub(super) fn is_long(&self) -> bool {
+        self.lines.len() >= LONG
+    }
+
     /// Adds the record of an open row, its ids taken from its request.
     pub(super) fn add(&mut self, slot: SlotId, row: &Open, outcome: &Outcome) {
         let id = |parameter| row.request.as_ref().and_then(|request| request.update.get(parameter));
         let ids = [Parameter::CustomerId, Parameter::SubscriptionId]
             .map(|parameter| id(parameter).unwrap_or_default());
-        self.add_with_ids(slot, row, ids, outcome);
+        self.write(Some(slot), row, ids, outcome);
     }
 
-    /// Adds the record of a row that has no request.
-    pub(super) fn add_with_ids(&mut self, slot: SlotId, row: &Open, ids: [&str; 2], outcome: &Outcome) {
+    /// Adds the record of a row that is not sent.
+    pub(super) fn add_unsent(&mut self, row: &Open, ids: [&str; 2], outcome: &Outcome) {
+        self.recorded.unsent += 1;
+        self.write(None, row, ids, outcome);
+    }
+
+    fn write(&mut self, slot: Option<SlotId>, row: &Open, ids: [&str; 2], outcome: &Outcome) {
         let [customer_id, subscription_id] = ids;
         let record = Record {
             row: row.row,

@@ -1,8 +1,9 @@
 //! The loop: rows in, attempts out, replies in, records out. It is the only concurrent place of the program,
 //! and everything in it happens on one task.
 //!
-//! A row's slot is held from its admission until its record is durable. So is its customer's lane: were the
-//! next row of a customer sent before, a crash could make a resumed run send the older row after the newer.
+//! A row that is to be sent holds its slot from its admission until its record is durable. So it does with its
+//! customer's lane: were the next row of a customer sent before, a crash could make a resumed run send the older row
+//! after the newer. A row that is not sent has neither; its record goes to the disk before those of later rows.
 
 use super::attempts::earliest;
 use super::batch::{Batch, Recorded};
@@ -63,6 +64,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         batch: Batch::default(),
         gathering_since: None,
         under_way: None,
+        unsent: 0,
         timer: Box::pin(sleep_until(began)),
         is_abandoned: false,
         told_standstill: None,
@@ -126,6 +128,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) gathering_since: Option<Duration>,
     /// The rows of the batch that is on its way.
     pub(super) under_way: Option<Recorded>,
+    /// How many rows that were not sent have their records on the disk.
+    pub(super) unsent: u64,
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) is_abandoned: bool,
     /// The one that the observer knows of.

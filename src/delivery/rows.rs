@@ -4,7 +4,7 @@ use super::batch::Outcome;
 use super::pipeline::Pipeline;
 use super::slots::{Open, SlotId};
 use super::{Feed, Job, Observer, Stop, Work};
-use crate::journal::{Log, Status};
+use crate::journal::{Log, Status, unsent_together};
 use crate::offerit::Transport;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -18,7 +18,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Opens rows while there is room.
     pub(super) fn admit(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while self.stop.is_none() && self.slots.has_room() {
+        while self.stop.is_none() {
+            if self.jobs.front().is_some_and(|job| !self.has_room_for(job)) {
+                break;
+            }
             if let Some(job) = self.jobs.pop_front() {
                 if self.is_beyond_limit(&job) {
                     // What would follow is another run's; what is open is still finished.
@@ -41,6 +44,19 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         moved
     }
 
+    /// Whether a row may become open. One that is not sent needs no slot; but a crash must not find more records on their
+    /// way to the disk than a resumed run takes for unsynced.
+    fn has_room_for(&self, job: &Job) -> bool {
+        let on_the_way = self.batch.recorded.unsent + self.under_way.as_ref().map_or(0, |rows| rows.unsent);
+        let most = usize::try_from(unsent_together(self.unsent)).unwrap_or(usize::MAX);
+        let has_room = on_the_way < self.slots.free().saturating_add(most);
+        let finds_place = match job.work {
+            Work::Send(_) => self.slots.has_room(),
+            Work::Record { .. } => !self.batch.is_long(),
+        };
+        has_room && finds_place
+    }
+
     fn is_beyond_limit(&mut self, job: &Job) -> bool {
         let needs_sending = matches!(job.work, Work::Send(_));
         needs_sending && self.row_limit.as_mut().is_some_and(|limit| !limit.admits())
@@ -58,11 +74,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 }
             }
             Work::Record { customer_id, subscription_id, status, error } => {
-                let Some(slot) = self.slots.open(Open::new(row, job.line, fingerprint, None)) else { return };
-                let outcome = Outcome::unsent(status, error);
-                if let Some(open) = self.slots.get(slot) {
-                    self.batch.add_with_ids(slot, open, [&customer_id, &subscription_id], &outcome);
-                }
+                let row = Open::new(row, job.line, fingerprint, None);
+                let ids = [customer_id.as_str(), &subscription_id];
+                self.batch.add_unsent(&row, ids, &Outcome::unsent(status, error));
             }
         }
     }
@@ -115,6 +129,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 self.is_abandoned = true;
             }
             Poll::Ready(Ok(buffer)) => {
+                self.unsent += recorded.unsent as u64;
                 recorded.rows.into_iter().for_each(|(slot, status)| self.close(slot, status));
                 if self.batch.lines.is_empty() {
                     self.batch.lines = buffer;
@@ -127,10 +142,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         true
     }
 
-    /// Frees the slot of a row whose record is durable; whoever waited for it has its turn.
-    fn close(&mut self, slot: SlotId, status: Status) {
+    /// Frees the slot of a row whose record is durable, if it has one; whoever waited for it has its turn.
+    fn close(&mut self, slot: Option<SlotId>, status: Status) {
         self.tally.add(status);
-        let Some(keys) = self.slots.close(slot).and_then(|row| row.keys) else { return };
+        let row = slot.and_then(|slot| self.slots.close(slot));
+        let Some(keys) = row.and_then(|row| row.keys) else { return };
         let (slots, queue) = (&self.slots, &mut self.queue);
         self.lanes.leave(keys, |next| {
             if let Some(row) = slots.get(next) {

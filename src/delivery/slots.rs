@@ -74,6 +74,11 @@ impl Slots {
         !self.free.is_empty()
     }
 
+    /// How many are free.
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.free.len() == self.slots.len()
     }

@@ -15,6 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 #[cfg(test)]
 mod brakes;
+#[cfg(test)]
+mod unsent;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -30,6 +30,7 @@ pub use marks::{Mark, Marks, RowSet};
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
 pub use record::{HEADER, Record, Status, identity};
+pub use rest::unsent_together;
 pub use scan::{Keep, scan};
 pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};

@@ -166,6 +166,11 @@ fn field<'line>(line: &'line [u8], ends: &Ends, index: usize) -> &'line [u8] {
 }
 
 impl Parsed {
+    /// Whether no request of the row has left in the run that wrote it.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.attempts == 0
+    }
+
     /// Reads one line, its line feed cut off.
     pub(super) fn from_line(line: &[u8]) -> Result<Parsed, ParseFault> {
         let fingerprint = ending(line).ok_or(ParseFault::Unfinished)?;

@@ -13,6 +13,9 @@ use std::time::{Duration, SystemTime};
 /// The most rows that are open at once.
 const OPEN_ROWS: u64 = 24;
 
+/// Stands for the length of the error of a row that was not sent.
+const UNSENT: usize = usize::MAX;
+
 /// What is lost is lost in such units.
 const SECTOR: usize = 512;
 
@@ -87,12 +90,16 @@ fn record(row: u64, error_length: usize) -> Vec<u8> {
         line: row + 1,
         customer_id: &format!("c{row}"),
         subscription_id: "",
-        status: if error_length > 0 { Status::Failed } else { Status::Updated },
+        status: match error_length {
+            UNSENT => Status::Unchanged,
+            0 => Status::Updated,
+            _ => Status::Failed,
+        },
         http_status: Some(200),
-        attempts: 1,
+        attempts: u32::from(error_length != UNSENT),
         duration: Duration::from_millis(row),
         finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH),
-        error: &"é".repeat(error_length),
+        error: &"é".repeat(error_length % UNSENT),
         fingerprint: Fingerprint(row << 8),
     };
     record.write(&mut line);
@@ -113,7 +120,9 @@ struct Run {
 
 fn any_run() -> impl Strategy<Value = Run> {
     let error_length = prop_oneof![6 => Just(0_usize), 1 => 1_usize..40, 1 => 200_usize..700];
-    let batch = proptest::collection::vec(error_length, 1..=OPEN_ROWS as usize);
+    let sent = proptest::collection::vec(error_length, 1..=OPEN_ROWS as usize);
+    // More than this are cut down to what may be unsynced.
+    let batch = prop_oneof![4 => sent, 1 => (1..400_usize).prop_map(|rows| vec![UNSENT; rows])];
     let failure = prop_oneof![
         3 => Just(None),
         1 => (0_usize..5000).prop_map(|length| Some(Failure::Append(length))),
@@ -159,10 +168,11 @@ impl Truth {
         for (index, batch) in run.batches.iter().enumerate() {
             let mut lines = Vec::new();
             let mut in_sync = Vec::new();
-            for error_length in batch {
+            let most = OPEN_ROWS + unsent_together(unsent_in(&disk.state().written));
+            for error_length in batch.iter().take(most as usize) {
                 self.next_row += 1;
                 lines.extend(record(self.next_row, *error_length));
-                if *error_length == 0 {
+                if [0, UNSENT].contains(error_length) {
                     in_sync.push(self.next_row);
                 }
             }
@@ -205,7 +215,13 @@ fn any_harm() -> impl Strategy<Value = (prop::sample::Index, usize, Option<u8>)>
 /// The most bytes that may be cut off behind these records.
 fn most_cut_off(records: &[u8]) -> usize {
     let longest = records.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
-    OPEN_ROWS as usize * longest.max(256)
+    (OPEN_ROWS + unsent_together(unsent_in(records))) as usize * longest.max(256)
+}
+
+/// How many records of rows that were not sent are in there.
+fn unsent_in(records: &[u8]) -> u64 {
+    let records = records.split(|byte| *byte == b'\n');
+    records.filter(|line| line.split(|byte| *byte == b',').nth(4) == Some(b"unchanged")).count() as u64
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
-use super::rest::{LONGEST_RECORD, Rest};
+use super::rest::{LONGEST_RECORD, Rest, unsent_together};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,8 @@ pub struct Records<R> {
     place: Place,
     /// The bytes of the longest record so far.
     longest: u64,
+    /// How many records so far are of rows that were not sent.
+    unsent: u64,
     tail: Tail,
     is_done: bool,
 }
@@ -78,7 +80,8 @@ enum End {
 
 impl<R: Read> Records<R> {
     /// Reads `file` from where it stands, which must be its start. `path` is for errors. `open_rows` (`K`) is the most
-    /// rows that the run which wrote it had open at once: so many records can be lost in its end, and not more.
+    /// rows that the run which wrote it had open at once: so many records can be lost in its end, those of rows that were
+    /// not sent aside.
     pub fn new(path: &Path, file: R, open_rows: u64) -> Records<R> {
         Records {
             path: path.to_path_buf(),
@@ -88,6 +91,7 @@ impl<R: Read> Records<R> {
             ahead: 0..0,
             place: Place { line: 1, offset: 0 },
             longest: 0,
+            unsent: 0,
             tail: Tail::default(),
             is_done: false,
         }
@@ -123,6 +127,7 @@ impl<R: Read> Records<R> {
         };
         self.pass(length + 1);
         self.longest = self.longest.max(length as u64 + 1);
+        self.unsent += u64::from(parsed.is_unsent());
         self.tail.records += 1;
         Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
     }
@@ -186,7 +191,8 @@ impl<R: Read> Records<R> {
                 break;
             }
         }
-        if !rest.is_unsynced(self.open_rows, self.longest) {
+        let together = self.open_rows.saturating_add(unsent_together(self.unsent));
+        if !rest.is_unsynced(together, self.longest) {
             return Err(self.damaged(fault));
         }
         self.end(rest.bytes());

@@ -3,7 +3,7 @@
 //! A power cut keeps what was synced, up to the end of some record, and of what was appended since any part: a file
 //! system may have written the length and not the data, or a later page and not an earlier one. What it did not
 //! write reads as NULs. Records that survive behind such a hole do not help, as nobody can tell which rows are
-//! missing in it. So all of it is cut off, and the rows are sent again: they were open, and thus few.
+//! missing in it. So all of it is cut off, and the rows are dealt with again: they were open, and thus few, or never sent.
 //!
 //! A hole elsewhere has lost records that were on the disk. It is told apart by its place, by its length and by what
 //! stands behind it. How many records were in it nobody can tell; so its bytes are measured by the longest record
@@ -18,6 +18,17 @@ pub(super) const LONGEST_RECORD: u64 = 5 * 1024;
 /// What a lost record may have taken although those before it were all shorter: one with an error of some words. Too
 /// little would refuse a file after a power cut, too much would cut off records that were on the disk.
 const LIKELY_RECORD: u64 = 256;
+
+/// The most records of rows that were not sent which go to the disk together, whatever the file holds already.
+const MOST_UNSENT: u64 = 4096;
+
+/// How many records of rows that are not sent may be unsynced at once, on top of those of open rows, where the file has
+/// so many of them durable. Losing one repeats no request, so there may be many, and a sync is worth its time. There
+/// are never more than before: a file in which few rows were not sent stays as strict as one in which all were.
+#[must_use]
+pub fn unsent_together(durable: u64) -> u64 {
+    durable.min(MOST_UNSENT)
+}
 
 /// The rest of a file, from the start of a line that is no record.
 #[derive(Debug, Clone, Copy)]
@@ -50,15 +61,15 @@ impl Rest {
     }
 
     /// Whether a crash explains it. Without a hole it is one torn record: all others of its write are whole. With
-    /// one it is of a power cut, and no more than `open_rows` records, which is the most that can be unsynced at
+    /// one it is of a power cut, and no more than `together` records, which is the most that can be unsynced at
     /// once; each of them as long as the `longest` before, in bytes.
-    pub(super) fn is_unsynced(&self, open_rows: u64, longest: u64) -> bool {
+    pub(super) fn is_unsynced(&self, together: u64, longest: u64) -> bool {
         if !self.hole.is_there() {
             return self.line_feeds == 0 && self.bytes <= LONGEST_RECORD;
         }
         self.hole.is_of_a_power_cut(self.offset, self.offset + self.bytes)
-            && self.line_feeds <= open_rows
-            && self.bytes <= open_rows.saturating_mul(longest.max(LIKELY_RECORD))
+            && self.line_feeds <= together
+            && self.bytes <= together.saturating_mul(longest.max(LIKELY_RECORD))
     }
 }
 

@@ -30,7 +30,7 @@ pub use logs::{LogFormat, Logs, Verbosity, start as start_logs};
 pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
-pub use replace::{Access, Replacement};
+pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
 pub use summary::{Account, Counts, rounded, share};
 pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -19,6 +19,8 @@ pub enum Access {
 #[derive(Debug)]
 pub struct Replacement {
     path: PathBuf,
+    /// What this program begins such a file with.
+    opening: &'static str,
     access: Access,
 }
 
@@ -46,8 +48,8 @@ impl Replacement {
     ///
     /// # Errors
     /// If not. Nothing is changed.
-    pub fn new(path: &Path, opening: &str, access: Access) -> Result<Replacement, NotReplaceable> {
-        let failed = |source| NotReplaceable::Io { path: path.to_path_buf(), source };
+    pub fn new(path: &Path, opening: &'static str, access: Access) -> Result<Replacement, NotReplaceable> {
+        let failed = |error| NotReplaceable::Io { path: path.to_path_buf(), source: plain(error) };
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -56,16 +58,12 @@ impl Replacement {
                 return Err(NotReplaceable::NoFile(path.to_path_buf()));
             }
             Ok(_) => {
-                let mut start = Vec::new();
-                let read =
-                    File::open(path).and_then(|file| file.take(opening.len() as u64).read_to_end(&mut start));
-                read.map_err(failed)?;
-                if !start.is_empty() && start != opening.as_bytes() {
+                if is_foreign(path, opening).map_err(failed)? {
                     return Err(NotReplaceable::Foreign(path.to_path_buf()));
                 }
             }
         }
-        let replacement = Replacement { path: path.to_path_buf(), access };
+        let replacement = Replacement { path: path.to_path_buf(), opening, access };
         // A folder that cannot be written to is better known before the work is done.
         replacement.beside().map_err(failed)?;
         Ok(replacement)
@@ -80,14 +78,19 @@ impl Replacement {
     /// Puts a whole file in the place of what is there, or leaves that as it is.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system refuses, or if another file has come to its place meanwhile.
     pub fn write(&self, content: &[u8]) -> io::Result<()> {
-        let mut file = self.beside()?;
+        let mut file = self.beside().map_err(plain)?;
         file.write_all(content)?;
         if self.access == Access::Everybody {
             file.as_file().set_permissions(Permissions::from_mode(0o644))?;
         }
         file.as_file().sync_all()?;
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file())
+            && is_foreign(&self.path, self.opening)?
+        {
+            return Err(io::Error::other("a file that this program did not write has come to its place"));
+        }
         file.persist(&self.path)?;
         Ok(())
     }
@@ -95,11 +98,45 @@ impl Replacement {
     /// A file of mode 0600 in the same folder; dropped, it is gone. Its name ends unlike one that a collector of
     /// metrics looks for.
     fn beside(&self) -> io::Result<NamedTempFile> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&self.path);
         tempfile::Builder::new().prefix(".offerit-sync-").suffix(".part").tempfile_in(folder)
+    }
+}
+
+/// Whether a file holds something and begins unlike what this program writes there.
+fn is_foreign(path: &Path, opening: &str) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(opening.len() as u64).read_to_end(&mut start)?;
+    Ok(!start.is_empty() && start != opening.as_bytes())
+}
+
+/// Whether two paths lead to one file, by whatever names, also where there is none yet.
+#[must_use]
+pub fn is_one_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let place = |path: &Path| Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?));
+    match (identity(one), identity(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => {
+            one == other || place(one).is_some_and(|place_of_one| Some(place_of_one) == place(other))
+        }
+        _ => false,
+    }
+}
+
+/// The folder that a file is in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What the system said, without the temporary file that it said it of: nobody has named that one.
+#[must_use]
+pub fn plain(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
     }
 }
 
@@ -147,5 +184,32 @@ mod tests {
         replacement.write(b"{}").unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"kept");
         assert!(fs::symlink_metadata(&path).unwrap().file_type().is_file());
+    }
+
+    #[test]
+    fn a_file_of_another_kind_that_appears_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let replacement = Replacement::new(&path, "{", Access::Owner).unwrap();
+        fs::write(&path, "row,line\n").unwrap();
+        assert!(replacement.write(b"{}").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"row,line\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_file_is_told_by_every_name_whether_it_is_there_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a", "./a", "sub/../a", "link/a"].map(|name| folder.path().join(name));
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        symlink(folder.path(), folder.path().join("link")).unwrap();
+        for is_there in [false, true] {
+            if is_there {
+                fs::write(&names[0], "").unwrap();
+            }
+            assert!(names.iter().all(|name| is_one_file(&names[0], name) && is_one_file(name, &names[0])));
+            assert!(!is_one_file(&names[0], &folder.path().join("b")));
+        }
+        assert!(!is_one_file(Path::new("missing/a"), Path::new("missing/b")));
     }
 }

@@ -3,7 +3,7 @@
 //! of lines makes more drawings.
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +36,7 @@ pub(super) struct Canvas {
     bar: ProgressBar,
     /// Where lines go that stay. Not through the bar, which fills them up with blanks to the edge: what is copied from
     /// the terminal shall be what was said.
-    lines: Box<dyn Write>,
+    lines: Box<dyn TermLike>,
     text: Arc<Mutex<String>>,
     columns: fn() -> usize,
 }
@@ -49,12 +49,13 @@ fn columns_of_stderr() -> usize {
 impl Canvas {
     /// On standard error.
     pub(super) fn new() -> Canvas {
-        // How often it is drawn is up to the caller.
-        let target = ProgressDrawTarget::term_like(Box::new(Term::buffered_stderr()));
-        Self::on(target, Box::new(io::stderr()), columns_of_stderr)
+        Self::on(Term::buffered_stderr(), columns_of_stderr)
     }
 
-    pub(super) fn on(target: ProgressDrawTarget, lines: Box<dyn Write>, columns: fn() -> usize) -> Canvas {
+    /// On a terminal that keeps what is written until it is flushed, its clones alike. How often it is drawn is up to the
+    /// caller.
+    pub(super) fn on(terminal: impl TermLike + Clone + 'static, columns: fn() -> usize) -> Canvas {
+        let target = ProgressDrawTarget::term_like(Box::new(Gathering(terminal.clone())));
         let text = Arc::new(Mutex::new(String::new()));
         let shown = Arc::clone(&text);
         let style = ProgressStyle::with_template("{block}")
@@ -66,7 +67,7 @@ impl Canvas {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
         bar.set_draw_target(target);
         screen().has_block = true;
-        Canvas { bar, lines, text, columns }
+        Canvas { bar, lines: Box::new(terminal), text, columns }
     }
 
     /// How wide it is.
@@ -79,7 +80,7 @@ impl Canvas {
         !screen().waiting.is_empty()
     }
 
-    /// Draws the block, and the lines that wait above it. One drawing.
+    /// Draws the block, and the lines that wait above it. One drawing, and one write: whoever looks never sees a part.
     pub(super) fn draw(&mut self, block: &str) {
         {
             let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,12 +88,59 @@ impl Canvas {
             text.push_str(block);
         }
         let lines = std::mem::take(&mut screen().waiting);
+        // What cannot be written is left out.
         if lines.is_empty() {
             self.bar.tick();
         } else {
-            // What cannot be written is left out.
-            let _ = self.bar.suspend(|| self.lines.write_all(&lines).and_then(|()| self.lines.flush()));
+            let _ = self.bar.suspend(|| self.lines.write_str(&String::from_utf8_lossy(&lines)));
         }
+        let _ = self.lines.flush();
+    }
+}
+
+/// A terminal that is not flushed before everything is written.
+#[derive(Debug)]
+struct Gathering<T>(T);
+
+impl<T: TermLike> TermLike for Gathering<T> {
+    fn width(&self) -> u16 {
+        self.0.width()
+    }
+
+    fn height(&self) -> u16 {
+        self.0.height()
+    }
+
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        self.0.move_cursor_up(count)
+    }
+
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        self.0.move_cursor_down(count)
+    }
+
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        self.0.move_cursor_right(count)
+    }
+
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        self.0.move_cursor_left(count)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -102,6 +150,7 @@ impl Drop for Canvas {
         let mut screen = screen();
         screen.has_block = false;
         let lines = std::mem::take(&mut screen.waiting);
-        let _ = io::stderr().lock().write_all(&lines);
+        let _ = self.lines.write_str(&String::from_utf8_lossy(&lines));
+        let _ = self.lines.flush();
     }
 }

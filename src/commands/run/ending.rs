@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub result: PathBuf,
     /// The command that goes on, if it can be told.
     pub go_on: Option<String>,
+    /// The command that takes out the rows that did not make it, if it can be told.
+    pub failures: Option<String>,
 }
 
 impl Outcome {
@@ -151,12 +153,14 @@ impl Outcome {
     }
 
     /// How to get at the rows that did not make it, if there are any and the input can be read again.
-    fn collected(&self) -> Option<String> {
-        let (input, result) = (self.input.display(), self.result.display());
-        let is_any = self.survey.is_some() && self.ending.tally.not_in_sync() > 0;
-        is_any.then(|| {
-            format!("offerit-sync failures {input} --result {result} -o FILE takes out the rows that did not make it")
-        })
+    fn collected(&self) -> Vec<String> {
+        if self.survey.is_none() || self.ending.tally.not_in_sync() == 0 {
+            return Vec::new();
+        }
+        match self.failures.as_deref().and_then(typed) {
+            None => vec!["offerit-sync failures takes out the rows that did not make it".to_owned()],
+            Some(command) => vec!["this takes out the rows that did not make it:".to_owned(), command],
+        }
     }
 
     /// What to do next.
@@ -179,7 +183,7 @@ impl Outcome {
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         };
-        advice.extend(self.next_command(code).map(|command| format!("    {}", harmless(&command))));
+        advice.extend(self.next_command(code).as_deref().and_then(typed));
         advice
     }
 
@@ -188,6 +192,11 @@ impl Outcome {
         let is_of_use = code != ExitCode::InSync && self.survey.is_some();
         self.go_on.clone().filter(|_| is_of_use)
     }
+}
+
+/// A command as it is shown, if it is right when it is typed like that: a line break in a name cannot be shown.
+fn typed(command: &str) -> Option<String> {
+    (harmless(command) == command).then(|| format!("    {command}"))
 }
 
 /// Which bound the run has reached.

@@ -2,8 +2,8 @@
 
 use crate::exit::{ExitCode, Failure};
 use crate::report::{
-    Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, job_summary,
-    metrics, put, say,
+    Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, is_one_file,
+    job_summary, metrics, put, say,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -29,6 +29,8 @@ pub struct Outputs {
     pub is_dumb: bool,
     /// The command that goes on with this run, if it can be told.
     pub go_on: Option<String>,
+    /// The command that takes out the rows that did not make it, if it can be told.
+    pub failures: Option<String>,
 }
 
 /// Files that can be written at the end, as far as that can be known at the beginning.
@@ -49,7 +51,9 @@ impl Outputs {
     pub(super) fn open(&self, input: &Path, result: &Path) -> Result<Files, Failure> {
         let named = [("the input", Some(input)), ("the result file", Some(result))];
         let open = |option: &str, path: &Path, others: &[(&str, Option<&Path>)], opening, access| {
-            if let Some((what, _)) = others.iter().find(|(_, other)| *other == Some(path)) {
+            if let Some((what, _)) =
+                others.iter().find(|(_, other)| other.is_some_and(|other| is_one_file(other, path)))
+            {
                 return Err(Failure::usage(format!("{option}: {} is {what} itself", path.display())));
             }
             Replacement::new(path, opening, access)

@@ -1,10 +1,45 @@
 //! How a run ended, for machines.
 
 use super::ending::Outcome;
-use crate::delivery::{Brake, Interrupt, Limit, Refusal, Stop};
-use crate::exit::ExitCode;
-use crate::report::{Attempts, Counts, Document, Pauses, Program, Rates, RowCounts, harmless};
-use std::time::SystemTime;
+use super::outputs::Files;
+use super::survey::Refused;
+use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Refusal, Stop, Tally};
+use crate::exit::{ExitCode, Failure};
+use crate::report::{Attempts, Counts, Document, Observed, Pauses, Program, Rates, RowCounts, harmless};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+impl Refused {
+    /// Leaves the summary and the metrics of a run that a brake stopped before anything was sent: whoever only looks at
+    /// those must not take older ones for tonight's. Gives what there is to say.
+    pub(super) fn told(
+        self,
+        files: &Files,
+        origin: &str,
+        rate: Rate,
+        input: &Path,
+        result: &Path,
+    ) -> Failure {
+        let Refused { failure, reason } = self;
+        let Some(reason) = reason else { return failure };
+        let none = Duration::ZERO;
+        let outcome = Outcome {
+            ending: Ending { tally: Tally::default(), stop: None },
+            survey: None,
+            observed: Observed { duration: none, latency: None, held: none, outage: none },
+            started_at: SystemTime::now(),
+            origin: origin.to_owned(),
+            rate,
+            input: input.to_path_buf(),
+            result: result.to_path_buf(),
+            go_on: None,
+            failures: None,
+        };
+        let document = outcome.document(failure.code, Some(failure.message.clone()));
+        files.write(&mut Document { reason, ..document }, failure.code);
+        failure
+    }
+}
 
 impl Outcome {
     /// The summary of a run that ended with this code, and with this trouble if there was any.

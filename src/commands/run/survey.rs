@@ -7,7 +7,7 @@ use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
-use crate::exit::Failure;
+use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
 use std::path::Path;
@@ -26,9 +26,46 @@ pub(super) struct Terms<'run> {
     pub max_invalid: Option<MaxInvalid>,
 }
 
+/// Why a run does not begin: a brake if there is a reason in one word, else a mistake.
+pub(super) struct Refused {
+    pub failure: Failure,
+    /// As the schema of the summary has it.
+    pub reason: Option<&'static str>,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused { failure, reason: None }
+    }
+}
+
+/// Finds out what there is to do, and says what is not sent. Nothing is known of a stream.
+pub(super) fn look(
+    input: &Input,
+    marks: Marks,
+    mut delta: Option<Delta>,
+    terms: &Terms<'_>,
+    is_quiet: bool,
+) -> Result<(Option<Survey>, Done), Refused> {
+    if input.is_stream() {
+        return Ok((None, Done::default()));
+    }
+    let braked = |reason| {
+        move |failure: Failure| Refused {
+            reason: (failure.code == ExitCode::Brake).then_some(reason),
+            failure,
+        }
+    };
+    let (survey, done) = survey(input, marks, delta.as_mut(), terms).map_err(braked("max_invalid"))?;
+    if let Some(delta) = delta {
+        delta.conclude(&survey, is_quiet).map_err(braked("max_changes"))?;
+    }
+    Ok((Some(survey), done))
+}
+
 /// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
 /// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
-pub(super) fn survey(
+fn survey(
     input: &Input,
     marks: Marks,
     mut delta: Option<&mut Delta>,

@@ -3,7 +3,7 @@
 use super::super::screen::{Canvas, write_lines};
 use super::*;
 use crate::delivery::{Observer, Pause};
-use indicatif::{ProgressDrawTarget, TermLike};
+use indicatif::TermLike;
 use std::sync::{Arc, Mutex};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl TermLike for Counting {
         self.add(text)
     }
     fn clear_line(&self) -> io::Result<()> {
-        Ok(())
+        self.add("cleared\n")
     }
     fn flush(&self) -> io::Result<()> {
         let drawing = std::mem::take(&mut *self.1.lock().unwrap());
@@ -86,9 +86,7 @@ fn plan() -> Plan {
 /// A watch with a block on a counting terminal, and the terminal.
 fn watch() -> (RefCell<Watch>, Counting) {
     let terminal = Counting::default();
-    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-    let face =
-        Face::Block { canvas: Canvas::on(target, Box::new(terminal.clone()), || 80), shown: String::new() };
+    let face = Face::Block { canvas: Canvas::on(terminal.clone(), || 80), shown: String::new() };
     (RefCell::new(Watch::with_face(plan(), face)), terminal)
 }
 
