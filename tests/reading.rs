@@ -240,6 +240,19 @@ fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it
 }
 
 #[test]
+fn a_header_without_end_is_refused_like_any_other_field() {
+    let tall = format!("customer_id,\"city\n{}", "3,c\n".repeat(150));
+    let long = format!("customer_id,\"{}\",city\n1,2,3\n", "x".repeat(1_100_000));
+    for (input, limit) in [(tall, "spans more than 100 lines"), (long, "is longer than 1048576 bytes")] {
+        for bytes in [input.clone().into_bytes(), little(&format!("\u{feff}{input}"))] {
+            let output = check(bytes, &[], 2);
+            let told = format!("line 1: column 2: the field that begins here {limit}");
+            assert!(output.stderr.contains(&told), "{}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_quote_that_swallows_lines_says_how_far() {
     let output = check("customer_id,city\n1,\"a\n2,b\n3,c\n", &[], 3);
     assert!(output.stdout.contains("takes in all up to line 5"), "{}", output.stdout);
