@@ -117,6 +117,32 @@ fn a_header_that_cannot_be_used_ends_it_with_a_suggestion() {
 }
 
 #[test]
+fn programs_are_told_of_an_input_that_cannot_be_used_too() {
+    let endless = format!("customer_id,city\n1,\"{}", "2,b\n".repeat(200));
+    for (input, line, told) in [
+        ("customer_id,,emial%\n1,,a@example.org\n", Some(1), ["column 2 has no name", "column 3 ('emial%')"]),
+        (&*endless, Some(2), ["line 2: column 2: the field that begins here", "--max-field-lines"]),
+        ("%PDF-1.7", None, ["looks like a PDF", "export the data"]),
+    ] {
+        let found = json(input, &[], 2);
+        assert_eq!(
+            (&found["version"], &found["input"], &found["exit_code"]),
+            (&1.into(), &INPUT.into(), &2.into())
+        );
+        let errors = found["errors"].as_array().expect("a list");
+        assert!(errors.iter().all(|error| error["line"].as_u64() == line), "{found}");
+        let output = check_with(input, &["--format", "github"], 2);
+        let place = line.map_or(String::new(), |line| format!(",line={line}"));
+        let begin = format!("::error file={INPUT}{place},title=offerit-sync%3A input::");
+        assert!(output.stdout.lines().all(|line| line.starts_with(&begin)), "{}", output.stdout);
+        for told in told {
+            assert!(found.to_string().contains(told) && output.stderr.contains(told), "{found} {output:?}");
+            assert!(output.stdout.contains(&told.replace('%', "%25")), "{told}: {}", output.stdout);
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_behind_its_output_is_no_success() {
     let offerit = Offerit::new();
     offerit.input(INPUT, table(1..=2));

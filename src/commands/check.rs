@@ -7,7 +7,7 @@ use super::shard::{is_held, refuse_split_customers};
 use crate::customer::{Parameter, Shard, Suspicion, Update, look, may_be_damaged};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Checked, Input, Mapping, Reading, Rows};
+use crate::input::{self, Checked, Input, Mapping, Reading, Rows};
 use crate::report::{CheckFormat, CheckReport, CheckedRows, Severity, put};
 use findings::Findings;
 use std::path::PathBuf;
@@ -41,19 +41,35 @@ pub struct Settings {
 /// # Errors
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    let opened = Input::open(&settings.input, settings.reading);
+    let input = opened.map_err(|error| unusable(error, settings))?.mapped(settings.mapping.clone());
     if let Some(shard) = settings.shard {
         refuse_split_customers(&input, shard)?;
     }
+    let report = lint(&input, settings).map_err(|error| unusable(error, settings))?;
+    put(report.in_format(settings.format)).map_err(cannot_print)?;
+    let is_fine = report.exit_code == ExitCode::InSync.number();
+    Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+fn lint(input: &Input, settings: &Settings) -> Result<CheckReport, input::Error> {
     let mut rows = input.rows()?;
     let mut linter = Linter::new(&rows, settings.shard, settings.show_values);
     while let Some(row) = rows.check_next()? {
         linter.look_at(&row);
     }
-    let report = linter.report(&input, &rows, settings);
-    put(report.in_format(settings.format)).map_err(cannot_print)?;
-    let is_fine = report.exit_code == ExitCode::InSync.number();
-    Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
+    Ok(linter.report(input, &rows, settings))
+}
+
+/// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.
+fn unusable(error: input::Error, settings: &Settings) -> Failure {
+    let (line, messages) = (error.line(), error.messages());
+    let failure = Failure::from(error);
+    let told = settings.format.unusable(&settings.input, line, &messages, failure.code.number());
+    match told.map_or(Ok(()), put) {
+        Ok(()) => failure,
+        Err(error) => cannot_print(error),
+    }
 }
 
 /// Looks at row after row.
