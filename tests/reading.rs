@@ -253,6 +253,38 @@ fn a_header_without_end_is_refused_like_any_other_field() {
 }
 
 #[test]
+fn a_stray_quote_in_the_header_never_takes_rows_into_it_unnoticed() {
+    let server = happy();
+    for (input, told) in [
+        ("customer_id,city,\"note\n1,a,x\n2,b,y\n3,c,\"z\n4,d,w\n", ", which takes in all up to line 4"),
+        ("customer_id,city,\"note\n1,a,x\n", ", which takes in all up to line 3"),
+        ("customer_id,city,no\"te\"\n1,a,x\n", ""),
+    ] {
+        let offerit = Offerit::job(&server, input);
+        let output = offerit.send(&["--ignore-unknown-columns"]).expect_code(2);
+        let expected = format!(
+            "error: {INPUT}: line 1: the header has a stray quote or one that is not closed{told}: enclose the whole \
+             name in quotes and double those inside it\n"
+        );
+        assert_eq!(output.stderr, expected);
+        assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false));
+    }
+}
+
+#[test]
+fn a_header_that_is_not_divided_is_led_back_to_the_delimiter() {
+    for (input, flags) in [
+        ("customer_id,city\n1,a\n", &["--delimiter", ";"][..]),
+        ("sep=;\ncustomer_id,city\n1,a\n", &[]),
+        ("customer_id^city\n1^a\n", &[]),
+    ] {
+        let output = check(input, flags, 2);
+        assert!(output.stderr.contains("the header is one column ('customer_id"), "{}", output.stderr);
+        assert!(output.stderr.contains("say with --delimiter what divides it"), "{}", output.stderr);
+    }
+}
+
+#[test]
 fn a_quote_that_swallows_lines_says_how_far() {
     let output = check("customer_id,city\n1,\"a\n2,b\n3,c\n", &[], 3);
     assert!(output.stdout.contains("takes in all up to line 5"), "{}", output.stdout);

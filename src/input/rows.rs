@@ -1,5 +1,6 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
+use super::fault::in_one_column;
 use super::format::Format;
 use super::judge::{Judge, refused};
 use super::limits::Limits;
@@ -49,7 +50,12 @@ impl Rows {
             return Err(Error::NotCsv { path, what });
         }
         let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
-        let map = Header::map(&names, mapping);
+        let map = match stray_quote(&records) {
+            None => {
+                Header::map(&names, mapping).map_err(|faults| in_one_column(faults, &names, format.delimiter))
+            }
+            Some(fault) => Err(vec![fault]),
+        };
         let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
         let places = Places::default();
@@ -150,6 +156,13 @@ impl Rows {
         }
         Ok(false)
     }
+}
+
+/// What is wrong with a header whose quotes are not where they must be: it may have taken in rows, and its names are not
+/// to be trusted.
+fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
+    let last_line = (records.last_line() > records.line()).then(|| records.last_line());
+    (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { last_line })
 }
 
 /// Reads the next record that is no line of blanks; `false` at the end.
