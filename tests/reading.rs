@@ -143,6 +143,27 @@ fn another_encoding_far_below_makes_invalid_rows_and_is_never_guessed_anew() {
 }
 
 #[test]
+fn damage_in_a_file_that_plainly_is_utf_8_is_never_answered_with_another_encoding() {
+    let letters = "customer_id,city\n1,München\n2,Köln\n";
+    for (before, flags) in
+        [(letters, &[][..]), (letters, &["--encoding", "utf-8"]), ("\u{feff}customer_id,city\n", &[])]
+    {
+        let output = check([before.as_bytes(), b"3,K\xf6ln\n"].concat(), flags, 3);
+        assert!(output.stdout.contains("is not valid UTF-8, as other letters"), "{}", output.stdout);
+        assert!(!output.stdout.contains("windows-1252"), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn of_utf_16_without_a_mark_it_is_found_which_of_the_two_it_is() {
+    let text = "customer_id;city\n1;Москва\n";
+    for (bytes, encoding) in [(little(text), "(UTF-16LE, semicolon)"), (big(text), "(UTF-16BE, semicolon)")] {
+        let output = check(bytes, &["--encoding", "utf-16"], 0);
+        assert!(output.stdout.contains(encoding), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn what_is_no_text_in_its_encoding_costs_its_row_and_is_never_sent_as_something_else() {
     let lone =
         [little("\u{feff}customer_id,city\n1,Riga\n2,x"), vec![0, 0xd8], little("y\n3,Köln\n")].concat();

@@ -25,6 +25,8 @@ pub struct Format {
     pub encoding: Charset,
     /// Whether the encoding is a guess, which neither a mark nor the bytes prove.
     pub is_guess: bool,
+    /// Whether a mark or letters beyond ASCII in the first bytes prove the encoding.
+    pub is_proven: bool,
     /// Whether it begins with a byte order mark.
     pub has_mark: bool,
     /// Between two fields.
@@ -185,6 +187,7 @@ mod tests {
         let format = Format {
             encoding: "cp1252".parse().unwrap(),
             is_guess: true,
+            is_proven: false,
             has_mark: false,
             has_sep_line: false,
             delimiter: Delimiter(b';'),
@@ -194,6 +197,7 @@ mod tests {
         let plain = Format {
             encoding: Charset::UTF_8,
             is_guess: false,
+            is_proven: false,
             has_mark: false,
             has_sep_line: false,
             delimiter: Delimiter(b':'),

@@ -55,6 +55,7 @@ pub(super) fn open(
         format: Format {
             encoding: found.charset,
             is_guess: found.is_guess,
+            is_proven: found.is_proven,
             has_mark: found.mark > 0,
             delimiter,
             has_sep_line: by_sep_line.is_some(),
