@@ -402,6 +402,23 @@ fn a_guessed_encoding_is_shown_and_counts_if_wanted() {
 }
 
 #[test]
+fn what_is_suspicious_about_the_mapping_is_a_warning_too() {
+    let table = "customer_id,city,email\n1,a,a@example.org\n";
+    let flags = ["--ignore-column", "Emial", "--ignore-column", "Owner", "--set", "country=Germany"];
+    let output = check_with(table, &flags, 0);
+    for told in [
+        "there is no column 'Emial' to leave out, but column 3 ('email') is sent: correct the name of --ignore-column, \
+         or take it away [not-left-out]",
+        "--set country: the value for country is not two letters, as country codes are (ISO 3166: US, DE) [constant]",
+    ] {
+        assert!(output.stdout.contains(told), "{told}: {}", output.stdout);
+    }
+    assert!(output.stdout.contains("2 warnings") && !output.stdout.contains("Owner"), "{}", output.stdout);
+    check_with(table, &[&flags[..], &["--strict"]].concat(), 3);
+    check_with(table, &["--ignore-column", "Owner", "--set", "country=DE", "--strict"], 0);
+}
+
+#[test]
 fn damaged_letters_are_found_wherever_they_stand_in_a_long_file() {
     for at in [0, 999, 1500, 5999] {
         let rows: String = (0..6000)

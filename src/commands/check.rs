@@ -4,7 +4,7 @@ mod duplicates;
 mod findings;
 
 use super::shard::{is_held, refuse_split_customers};
-use crate::customer::{Parameter, Shard, Suspicion, Update, look, may_be_damaged};
+use crate::customer::{Parameter, Shard, Suspicion, Update, UpdateBuilder, look, may_be_damaged};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{self, Checked, Input, Mapping, Reading, Rows};
@@ -54,7 +54,7 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
 
 fn lint(input: &Input, settings: &Settings) -> Result<CheckReport, input::Error> {
     let mut rows = input.rows()?;
-    let mut linter = Linter::new(&rows, settings.shard, settings.show_values);
+    let mut linter = Linter::new(&rows, settings);
     while let Some(row) = rows.check_next()? {
         linter.look_at(&row);
     }
@@ -85,22 +85,20 @@ struct Linter {
 }
 
 impl Linter {
-    fn new(rows: &Rows, shard: Option<Shard>, show_values: bool) -> Linter {
-        let mut findings = Findings::new(show_values);
-        let format = rows.format();
-        if format.is_guess {
-            let message = format!(
-                "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
-                format.encoding
-            );
-            findings.add(Severity::Warning, "guessed-encoding", message);
+    fn new(rows: &Rows, settings: &Settings) -> Linter {
+        let mut findings = Findings::new(settings.show_values);
+        let warnings = as_a_whole(rows, &settings.mapping);
+        let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
+        for (kind, message) in warnings {
+            findings.add(Severity::Warning, kind, message);
         }
+        let shard = settings.shard;
         Linter {
             shard,
             columns: rows.columns().collect(),
             findings,
             duplicates: duplicates::Finder::default(),
-            rows: CheckedRows::default(),
+            rows: counted,
             first: Vec::new(),
             may_be_damaged: false,
         }
@@ -154,8 +152,7 @@ impl Linter {
         }
     }
 
-    fn report(mut self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
-        self.rows.warnings += u64::from(rows.format().is_guess);
+    fn report(self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
         let is_fine = self.rows.invalid == 0 && !(settings.strict && self.rows.warnings > 0);
         CheckReport {
             input: input.path().to_path_buf(),
@@ -170,6 +167,37 @@ impl Linter {
             exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
+}
+
+/// What is suspicious about an input and its mapping before a row is read: kinds and messages.
+fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
+    let mut warnings = Vec::new();
+    let format = rows.format();
+    if format.is_guess {
+        let message = format!(
+            "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
+            format.encoding
+        );
+        warnings.push(("guessed-encoding", message));
+    }
+    for (name, near, column) in rows.not_left_out(&mapping.ignored) {
+        let message = format!(
+            "there is no column '{name}' to leave out, but column {column} ('{near}') is sent: correct the name of \
+             --ignore-column, or take it away"
+        );
+        warnings.push(("not-left-out", message));
+    }
+    let mut builder = UpdateBuilder::default();
+    for constant in &mapping.constants {
+        builder.set(constant.parameter, constant.value.as_bytes());
+    }
+    let constants: Vec<_> =
+        mapping.constants.iter().map(|constant| (&*constant.origin, constant.parameter)).collect();
+    look(&constants, &builder.values(), true, |(origin, parameter), suspicion| {
+        let message = format!("{origin}: the value for {} {}", parameter.name(), suspicion.message());
+        warnings.push(("constant", message));
+    });
+    warnings
 }
 
 /// Prints what is in force.

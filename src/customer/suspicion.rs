@@ -42,7 +42,8 @@ impl Suspicion {
         match self {
             Suspicion::AlmostRemove => (
                 "almost-remove",
-                "is remove, but not in capitals: it would be set as a value; write REMOVE to remove the field",
+                "is almost REMOVE: for small letters or blanks it would be set as a value; write REMOVE alone to remove a \
+                 field (a password cannot be removed)",
             ),
             Suspicion::SpreadsheetError => {
                 ("spreadsheet-error", "is an error of a spreadsheet, such as #N/A: correct its formula there")

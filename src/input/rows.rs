@@ -1,13 +1,13 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
-use super::fault::in_one_column;
+use super::fault::{in_one_column, shown};
 use super::format::Format;
 use super::judge::{Judge, refused};
 use super::limits::Limits;
 use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
-use super::{EmptyRows, Error, Header, HeaderFault, Mapping};
+use super::{EmptyRows, Error, Header, HeaderFault, Mapping, folded, nearest};
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
 use std::io::Read;
@@ -140,6 +140,22 @@ impl Rows {
     /// The parameters that have a column, each with its number from 1.
     pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         self.header.columns()
+    }
+
+    /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and
+    /// number of the column. As they may be shown.
+    #[must_use]
+    pub fn not_left_out(&self, ignored: &[String]) -> Vec<(String, String, usize)> {
+        let names: Vec<_> = self.names.iter().map(String::from_utf8_lossy).collect();
+        let is_there = |wanted: &str| names.iter().any(|name| folded(name) == wanted);
+        let sent = || self.columns().map(|(column, _)| (column, names[column - 1].trim()));
+        let absent = ignored.iter().filter(|name| !is_there(&folded(name)));
+        let near = absent.filter_map(|name| {
+            let near = nearest(&folded(name), sent().map(|(_, name)| name))?;
+            let (column, near) = sent().find(|(_, name)| *name == near)?;
+            Some((shown(name.trim()), shown(near), column))
+        });
+        near.collect()
     }
 
     /// Reads on to the next row that is wanted; `false` at the end.
