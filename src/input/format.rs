@@ -84,9 +84,9 @@ impl Delimiter {
 
     /// The delimiter of a text that begins with its header: the one that splits it into the most columns the API
     /// knows, or else into the most columns.
-    pub(super) fn of_header(text: &str) -> Delimiter {
+    pub(super) fn of_header(text: &str, limits: Limits) -> Delimiter {
         let score = |delimiter: Delimiter| {
-            let mut records = Records::new(text.as_bytes(), delimiter.0, Limits::default());
+            let mut records = Records::new(text.as_bytes(), delimiter.0, limits);
             // A header of blanks is none.
             while records.advance().unwrap_or(false) {
                 if records.record().iter().any(|name| !name.trim_ascii().is_empty()) {
@@ -149,7 +149,7 @@ mod tests {
             ("alone\n", "comma"),
             ("\r\n  \r\nid;name\r\n", "semicolon"),
         ] {
-            assert_eq!(Delimiter::of_header(header).to_string(), name, "{header:?}");
+            assert_eq!(Delimiter::of_header(header, Limits::default()).to_string(), name, "{header:?}");
         }
     }
 

@@ -46,7 +46,8 @@ pub(super) fn open(
         return Err(no_csv(what.to_owned()));
     }
     let by_sep_line = sep_line(&text);
-    let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(|| Delimiter::of_header(&text));
+    let by_header = || Delimiter::of_header(&text, reading.limits);
+    let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(by_header);
     let mut all = Cursor::new(head);
     all.set_position(found.mark as u64);
     let reader = found.charset.decode(Box::new(all.chain(reader)));

@@ -202,6 +202,7 @@ mod tests {
     use super::super::{Reading, opening};
     use super::*;
     use crate::customer::FingerprintKey;
+    use proptest::prelude::*;
 
     fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
         mapped(text, &Mapping::default())
@@ -221,6 +222,42 @@ mod tests {
         let reader = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
         let opened = opening::open(path, reader, false, &Reading::default())?;
         Rows::start(path.to_path_buf(), opened, Limits::default(), mapping)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_rows_or_are_refused(
+            header in proptest::sample::select(vec![
+                &b""[..], b"customer_id,city\n", b"sep=;\r\ncustomer_id;city\r\n", b"\xef\xbb\xbfcustomer_id\tcity,\r",
+                b"\xff\xfec\0,\0", b"\"customer_id\",\"ci", b"customer_id|city|\"a\nb\"\n",
+            ]),
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                &b","[..], b";", b"\"", b"\n", b"\r", b"\r\n", b"a", b" ", b"\t", b"|", b"\0", b"\xff", b"\xc3\xbc",
+                b"\"\"", b"\xef\xbb\xbf", b"REMOVE", b"sep=;", b"customer_id", b"city", b"\x1a",
+            ]), 0..60),
+            (bytes, lines) in (1_usize..30, 1_u64..4),
+            ignores_unknown: bool,
+            is_stream: bool,
+        ) {
+            let text = [header, &parts.concat()].concat();
+            let limits = Limits { bytes, lines };
+            let mapping = Mapping { ignores_unknown, ..Mapping::default() };
+            let (path, reading) = (Path::new("in.csv"), Reading { limits, ..Reading::default() });
+            let read = || -> Result<u64, Error> {
+                let reader = Box::new(std::io::Cursor::new(text.clone()));
+                let opened = opening::open(path, reader, is_stream, &reading)?;
+                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened, limits, &mapping)?, 0);
+                while let Some(row) = rows.next_row()? {
+                    assert!(row.line > line && row.number <= row.line, "{row:?}");
+                    line = row.line;
+                }
+                Ok(line)
+            };
+            if let Err(error) = read() {
+                prop_assert!(!error.is_fault_of_machine() && !error.messages().is_empty(), "{}", error);
+                prop_assert!(error.messages().iter().all(|told| told.starts_with("in.csv: ")), "{}", error);
+            }
+        }
     }
 
     fn lines(text: &str) -> Vec<(u64, u64)> {
