@@ -300,8 +300,15 @@ fn a_header_that_is_not_divided_is_led_back_to_the_delimiter() {
         ("customer_id^city\n1^a\n", &[]),
     ] {
         let output = check(input, flags, 2);
-        assert!(output.stderr.contains("the header is one column ('customer_id"), "{}", output.stderr);
-        assert!(output.stderr.contains("say with --delimiter what divides it"), "{}", output.stderr);
+        let sign = if input.contains('^') { '^' } else { ',' };
+        let line = if input.starts_with("sep=") { 2 } else { 1 };
+        let delimiter = if sign == '^' { "comma" } else { "semicolon" };
+        let expected = format!(
+            "error: {INPUT}: line {line}: the header is one column ('customer_id{sign}city') where {delimiter} is what \
+             stands between two, and that is not a parameter of the API: say with --delimiter what divides it, or leave \
+             --delimiter or a sep= line out that is wrong\n"
+        );
+        assert_eq!(output.stderr, expected);
     }
 }
 
@@ -336,6 +343,89 @@ fn what_is_no_csv_is_refused_with_what_it_looks_like() {
         let output = check(input, &[], 2);
         assert!(output.stderr.contains(what), "{what}: {}", output.stderr);
     }
+}
+
+#[test]
+fn what_refuses_an_input_as_a_whole_is_told_word_for_word() {
+    let gzipped = gzip(b"customer_id,city\n1,a\n");
+    let zstd_twice = zstd(&zstd(b"customer_id,city\n1,a\n"));
+    let tar = [&[b'a'; 257][..], b"ustar"].concat();
+    let page = "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
+                (UTF-8)";
+    let quote = "most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be \
+                 so long, raise";
+    let cases: [(&[u8], &str); 27] = [
+        (b"", "is empty: the first line must name the columns, such as customer_id,email"),
+        (b"\n \r\n", "holds only blank lines: the first line must name the columns"),
+        (b"sep=;\n", "holds only blank lines: the first line must name the columns"),
+        (b"customer_id,city\n\n", "line 1: the file has a header and no rows: there is nothing to do"),
+        (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
+        (b"PK\x03\x04 xl/", "looks like an Excel workbook (.xlsx): export it as CSV (UTF-8)"),
+        (
+            b"PK\x03\x04 opendocument.spreadsheet",
+            "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)",
+        ),
+        (
+            b"PK\x03\x04 a.csv",
+            "is a ZIP archive: unpack it and name the CSV in it (a workbook: export it as CSV)",
+        ),
+        (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
+        (b"%PDF-1.7", "looks like a PDF: export the data as CSV (UTF-8)"),
+        (b"SQLite format 3\0", "looks like an SQLite database: export the table as CSV (UTF-8)"),
+        (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
+        (b"{\\rtf1", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
+        (b"BZh9", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
+        (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
+        (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
+        (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
+        (&gzip(&gzipped), "is compressed twice: decompress it once"),
+        (&zstd_twice, "is compressed twice: decompress it once"),
+        (&tar, "is a tar archive: unpack it and name the CSV in it"),
+        (b"\x7fELF\0", "is a binary file, not a CSV: export the data as CSV (UTF-8)"),
+        (b"<table>", page),
+        (b"[{}]", "is JSON, not a CSV: export the data as CSV (UTF-8)"),
+        (b"\0\0\xfe\xff", "is UTF-32 text: save it as CSV UTF-8"),
+        (
+            &gzipped[..gzipped.len() - 1],
+            "behind line 1: the gzip archive is cut short or damaged behind 21 unpacked bytes (unexpected end of file). \
+             Get it once more, and test it with gzip -t or zstd -t",
+        ),
+        (
+            &["customer_id,city\n1,".as_bytes(), &[b'x'; 1_048_577]].concat(),
+            &format!(
+                "line 2: column 2: the field that begins here is longer than 1048576 bytes: {quote} --max-field-size"
+            ),
+        ),
+        (
+            &[b"customer_id,city\n1,\"".as_slice(), &[b'\n'; 100]].concat(),
+            &format!(
+                "line 2: column 2: the field that begins here spans more than 100 lines: {quote} --max-field-lines"
+            ),
+        ),
+    ];
+    for (input, expected) in cases {
+        let output = check(input, &[], 2);
+        let expected = format!("error: {INPUT}: {expected}\n");
+        assert_eq!((output.stderr, output.stdout), (expected, String::new()));
+    }
+    let offerit = Offerit::new();
+    for (name, expected) in [
+        (".", "is a directory: name the CSV file in it"),
+        ("none.csv", "No such file or directory (os error 2)"),
+    ] {
+        let output = offerit.run(&["check", name]).expect_code(2);
+        assert_eq!(output.stderr, format!("error: {name}: {expected}\n"));
+    }
+}
+
+#[test]
+fn a_record_of_many_long_fields_is_refused_with_its_line() {
+    let cells = vec!["x".repeat(1_000_000); 5].join(",");
+    let input = format!("customer_id,city,state,zip,custom1,custom2\n1,a,b,c,d,e\n2,{cells}\n");
+    let output = check(&input, &[], 2);
+    let told = "line 3: the record that begins here is longer than 4194304 bytes";
+    assert!(output.stderr.contains(told) && output.stderr.contains("--max-field-size"), "{}", output.stderr);
+    check(&input, &["--max-field-size", "2MiB"], 0);
 }
 
 /// Any text that a value can be: not empty, no NUL.
