@@ -262,8 +262,15 @@ fn what_a_run_cannot_begin_with_is_told_word_for_word() {
         let output = offerit.run(&[&["run", INPUT], &*arguments.concat()].concat()).expect_code(2);
         assert_eq!(output.stderr, format!("error: {expected}\n"), "{arguments:?}");
     }
-    let output = Offerit::new().stdin("").run(&["run", "-", "--sandbox"]).expect_code(2);
-    assert_eq!(output.stderr, "error: --result: name the result file when the input is standard input\n");
+    // A result file in /dev or /proc would be nobody's memory.
+    for input in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let output = Offerit::new().stdin(table(1..=1)).run(&["run", input, "--sandbox"]).expect_code(2);
+        assert_eq!(
+            output.stderr,
+            "error: --result: name the result file when the input is standard input or a pipe of the shell\n",
+            "{input}"
+        );
+    }
 }
 
 #[test]
