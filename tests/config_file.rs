@@ -43,7 +43,10 @@ const MISTAKES: [(&str, &[&str]); 34] = [
     ("rate = 5\nrate = 6", &["job.toml:2:1: this is no TOML: duplicate key"]),
     ("resume = 'yes'", &["job.toml:1:1: resume must be true or false, and is a text or a number"]),
     ("timeout = true", &["job.toml:1:1: timeout must be a text or a number, and is true or false"]),
-    ("timeout = 1979-05-27", &["job.toml:1:1: timeout must be a text or a number, and is a date or a time"]),
+    (
+        "timeout = 1979-05-27",
+        &["job.toml:1:1: timeout must be a text or a number, and is a date or a time: put it in quotes"],
+    ),
     ("url = ['a']", &["job.toml:1:1: url must be a text or a number, and is a list"]),
     (
         "concurrency = 'many'",

@@ -330,6 +330,17 @@ fn blank_lines_are_no_rows_however_many_and_also_with_blanks() {
 }
 
 #[test]
+fn the_end_sign_of_dos_is_no_row() {
+    let server = happy();
+    let offerit = Offerit::job(&server, "customer_id,city\r\n1,a\r\n\x1a");
+    offerit.send(&[]).expect_code(0);
+    assert_eq!((server.count(), offerit.rows_in_sync()), (1, vec![1]));
+    // Within a value it is sent as it stands.
+    let output = check("customer_id,city\r\n1,\x1a\r\n", &[], 0);
+    assert!(output.stdout.contains("1 valid, 0 invalid"), "{}", output.stdout);
+}
+
+#[test]
 fn what_is_no_csv_is_refused_with_what_it_looks_like() {
     for (input, what) in [
         (&b"PK\x03\x04\x14\0\x08\0customers.csv"[..], "ZIP archive"),

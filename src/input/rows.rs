@@ -189,7 +189,9 @@ fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
             Fault::TooLong(fault) => Error::TooLong { path: path.to_path_buf(), fault },
         })?;
         let record = records.record();
-        let is_blank = || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        // The last of these is the end of a text to DOS: exports of that time still write it.
+        let is_blank =
+            || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0x1a)));
         // One quoted field of blanks was put there by somebody; a line of them was not.
         if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
             return Ok(found);
