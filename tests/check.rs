@@ -402,6 +402,18 @@ fn a_guessed_encoding_is_shown_and_counts_if_wanted() {
 }
 
 #[test]
+fn a_second_header_within_the_file_is_a_warning() {
+    let file = "\u{feff}Customer No,city\r\n1,a\r\n";
+    let output = check_with(file.repeat(2), &["--map", "customer no=customer_id"], 0);
+    for told in ["is the name of its column: a second header", "[repeated-header]", "line 3, row 2, column 1"]
+    {
+        assert!(output.stdout.contains(told), "{told}: {}", output.stdout);
+    }
+    let plain = check_with("subscription_id,city\n1,a\nSubscription_ID,City\n2,b\n", &["--strict"], 3);
+    assert!(plain.stdout.contains("line 3, row 2, column 1 (subscription_id)"), "{}", plain.stdout);
+}
+
+#[test]
 fn what_is_suspicious_about_the_mapping_is_a_warning_too() {
     let table = "customer_id,city,email\n1,a,a@example.org\n";
     let flags = ["--ignore-column", "Emial", "--ignore-column", "Owner", "--set", "country=Germany"];

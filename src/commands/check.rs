@@ -76,6 +76,8 @@ fn unusable(error: input::Error, settings: &Settings) -> Failure {
 struct Linter {
     shard: Option<Shard>,
     columns: Vec<(usize, Parameter)>,
+    /// Columns of ids with their names.
+    ids: Vec<(usize, Parameter, Vec<u8>)>,
     findings: Findings,
     duplicates: duplicates::Finder,
     rows: CheckedRows,
@@ -96,6 +98,7 @@ impl Linter {
         Linter {
             shard,
             columns: rows.columns().collect(),
+            ids: rows.ids(),
             findings,
             duplicates: duplicates::Finder::default(),
             rows: counted,
@@ -133,7 +136,15 @@ impl Linter {
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
             self.duplicates.see(parameter, row.values.get(parameter), row.line);
         }
-        let Linter { columns, findings, rows, may_be_damaged, .. } = self;
+        let Linter { columns, ids, findings, rows, may_be_damaged, .. } = self;
+        for (column, parameter, name) in ids {
+            let id = row.values.get(*parameter);
+            // The second of two files may have brought its byte order mark along.
+            if id.strip_prefix("\u{feff}".as_bytes()).unwrap_or(id).eq_ignore_ascii_case(name) {
+                rows.warnings += 1;
+                findings.add_suspicion(row, (*column, *parameter), Suspicion::RepeatedHeader);
+            }
+        }
         look(columns, &row.values, *may_be_damaged, |column, suspicion| {
             rows.warnings += 1;
             findings.add_suspicion(row, column, suspicion);

@@ -23,6 +23,7 @@ pub enum Suspicion {
     Replacement,
     Invisible,
     Entity,
+    RepeatedHeader,
 }
 
 impl Suspicion {
@@ -97,6 +98,10 @@ impl Suspicion {
             Suspicion::Invisible => {
                 ("invisible", "holds a character that nobody sees (zero width, direction, byte order mark)")
             }
+            Suspicion::RepeatedHeader => (
+                "repeated-header",
+                "is the name of its column: a second header, as of two files put together; delete that line",
+            ),
             Suspicion::Entity => ("entity", "holds an HTML entity such as &amp;: export plain text"),
         }
     }

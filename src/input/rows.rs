@@ -142,6 +142,14 @@ impl Rows {
         self.header.columns()
     }
 
+    /// The columns of ids: number, parameter, and name.
+    #[must_use]
+    pub fn ids(&self) -> Vec<(usize, Parameter, Vec<u8>)> {
+        let ids = self.columns().filter(|(_, parameter)| parameter.is_lookup());
+        ids.map(|(column, parameter)| (column, parameter, self.names[column - 1].trim_ascii().to_vec()))
+            .collect()
+    }
+
     /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and
     /// number of the column. As they may be shown.
     #[must_use]
