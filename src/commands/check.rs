@@ -78,6 +78,8 @@ struct Linter {
     columns: Vec<(usize, Parameter)>,
     /// Columns of ids with their names.
     ids: Vec<(usize, Parameter, Vec<u8>)>,
+    /// The length of the shortest of these names: few ids are as long.
+    shortest_name: usize,
     findings: Findings,
     duplicates: duplicates::Finder,
     rows: CheckedRows,
@@ -98,6 +100,7 @@ impl Linter {
         Linter {
             shard,
             columns: rows.columns().collect(),
+            shortest_name: rows.ids().iter().map(|(_, _, name)| name.len()).min().unwrap_or(usize::MAX),
             ids: rows.ids(),
             findings,
             duplicates: duplicates::Finder::default(),
@@ -133,24 +136,32 @@ impl Linter {
         if self.first.len() < REQUESTS {
             self.first.extend(row.values.update());
         }
+        let mut is_long = false;
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
-            self.duplicates.see(parameter, row.values.get(parameter), row.line);
+            let id = row.values.get(parameter);
+            self.duplicates.see(parameter, id, row.line);
+            is_long |= id.len() >= self.shortest_name;
         }
-        let Linter { columns, ids, findings, rows, may_be_damaged, .. } = self;
-        for (column, parameter, name) in ids {
-            let id = row.values.get(*parameter);
-            // The second of two files may have brought its byte order mark along.
-            if id.strip_prefix("\u{feff}".as_bytes()).unwrap_or(id).eq_ignore_ascii_case(name) {
-                rows.warnings += 1;
-                findings.add_suspicion(row, (*column, *parameter), Suspicion::RepeatedHeader);
-            }
+        if is_long {
+            self.look_for_header(row);
         }
+        let Linter { columns, findings, rows, may_be_damaged, .. } = self;
         look(columns, &row.values, *may_be_damaged, |column, suspicion| {
             rows.warnings += 1;
             findings.add_suspicion(row, column, suspicion);
         });
         if row.last_line > row.line {
             self.look_for_line_breaks(row);
+        }
+    }
+
+    #[cold]
+    fn look_for_header(&mut self, row: &Checked<'_>) {
+        for (column, parameter, name) in &self.ids {
+            if is_name(row.values.get(*parameter), name) {
+                self.rows.warnings += 1;
+                self.findings.add_suspicion(row, (*column, *parameter), Suspicion::RepeatedHeader);
+            }
         }
     }
 
@@ -178,6 +189,11 @@ impl Linter {
             exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
+}
+
+/// Whether an id is the name of its column. The second of two files may have brought its byte order mark along.
+fn is_name(id: &[u8], name: &[u8]) -> bool {
+    id.strip_prefix("\u{feff}".as_bytes()).unwrap_or(id).eq_ignore_ascii_case(name)
 }
 
 /// What is suspicious about an input and its mapping before a row is read: kinds and messages.
