@@ -216,12 +216,22 @@ impl ReportOptions {
     }
 }
 
+/// Whether this is standard input, by whatever name, or what a shell makes of `<(command)`: nothing lies beside these.
+fn is_stream_of_process(input: &Path) -> bool {
+    input == Path::new("-")
+        || input == Path::new("/dev/stdin")
+        || input.starts_with("/dev/fd")
+        || input.starts_with("/proc")
+}
+
 /// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
 fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
         Some(result) => result.to_path_buf(),
-        None if input == Path::new("-") => {
-            return Err(Failure::usage("--result: name the result file when the input is standard input"));
+        None if is_stream_of_process(input) => {
+            return Err(Failure::usage(
+                "--result: name the result file when the input is standard input or a pipe of the shell",
+            ));
         }
         None => input.with_extension(shard::extension(shard)),
     };

@@ -117,6 +117,32 @@ fn a_header_that_cannot_be_used_ends_it_with_a_suggestion() {
 }
 
 #[test]
+fn programs_are_told_of_an_input_that_cannot_be_used_too() {
+    let endless = format!("customer_id,city\n1,\"{}", "2,b\n".repeat(200));
+    for (input, line, told) in [
+        ("customer_id,,emial%\n1,,a@example.org\n", Some(1), ["column 2 has no name", "column 3 ('emial%')"]),
+        (&*endless, Some(2), ["line 2: column 2: the field that begins here", "--max-field-lines"]),
+        ("%PDF-1.7", None, ["looks like a PDF", "export the data"]),
+    ] {
+        let found = json(input, &[], 2);
+        assert_eq!(
+            (&found["version"], &found["input"], &found["exit_code"]),
+            (&1.into(), &INPUT.into(), &2.into())
+        );
+        let errors = found["errors"].as_array().expect("a list");
+        assert!(errors.iter().all(|error| error["line"].as_u64() == line), "{found}");
+        let output = check_with(input, &["--format", "github"], 2);
+        let place = line.map_or(String::new(), |line| format!(",line={line}"));
+        let begin = format!("::error file={INPUT}{place},title=offerit-sync%3A input::");
+        assert!(output.stdout.lines().all(|line| line.starts_with(&begin)), "{}", output.stdout);
+        for told in told {
+            assert!(found.to_string().contains(told) && output.stderr.contains(told), "{found} {output:?}");
+            assert!(output.stdout.contains(&told.replace('%', "%25")), "{told}: {}", output.stdout);
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_behind_its_output_is_no_success() {
     let offerit = Offerit::new();
     offerit.input(INPUT, table(1..=2));
@@ -373,6 +399,35 @@ fn a_guessed_encoding_is_shown_and_counts_if_wanted() {
     );
     check_with(table, &["--strict"], 3);
     check_with(table, &["--strict", "--encoding", "windows-1252"], 0);
+}
+
+#[test]
+fn a_second_header_within_the_file_is_a_warning() {
+    let file = "\u{feff}Customer No,city\r\n1,a\r\n";
+    let output = check_with(file.repeat(2), &["--map", "customer no=customer_id"], 0);
+    for told in ["is the name of its column: a second header", "[repeated-header]", "line 3, row 2, column 1"]
+    {
+        assert!(output.stdout.contains(told), "{told}: {}", output.stdout);
+    }
+    let plain = check_with("subscription_id,city\n1,a\nSubscription_ID,City\n2,b\n", &["--strict"], 3);
+    assert!(plain.stdout.contains("line 3, row 2, column 1 (subscription_id)"), "{}", plain.stdout);
+}
+
+#[test]
+fn what_is_suspicious_about_the_mapping_is_a_warning_too() {
+    let table = "customer_id,city,email\n1,a,a@example.org\n";
+    let flags = ["--ignore-column", "Emial", "--ignore-column", "Owner", "--set", "country=Germany"];
+    let output = check_with(table, &flags, 0);
+    for told in [
+        "there is no column 'Emial' to leave out, but column 3 ('email') is sent: correct the name of --ignore-column, \
+         or take it away [not-left-out]",
+        "--set country: the value for country is not two letters, as country codes are (ISO 3166: US, DE) [constant]",
+    ] {
+        assert!(output.stdout.contains(told), "{told}: {}", output.stdout);
+    }
+    assert!(output.stdout.contains("2 warnings") && !output.stdout.contains("Owner"), "{}", output.stdout);
+    check_with(table, &[&flags[..], &["--strict"]].concat(), 3);
+    check_with(table, &["--ignore-column", "Owner", "--set", "country=DE", "--strict"], 0);
 }
 
 #[test]

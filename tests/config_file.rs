@@ -32,7 +32,7 @@ fn shown(offerit: &Offerit, config: &str, more: &[&str]) -> String {
 }
 
 /// A configuration, and every message it gets, word for word.
-const MISTAKES: [(&str, &[&str]); 32] = [
+const MISTAKES: [(&str, &[&str]); 34] = [
     (
         "[set]\ncustom = 'a'",
         &["job.toml:2:1: 'custom' is not a parameter of the API: did you mean 'custom1'?"],
@@ -43,7 +43,10 @@ const MISTAKES: [(&str, &[&str]); 32] = [
     ("rate = 5\nrate = 6", &["job.toml:2:1: this is no TOML: duplicate key"]),
     ("resume = 'yes'", &["job.toml:1:1: resume must be true or false, and is a text or a number"]),
     ("timeout = true", &["job.toml:1:1: timeout must be a text or a number, and is true or false"]),
-    ("timeout = 1979-05-27", &["job.toml:1:1: timeout must be a text or a number, and is a date or a time"]),
+    (
+        "timeout = 1979-05-27",
+        &["job.toml:1:1: timeout must be a text or a number, and is a date or a time: put it in quotes"],
+    ),
     ("url = ['a']", &["job.toml:1:1: url must be a text or a number, and is a list"]),
     (
         "concurrency = 'many'",
@@ -121,6 +124,19 @@ const MISTAKES: [(&str, &[&str]); 32] = [
     (
         "[columns.City]\notherwise = 'invalid'",
         &["job.toml:1:10: otherwise belongs to values, and there are none"],
+    ),
+    (
+        "[columns.City]\nvalues = 'b'\n[columns.x]\nparameter = 'zip'\nvalues = { a = ['b'] }",
+        &[
+            "job.toml:2:1: values must be a table such as { \"United States\" = \"US\" }, and is a text or a number",
+            "job.toml:5:1: a must be a text such as \"x\", and is a list",
+        ],
+    ),
+    (
+        "api-key = 'x'",
+        &[
+            "job.toml:1:1: the API key does not belong into this file ('api-key'): take it out, write it into a file of its own that only you can read, and name that file with api-key-file; or set OFFERIT_API_KEY",
+        ],
     ),
     (
         "[columns.City]\nvalues = { a = 'b' }\notherwise = 'drop'",
@@ -210,6 +226,53 @@ fn what_is_wrong_with_the_mapping_on_the_command_line_is_told_at_once() {
             }
             assert_eq!(output.code, Some(2), "{command} {arguments:?}");
         }
+    }
+}
+
+#[test]
+fn what_a_run_cannot_begin_with_is_told_word_for_word() {
+    let offerit = Offerit::new();
+    offerit.input(INPUT, table(1..=2));
+    let server = &["--url", "http://127.0.0.1:1"][..];
+    let user = &["--api-username", "u"][..];
+    for (arguments, expected) in [
+        (
+            vec![],
+            "no server: give --url or set OFFERIT_URL to the base URL of the Offerit account, or try it out with --sandbox",
+        ),
+        (vec![server], "no API user: give --api-username or set OFFERIT_API_USERNAME"),
+        (
+            vec![server, user],
+            "no API key: set OFFERIT_API_KEY, or name a file that holds it with --api-key-file",
+        ),
+        (vec![&["--max-field-lines", "0", "--sandbox"]], "--max-field-lines: give a number from 1"),
+        (
+            vec![&["--max-field-size", "1Q", "--sandbox"]],
+            "--max-field-size: '1Q' is no size such as 500kB or 2MiB, up to 256.0 MiB",
+        ),
+        (vec![&["--max-attempts", "0", "--sandbox"]], "--max-attempts: give a number from 1"),
+        (vec![&["--concurrency", "0", "--sandbox"]], "--concurrency: give a number from 1 to 10000"),
+        (
+            vec![&["--encoding", "klingon", "--sandbox"]],
+            "--encoding: 'klingon' is no encoding: say utf-8, utf-16, windows-1252 or another name of the WHATWG \
+             Encoding Standard",
+        ),
+        (
+            vec![&["--delimiter", "ab", "--sandbox"]],
+            "--delimiter: 'ab' is no delimiter: say , or ; or tab or | (in quotes, so that the shell leaves it alone)",
+        ),
+    ] {
+        let output = offerit.run(&[&["run", INPUT], &*arguments.concat()].concat()).expect_code(2);
+        assert_eq!(output.stderr, format!("error: {expected}\n"), "{arguments:?}");
+    }
+    // A result file in /dev or /proc would be nobody's memory.
+    for input in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let output = Offerit::new().stdin(table(1..=1)).run(&["run", input, "--sandbox"]).expect_code(2);
+        assert_eq!(
+            output.stderr,
+            "error: --result: name the result file when the input is standard input or a pipe of the shell\n",
+            "{input}"
+        );
     }
 }
 

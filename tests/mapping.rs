@@ -122,10 +122,24 @@ fn empty_cells_remove_what_can_be_removed() {
         arrived(&server),
         [
             named(&[("city", "Riga"), ("email", "REMOVE"), ("subscription_id", "S6")]),
-            named(&[("customer_id", "5"), ("email", "a"), ("password", " ")]),
+            named(&[("customer_id", "5"), ("email", "a")]),
             named(&[("customer_id", "7"), ("email", "REMOVE"), ("subscription_id", "S7")]),
         ]
     );
+}
+
+#[test]
+fn a_password_of_blanks_is_an_empty_cell_to_a_run_and_to_check() {
+    let server = happy();
+    let offerit = Offerit::job(&server, "customer_id,city,password\n1,a,    \n2,,\u{a0} \n3,, s3cret \n");
+    offerit.send(&[]).expect_code(3);
+    let expected = [
+        named(&[("customer_id", "1"), ("city", "a")]),
+        named(&[("customer_id", "3"), ("password", " s3cret ")]),
+    ];
+    assert_eq!(arrived(&server), expected);
+    let output = offerit.run(&["check", INPUT]).expect_code(3);
+    assert!(output.stdout.contains("line 3, row 2") && output.stdout.contains("1 invalid"), "{output:?}");
 }
 
 #[test]

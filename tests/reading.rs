@@ -143,6 +143,27 @@ fn another_encoding_far_below_makes_invalid_rows_and_is_never_guessed_anew() {
 }
 
 #[test]
+fn damage_in_a_file_that_plainly_is_utf_8_is_never_answered_with_another_encoding() {
+    let letters = "customer_id,city\n1,München\n2,Köln\n";
+    for (before, flags) in
+        [(letters, &[][..]), (letters, &["--encoding", "utf-8"]), ("\u{feff}customer_id,city\n", &[])]
+    {
+        let output = check([before.as_bytes(), b"3,K\xf6ln\n"].concat(), flags, 3);
+        assert!(output.stdout.contains("is not valid UTF-8, as other letters"), "{}", output.stdout);
+        assert!(!output.stdout.contains("windows-1252"), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn of_utf_16_without_a_mark_it_is_found_which_of_the_two_it_is() {
+    let text = "customer_id;city\n1;Москва\n";
+    for (bytes, encoding) in [(little(text), "(UTF-16LE, semicolon)"), (big(text), "(UTF-16BE, semicolon)")] {
+        let output = check(bytes, &["--encoding", "utf-16"], 0);
+        assert!(output.stdout.contains(encoding), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn what_is_no_text_in_its_encoding_costs_its_row_and_is_never_sent_as_something_else() {
     let lone =
         [little("\u{feff}customer_id,city\n1,Riga\n2,x"), vec![0, 0xd8], little("y\n3,Köln\n")].concat();
@@ -240,6 +261,58 @@ fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it
 }
 
 #[test]
+fn a_header_without_end_is_refused_like_any_other_field() {
+    let tall = format!("customer_id,\"city\n{}", "3,c\n".repeat(150));
+    let long = format!("customer_id,\"{}\",city\n1,2,3\n", "x".repeat(1_100_000));
+    for (input, limit) in [(tall, "spans more than 100 lines"), (long, "is longer than 1048576 bytes")] {
+        for bytes in [input.clone().into_bytes(), little(&format!("\u{feff}{input}"))] {
+            let output = check(bytes, &[], 2);
+            let told = format!("line 1: column 2: the field that begins here {limit}");
+            assert!(output.stderr.contains(&told), "{}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_stray_quote_in_the_header_never_takes_rows_into_it_unnoticed() {
+    let server = happy();
+    for (input, told) in [
+        ("customer_id,city,\"note\n1,a,x\n2,b,y\n3,c,\"z\n4,d,w\n", ", which takes in all up to line 4"),
+        ("customer_id,city,\"note\n1,a,x\n", ", which takes in all up to line 3"),
+        ("customer_id,city,no\"te\"\n1,a,x\n", ""),
+    ] {
+        let offerit = Offerit::job(&server, input);
+        let output = offerit.send(&["--ignore-unknown-columns"]).expect_code(2);
+        let expected = format!(
+            "error: {INPUT}: line 1: the header has a stray quote or one that is not closed{told}: enclose the whole \
+             name in quotes and double those inside it\n"
+        );
+        assert_eq!(output.stderr, expected);
+        assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false));
+    }
+}
+
+#[test]
+fn a_header_that_is_not_divided_is_led_back_to_the_delimiter() {
+    for (input, flags) in [
+        ("customer_id,city\n1,a\n", &["--delimiter", ";"][..]),
+        ("sep=;\ncustomer_id,city\n1,a\n", &[]),
+        ("customer_id^city\n1^a\n", &[]),
+    ] {
+        let output = check(input, flags, 2);
+        let sign = if input.contains('^') { '^' } else { ',' };
+        let line = if input.starts_with("sep=") { 2 } else { 1 };
+        let delimiter = if sign == '^' { "comma" } else { "semicolon" };
+        let expected = format!(
+            "error: {INPUT}: line {line}: the header is one column ('customer_id{sign}city') where {delimiter} is what \
+             stands between two, and that is not a parameter of the API: say with --delimiter what divides it, or leave \
+             --delimiter or a sep= line out that is wrong\n"
+        );
+        assert_eq!(output.stderr, expected);
+    }
+}
+
+#[test]
 fn a_quote_that_swallows_lines_says_how_far() {
     let output = check("customer_id,city\n1,\"a\n2,b\n3,c\n", &[], 3);
     assert!(output.stdout.contains("takes in all up to line 5"), "{}", output.stdout);
@@ -257,6 +330,17 @@ fn blank_lines_are_no_rows_however_many_and_also_with_blanks() {
 }
 
 #[test]
+fn the_end_sign_of_dos_is_no_row() {
+    let server = happy();
+    let offerit = Offerit::job(&server, "customer_id,city\r\n1,a\r\n\x1a");
+    offerit.send(&[]).expect_code(0);
+    assert_eq!((server.count(), offerit.rows_in_sync()), (1, vec![1]));
+    // Within a value it is sent as it stands.
+    let output = check("customer_id,city\r\n1,\x1a\r\n", &[], 0);
+    assert!(output.stdout.contains("1 valid, 0 invalid"), "{}", output.stdout);
+}
+
+#[test]
 fn what_is_no_csv_is_refused_with_what_it_looks_like() {
     for (input, what) in [
         (&b"PK\x03\x04\x14\0\x08\0customers.csv"[..], "ZIP archive"),
@@ -270,6 +354,93 @@ fn what_is_no_csv_is_refused_with_what_it_looks_like() {
         let output = check(input, &[], 2);
         assert!(output.stderr.contains(what), "{what}: {}", output.stderr);
     }
+}
+
+/// What is no CSV, and all that is said of it.
+const REFUSED: [(&[u8], &str); 18] = [
+    (b"", "is empty: the first line must name the columns, such as customer_id,email"),
+    (b"\n \r\n", "holds only blank lines: the first line must name the columns"),
+    (b"sep=;\n", "holds only blank lines: the first line must name the columns"),
+    (b"customer_id,city\n\n", "line 1: the file has a header and no rows: there is nothing to do"),
+    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
+    (b"PK\x03\x04 xl/", "looks like an Excel workbook (.xlsx): export it as CSV (UTF-8)"),
+    (
+        b"PK\x03\x04 opendocument.spreadsheet",
+        "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)",
+    ),
+    (
+        b"PK\x03\x04 a.csv",
+        "is a ZIP archive: unpack it and name the CSV in it (a workbook: export it as CSV)",
+    ),
+    (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
+    (b"%PDF-1.7", "looks like a PDF: export the data as CSV (UTF-8)"),
+    (b"SQLite format 3\0", "looks like an SQLite database: export the table as CSV (UTF-8)"),
+    (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
+    (b"{\\rtf1", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
+    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
+    (b"\x7fELF\0", "is a binary file, not a CSV: export the data as CSV (UTF-8)"),
+    (b"[{}]", "is JSON, not a CSV: export the data as CSV (UTF-8)"),
+    (b"\0\0\xfe\xff", "is UTF-32 text: save it as CSV UTF-8"),
+];
+
+#[test]
+fn what_refuses_an_input_as_a_whole_is_told_word_for_word() {
+    let gzipped = gzip(b"customer_id,city\n1,a\n");
+    let zstd_twice = zstd(&zstd(b"customer_id,city\n1,a\n"));
+    let tar = [&[b'a'; 257][..], b"ustar"].concat();
+    let page = "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
+                (UTF-8)";
+    let quote = "most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be \
+                 so long, raise";
+    let cases: [(&[u8], &str); 9] = [
+        (b"BZh9", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
+        (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
+        (&gzip(&gzipped), "is compressed twice: decompress it once"),
+        (&zstd_twice, "is compressed twice: decompress it once"),
+        (&tar, "is a tar archive: unpack it and name the CSV in it"),
+        (b"<table>", page),
+        (
+            &gzipped[..gzipped.len() - 1],
+            "behind line 1: the gzip archive is cut short or damaged behind 21 unpacked bytes (unexpected end of file). \
+             Get it once more, and test it with gzip -t or zstd -t",
+        ),
+        (
+            &["customer_id,city\n1,".as_bytes(), &[b'x'; 1_048_577]].concat(),
+            &format!(
+                "line 2: column 2: the field that begins here is longer than 1048576 bytes: {quote} --max-field-size"
+            ),
+        ),
+        (
+            &[b"customer_id,city\n1,\"".as_slice(), &[b'\n'; 100]].concat(),
+            &format!(
+                "line 2: column 2: the field that begins here spans more than 100 lines: {quote} --max-field-lines"
+            ),
+        ),
+    ];
+    for (input, expected) in REFUSED.into_iter().chain(cases) {
+        let output = check(input, &[], 2);
+        let expected = format!("error: {INPUT}: {expected}\n");
+        assert_eq!((output.stderr, output.stdout), (expected, String::new()));
+    }
+    let offerit = Offerit::new();
+    for (name, expected) in [
+        (".", "is a directory: name the CSV file in it"),
+        ("none.csv", "No such file or directory (os error 2)"),
+    ] {
+        let output = offerit.run(&["check", name]).expect_code(2);
+        assert_eq!(output.stderr, format!("error: {name}: {expected}\n"));
+    }
+}
+
+#[test]
+fn a_record_of_many_long_fields_is_refused_with_its_line() {
+    let cells = vec!["x".repeat(1_000_000); 5].join(",");
+    let input = format!("customer_id,city,state,zip,custom1,custom2\n1,a,b,c,d,e\n2,{cells}\n");
+    let output = check(&input, &[], 2);
+    let told = "line 3: the record that begins here is longer than 4194304 bytes";
+    assert!(output.stderr.contains(told) && output.stderr.contains("--max-field-size"), "{}", output.stderr);
+    check(&input, &["--max-field-size", "2MiB"], 0);
 }
 
 /// Any text that a value can be: not empty, no NUL.

@@ -44,8 +44,8 @@ fn fields(request: &Request) -> Fields {
     fields
 }
 
-/// The fields that a row of cells is to become: blanks around a value are dropped, but for those of a password, and
-/// empty ones are left out.
+/// The fields that a row of cells is to become: blanks around a value are dropped, but for those of a password with
+/// something else in it, and empty ones are left out.
 fn expected(columns: &[&str], cells: &[String]) -> Fields {
     let trimmed = |name: &str, cell: &String| match name {
         "password" => cell.clone(),
@@ -56,9 +56,11 @@ fn expected(columns: &[&str], cells: &[String]) -> Fields {
     expected_exactly(cells.iter().map(|(name, cell)| (*name, cell)))
 }
 
-/// The fields that a row of cells is to become where nothing is trimmed.
+/// The fields that a row of cells is to become where nothing is trimmed. A password of blanks is none all the same.
 fn expected_exactly<'a>(cells: impl Iterator<Item = (&'a str, &'a String)>) -> Fields {
-    let filled = cells.filter(|(_, cell)| !cell.is_empty());
+    let is_filled =
+        |name: &str, cell: &str| if name == "password" { cell.trim() != "" } else { !cell.is_empty() };
+    let filled = cells.filter(|(name, cell)| is_filled(name, cell));
     filled.map(|(name, cell)| (name.to_owned(), cell.clone().into_bytes())).collect()
 }
 

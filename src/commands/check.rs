@@ -4,10 +4,10 @@ mod duplicates;
 mod findings;
 
 use super::shard::{is_held, refuse_split_customers};
-use crate::customer::{Parameter, Shard, Suspicion, Update, look, may_be_damaged};
+use crate::customer::{Parameter, Shard, Suspicion, Update, UpdateBuilder, look, may_be_damaged};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Checked, Input, Mapping, Reading, Rows};
+use crate::input::{self, Checked, Input, Mapping, Reading, Rows};
 use crate::report::{CheckFormat, CheckReport, CheckedRows, Severity, put};
 use findings::Findings;
 use std::path::PathBuf;
@@ -41,25 +41,45 @@ pub struct Settings {
 /// # Errors
 /// If the input as a whole cannot be used.
 pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    let opened = Input::open(&settings.input, settings.reading);
+    let input = opened.map_err(|error| unusable(error, settings))?.mapped(settings.mapping.clone());
     if let Some(shard) = settings.shard {
         refuse_split_customers(&input, shard)?;
     }
-    let mut rows = input.rows()?;
-    let mut linter = Linter::new(&rows, settings.shard, settings.show_values);
-    while let Some(row) = rows.check_next()? {
-        linter.look_at(&row);
-    }
-    let report = linter.report(&input, &rows, settings);
+    let report = lint(&input, settings).map_err(|error| unusable(error, settings))?;
     put(report.in_format(settings.format)).map_err(cannot_print)?;
     let is_fine = report.exit_code == ExitCode::InSync.number();
     Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
+}
+
+fn lint(input: &Input, settings: &Settings) -> Result<CheckReport, input::Error> {
+    let mut rows = input.rows()?;
+    let mut linter = Linter::new(&rows, settings);
+    while let Some(row) = rows.check_next()? {
+        linter.look_at(&row);
+    }
+    Ok(linter.report(input, &rows, settings))
+}
+
+/// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.
+fn unusable(error: input::Error, settings: &Settings) -> Failure {
+    let (line, messages) = (error.line(), error.messages());
+    let failure = Failure::from(error);
+    let told = settings.format.unusable(&settings.input, line, &messages, failure.code.number());
+    match told.map_or(Ok(()), put) {
+        Ok(()) => failure,
+        Err(error) => cannot_print(error),
+    }
 }
 
 /// Looks at row after row.
 struct Linter {
     shard: Option<Shard>,
     columns: Vec<(usize, Parameter)>,
+    /// Columns of ids with their names.
+    ids: Vec<(usize, Parameter, Vec<u8>)>,
+    /// The length of the shortest of these names: few ids are as long.
+    shortest_name: usize,
     findings: Findings,
     duplicates: duplicates::Finder,
     rows: CheckedRows,
@@ -69,22 +89,22 @@ struct Linter {
 }
 
 impl Linter {
-    fn new(rows: &Rows, shard: Option<Shard>, show_values: bool) -> Linter {
-        let mut findings = Findings::new(show_values);
-        let format = rows.format();
-        if format.is_guess {
-            let message = format!(
-                "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
-                format.encoding
-            );
-            findings.add(Severity::Warning, "guessed-encoding", message);
+    fn new(rows: &Rows, settings: &Settings) -> Linter {
+        let mut findings = Findings::new(settings.show_values);
+        let warnings = as_a_whole(rows, &settings.mapping);
+        let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
+        for (kind, message) in warnings {
+            findings.add(Severity::Warning, kind, message);
         }
+        let shard = settings.shard;
         Linter {
             shard,
             columns: rows.columns().collect(),
+            shortest_name: rows.ids().iter().map(|(_, _, name)| name.len()).min().unwrap_or(usize::MAX),
+            ids: rows.ids(),
             findings,
             duplicates: duplicates::Finder::default(),
-            rows: CheckedRows::default(),
+            rows: counted,
             first: Vec::new(),
             may_be_damaged: false,
         }
@@ -116,8 +136,14 @@ impl Linter {
         if self.first.len() < REQUESTS {
             self.first.extend(row.values.update());
         }
+        let mut is_long = false;
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
-            self.duplicates.see(parameter, row.values.get(parameter), row.line);
+            let id = row.values.get(parameter);
+            self.duplicates.see(parameter, id, row.line);
+            is_long |= id.len() >= self.shortest_name;
+        }
+        if is_long {
+            self.look_for_header(row);
         }
         let Linter { columns, findings, rows, may_be_damaged, .. } = self;
         look(columns, &row.values, *may_be_damaged, |column, suspicion| {
@@ -126,6 +152,16 @@ impl Linter {
         });
         if row.last_line > row.line {
             self.look_for_line_breaks(row);
+        }
+    }
+
+    #[cold]
+    fn look_for_header(&mut self, row: &Checked<'_>) {
+        for (column, parameter, name) in &self.ids {
+            if is_name(row.values.get(*parameter), name) {
+                self.rows.warnings += 1;
+                self.findings.add_suspicion(row, (*column, *parameter), Suspicion::RepeatedHeader);
+            }
         }
     }
 
@@ -138,8 +174,7 @@ impl Linter {
         }
     }
 
-    fn report(mut self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
-        self.rows.warnings += u64::from(rows.format().is_guess);
+    fn report(self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
         let is_fine = self.rows.invalid == 0 && !(settings.strict && self.rows.warnings > 0);
         CheckReport {
             input: input.path().to_path_buf(),
@@ -154,6 +189,42 @@ impl Linter {
             exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
+}
+
+/// Whether an id is the name of its column. The second of two files may have brought its byte order mark along.
+fn is_name(id: &[u8], name: &[u8]) -> bool {
+    id.strip_prefix("\u{feff}".as_bytes()).unwrap_or(id).eq_ignore_ascii_case(name)
+}
+
+/// What is suspicious about an input and its mapping before a row is read: kinds and messages.
+fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
+    let mut warnings = Vec::new();
+    let format = rows.format();
+    if format.is_guess {
+        let message = format!(
+            "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
+            format.encoding
+        );
+        warnings.push(("guessed-encoding", message));
+    }
+    for (name, near, column) in rows.not_left_out(&mapping.ignored) {
+        let message = format!(
+            "there is no column '{name}' to leave out, but column {column} ('{near}') is sent: correct the name of \
+             --ignore-column, or take it away"
+        );
+        warnings.push(("not-left-out", message));
+    }
+    let mut builder = UpdateBuilder::default();
+    for constant in &mapping.constants {
+        builder.set(constant.parameter, constant.value.as_bytes());
+    }
+    let constants: Vec<_> =
+        mapping.constants.iter().map(|constant| (&*constant.origin, constant.parameter)).collect();
+    look(&constants, &builder.values(), true, |(origin, parameter), suspicion| {
+        let message = format!("{origin}: the value for {} {}", parameter.name(), suspicion.message());
+        warnings.push(("constant", message));
+    });
+    warnings
 }
 
 /// Prints what is in force.

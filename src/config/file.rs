@@ -158,7 +158,7 @@ impl Source<'_> {
             }
             DeValue::Table(table) => Value::Table(self.settings(table)),
             DeValue::Integer(_) => Value::Strange("a number that is not decimal"),
-            DeValue::Datetime(_) => Value::Strange("a date or a time"),
+            DeValue::Datetime(_) => Value::Strange("a date or a time: put it in quotes"),
         };
         Setting { key: key.to_owned(), place: self.place(offset), value }
     }

@@ -23,6 +23,7 @@ pub enum Suspicion {
     Replacement,
     Invisible,
     Entity,
+    RepeatedHeader,
 }
 
 impl Suspicion {
@@ -40,10 +41,7 @@ impl Suspicion {
 
     fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Suspicion::AlmostRemove => (
-                "almost-remove",
-                "is remove, but not in capitals: it would be set as a value; write REMOVE to remove the field",
-            ),
+            Suspicion::AlmostRemove => ("almost-remove", ALMOST_REMOVE),
             Suspicion::SpreadsheetError => {
                 ("spreadsheet-error", "is an error of a spreadsheet, such as #N/A: correct its formula there")
             }
@@ -96,7 +94,14 @@ impl Suspicion {
             Suspicion::Invisible => {
                 ("invisible", "holds a character that nobody sees (zero width, direction, byte order mark)")
             }
+            Suspicion::RepeatedHeader => ("repeated-header", REPEATED_HEADER),
             Suspicion::Entity => ("entity", "holds an HTML entity such as &amp;: export plain text"),
         }
     }
 }
+
+const ALMOST_REMOVE: &str = "is almost REMOVE: for small letters or blanks it would be set as a value; write REMOVE \
+                             alone to remove a field (a password cannot be removed)";
+
+const REPEATED_HEADER: &str =
+    "is the name of its column: a second header, as of two files put together; delete that line";

@@ -24,9 +24,13 @@ impl Charset {
     /// UTF-8.
     pub const UTF_8: Charset = Charset(UTF_8);
 
-    /// What to say of a value that is no text in this encoding.
-    pub(super) fn complaint(self) -> String {
-        if self == Charset::UTF_8 {
+    /// What to say of a value that is no text in this encoding. `is_proven`: that it is the file's is beyond doubt.
+    pub(super) fn complaint(self, is_proven: bool) -> String {
+        if self == Charset::UTF_8 && is_proven {
+            "is not valid UTF-8, as other letters of the file are: it was damaged here by an earlier program. Correct \
+             the cell; another --encoding would spoil the others"
+                .to_owned()
+        } else if self == Charset::UTF_8 {
             "is not valid UTF-8: if the file was written by Excel or another program of Windows, add --encoding \
              windows-1252; else save it as UTF-8"
                 .to_owned()
@@ -104,6 +108,8 @@ pub(super) struct Finding {
     pub(super) is_guess: bool,
     /// The length of the byte order mark.
     pub(super) mark: usize,
+    /// A mark or letters beyond ASCII prove it.
+    pub(super) is_proven: bool,
 }
 
 /// The encoding that was said or, where none was, the one that the first bytes show. `is_cut`: more bytes follow.
@@ -119,19 +125,35 @@ pub(super) fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<F
                 "begins with the byte order mark of {marked}, but --encoding says {said}: leave --encoding out"
             ))
         }
-        (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark }),
-        (None, Some(charset)) => Ok(Finding { charset, is_guess: false, mark: 0 }),
-        (None, None) => {
-            let charset = guess(head, is_cut);
-            Ok(Finding { charset, is_guess: charset != Charset::UTF_8, mark: 0 })
+        (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark, is_proven: true }),
+        (None, Some(said)) => {
+            // Which of the two UTF-16 it is, hardly anybody knows.
+            let charset = if said.is_utf_16() { wide(head).unwrap_or(said) } else { said };
+            let (letters, faults) = utf_8(head, is_cut);
+            let is_proven = charset == Charset::UTF_8 && letters > faults;
+            Ok(Finding { charset, is_guess: false, mark: 0, is_proven })
         }
+        (None, None) => Ok(guess(head, is_cut)),
     }
 }
 
-fn guess(head: &[u8], is_cut: bool) -> Charset {
-    if let Some(encoding) = wide(&head[..head.len().min(WIDE)]) {
-        return Charset(encoding);
+fn guess(head: &[u8], is_cut: bool) -> Finding {
+    let guessed = |charset| Finding { charset, is_guess: true, mark: 0, is_proven: false };
+    if let Some(charset) = wide(head) {
+        return guessed(charset);
     }
+    // In another encoding, UTF-8 comes about by chance only: a few bad bytes among good ones are damage.
+    match utf_8(head, is_cut) {
+        (letters, faults) if faults == 0 || letters > faults => {
+            let is_proven = letters > 0;
+            Finding { charset: Charset::UTF_8, is_guess: false, mark: 0, is_proven }
+        }
+        _ => guessed(Charset(WINDOWS_1252)),
+    }
+}
+
+/// How many letters beyond ASCII there are if this is UTF-8, and how often it is none.
+fn utf_8(head: &[u8], is_cut: bool) -> (usize, usize) {
     let (mut letters, mut faults) = (0_usize, 0_usize);
     let mut chunks = head.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
@@ -140,8 +162,7 @@ fn guess(head: &[u8], is_cut: bool) -> Charset {
         let is_cut_here = is_cut && chunks.peek().is_none() && is_begun(chunk.invalid());
         faults += usize::from(!chunk.invalid().is_empty() && !is_cut_here);
     }
-    // In another encoding, UTF-8 comes about by chance only: a few bad bytes among good ones are damage.
-    if faults == 0 || letters > faults { Charset::UTF_8 } else { Charset(WINDOWS_1252) }
+    (letters, faults)
 }
 
 /// Whether these bytes could be the beginning of a character in UTF-8.
@@ -150,14 +171,15 @@ fn is_begun(bytes: &[u8]) -> bool {
 }
 
 /// UTF-16 without a byte order mark: of Latin text, every other byte is zero.
-fn wide(head: &[u8]) -> Option<&'static Encoding> {
+fn wide(head: &[u8]) -> Option<Charset> {
+    let head = &head[..head.len().min(WIDE)];
     let pairs = head.len() / 2;
     let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     match () {
         () if pairs < 2 => None,
-        () if even == 0 && odd * 2 > pairs => Some(UTF_16LE),
-        () if odd == 0 && even * 2 > pairs => Some(UTF_16BE),
+        () if even == 0 && odd * 2 > pairs => Some(Charset(UTF_16LE)),
+        () if odd == 0 && even * 2 > pairs => Some(Charset(UTF_16BE)),
         () => None,
     }
 }
@@ -288,6 +310,8 @@ mod tests {
         let said = |head: &[u8], label: &str| find(head, false, Some(label.parse().unwrap()));
         assert_eq!(said(b"M\xfcller", "utf-8").unwrap().charset, Charset::UTF_8);
         assert_eq!(said(b"abc", "utf-16be").unwrap().charset, Charset(UTF_16BE));
+        assert_eq!(said(&wide("id,city", true), "utf-16").unwrap().charset, Charset(UTF_16BE));
+        assert_eq!(said(&wide("id,city", false), "utf-16").unwrap().charset, Charset(UTF_16LE));
         assert_eq!(said(b"\xfe\xff\0a", "utf-16").unwrap().charset, Charset(UTF_16BE));
         assert!(
             said(b"\xef\xbb\xbfa", "latin1")

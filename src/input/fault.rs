@@ -1,6 +1,8 @@
 //! What can be wrong with a header, each in words that say what to do.
 
+use super::Delimiter;
 use crate::customer::Parameter;
+use csv::ByteRecord;
 
 /// Why a header cannot be used. Names from the file are made harmless.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -81,9 +83,48 @@ pub enum HeaderFault {
     /// No column holds something to set.
     #[error("no column holds a field to set, such as email or zip: there would be nothing to send")]
     NoField,
+    /// A quote that does not enclose a whole name.
+    #[error(
+        "the header has a stray quote or one that is not closed{}: enclose the whole name in quotes and double those \
+         inside it",
+        taken_in(*last_line)
+    )]
+    StrayQuote {
+        /// Up to which line it takes in the rows behind it, if it does.
+        last_line: Option<u64>,
+    },
+    /// A header that is not divided at all, most likely by a wrong delimiter.
+    #[error(
+        "the header is one column ('{name}') where {delimiter} is what stands between two, and that is not a parameter \
+         of the API: say with --delimiter what divides it, or leave --delimiter or a sep= line out that is wrong"
+    )]
+    OneColumn {
+        /// All of it.
+        name: String,
+        /// What was said or found.
+        delimiter: Delimiter,
+    },
     /// There is a header and nothing else.
     #[error("the file has a header and no rows: there is nothing to do")]
     NoRows,
+}
+
+/// The same faults, where the first is that of a header which is not divided at all.
+pub(super) fn in_one_column(
+    mut faults: Vec<HeaderFault>,
+    names: &ByteRecord,
+    delimiter: Delimiter,
+) -> Vec<HeaderFault> {
+    if let [HeaderFault::Unknown { name, .. }, ..] = &mut *faults
+        && names.len() == 1
+    {
+        faults[0] = HeaderFault::OneColumn { name: std::mem::take(name), delimiter };
+    }
+    faults
+}
+
+fn taken_in(last_line: Option<u64>) -> String {
+    last_line.map_or(String::new(), |line| format!(", which takes in all up to line {line}"))
 }
 
 fn hint(suggestion: Option<&str>, is_first: bool) -> String {

@@ -25,6 +25,8 @@ pub struct Format {
     pub encoding: Charset,
     /// Whether the encoding is a guess, which neither a mark nor the bytes prove.
     pub is_guess: bool,
+    /// Whether a mark or letters beyond ASCII in the first bytes prove the encoding.
+    pub is_proven: bool,
     /// Whether it begins with a byte order mark.
     pub has_mark: bool,
     /// Between two fields.
@@ -82,9 +84,9 @@ impl Delimiter {
 
     /// The delimiter of a text that begins with its header: the one that splits it into the most columns the API
     /// knows, or else into the most columns.
-    pub(super) fn of_header(text: &str) -> Delimiter {
+    pub(super) fn of_header(text: &str, limits: Limits) -> Delimiter {
         let score = |delimiter: Delimiter| {
-            let mut records = Records::new(text.as_bytes(), delimiter.0, Limits::default());
+            let mut records = Records::new(text.as_bytes(), delimiter.0, limits);
             // A header of blanks is none.
             while records.advance().unwrap_or(false) {
                 if records.record().iter().any(|name| !name.trim_ascii().is_empty()) {
@@ -147,7 +149,7 @@ mod tests {
             ("alone\n", "comma"),
             ("\r\n  \r\nid;name\r\n", "semicolon"),
         ] {
-            assert_eq!(Delimiter::of_header(header).to_string(), name, "{header:?}");
+            assert_eq!(Delimiter::of_header(header, Limits::default()).to_string(), name, "{header:?}");
         }
     }
 
@@ -185,6 +187,7 @@ mod tests {
         let format = Format {
             encoding: "cp1252".parse().unwrap(),
             is_guess: true,
+            is_proven: false,
             has_mark: false,
             has_sep_line: false,
             delimiter: Delimiter(b';'),
@@ -194,6 +197,7 @@ mod tests {
         let plain = Format {
             encoding: Charset::UTF_8,
             is_guess: false,
+            is_proven: false,
             has_mark: false,
             has_sep_line: false,
             delimiter: Delimiter(b':'),

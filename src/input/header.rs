@@ -5,7 +5,7 @@ use super::fault::{HeaderFault, shown};
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
 use super::record::Record;
-use super::transform::{Transform, trimmed, trimmed_at};
+use super::transform::{Transform, is_blank_password, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use csv::ByteRecord;
 
@@ -117,7 +117,7 @@ impl Header {
         let mut has_text = false;
         for (column, (start, cell)) in self.columns.iter().zip(record.iter_with_starts()) {
             let Some(Column { parameter, only_trims, .. }) = column else { continue };
-            let (before, value) = if *only_trims { trimmed_at(cell) } else { (0, cell) };
+            let (before, value) = if *only_trims { trimmed_at(cell) } else { kept_at(*parameter, cell) };
             let start = start + before;
             places[parameter.index()] = Place { start, end: start + value.len() };
             has_text |= !value.is_empty();
@@ -140,6 +140,12 @@ impl Header {
     pub(super) fn column_of(&self, parameter: Parameter) -> Option<usize> {
         position(&self.columns, parameter).map(|index| index + 1)
     }
+}
+
+/// A cell that is not trimmed, with the number of bytes before it.
+#[inline(never)]
+fn kept_at(parameter: Parameter, cell: &[u8]) -> (usize, &[u8]) {
+    if is_blank_password(parameter, cell) { trimmed_at(cell) } else { (0, cell) }
 }
 
 fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {

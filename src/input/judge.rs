@@ -93,7 +93,11 @@ pub(super) fn refused(rule: &'static str, message: String, builder: &UpdateBuild
 fn problem(violation: &Violation, header: &Header, format: Format) -> Problem {
     let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
     let Rule { name, message } = violation.rule;
-    let message = if violation.rule == NOT_UTF_8 { format.encoding.complaint() } else { message.to_owned() };
+    let message = if violation.rule == NOT_UTF_8 {
+        format.encoding.complaint(format.is_proven)
+    } else {
+        message.to_owned()
+    };
     Problem { column, rule: name, message }
 }
 

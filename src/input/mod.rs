@@ -136,6 +136,19 @@ impl Error {
         }
     }
 
+    /// The line it is about, if it is about one.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Error::Open { .. } | Error::NotCsv { .. } => None,
+            Error::TooLong { fault, .. } => Some(fault.line),
+            Error::Header { line, .. }
+            | Error::Read { line, .. }
+            | Error::Changed { line, .. }
+            | Error::Archive { line, .. } => Some(*line),
+        }
+    }
+
     /// What an error of one of our readers means, when `line` was reached.
     fn of_io(path: &Path, line: u64, source: io::Error) -> Error {
         let path = path.to_path_buf();

@@ -46,7 +46,8 @@ pub(super) fn open(
         return Err(no_csv(what.to_owned()));
     }
     let by_sep_line = sep_line(&text);
-    let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(|| Delimiter::of_header(&text));
+    let by_header = || Delimiter::of_header(&text, reading.limits);
+    let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(by_header);
     let mut all = Cursor::new(head);
     all.set_position(found.mark as u64);
     let reader = found.charset.decode(Box::new(all.chain(reader)));
@@ -55,6 +56,7 @@ pub(super) fn open(
         format: Format {
             encoding: found.charset,
             is_guess: found.is_guess,
+            is_proven: found.is_proven,
             has_mark: found.mark > 0,
             delimiter,
             has_sep_line: by_sep_line.is_some(),

@@ -115,6 +115,8 @@ impl<R: Read> Records<R> {
         let found = self.find();
         if found.is_err() {
             (self.has_ended, self.start) = (true, self.end);
+            // Those of a record that was not passed lie beyond the text of the one before.
+            self.current.fields.clear();
         }
         found
     }

@@ -1,12 +1,13 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
+use super::fault::{in_one_column, shown};
 use super::format::Format;
 use super::judge::{Judge, refused};
 use super::limits::Limits;
 use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
-use super::{EmptyRows, Error, Header, HeaderFault, Mapping};
+use super::{EmptyRows, Error, Header, HeaderFault, Mapping, folded, nearest};
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
 use std::io::Read;
@@ -51,7 +52,12 @@ impl Rows {
             return Err(Error::NotCsv { path, what });
         }
         let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
-        let map = Header::map(&names, mapping);
+        let map = match stray_quote(&records) {
+            None => {
+                Header::map(&names, mapping).map_err(|faults| in_one_column(faults, &names, format.delimiter))
+            }
+            Some(fault) => Err(vec![fault]),
+        };
         let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
         let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
@@ -143,6 +149,30 @@ impl Rows {
         self.header.columns()
     }
 
+    /// The columns of ids: number, parameter, and name.
+    #[must_use]
+    pub fn ids(&self) -> Vec<(usize, Parameter, Vec<u8>)> {
+        let ids = self.columns().filter(|(_, parameter)| parameter.is_lookup());
+        ids.map(|(column, parameter)| (column, parameter, self.names[column - 1].trim_ascii().to_vec()))
+            .collect()
+    }
+
+    /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and
+    /// number of the column. As they may be shown.
+    #[must_use]
+    pub fn not_left_out(&self, ignored: &[String]) -> Vec<(String, String, usize)> {
+        let names: Vec<_> = self.names.iter().map(String::from_utf8_lossy).collect();
+        let is_there = |wanted: &str| names.iter().any(|name| folded(name) == wanted);
+        let sent = || self.columns().map(|(column, _)| (column, names[column - 1].trim()));
+        let absent = ignored.iter().filter(|name| !is_there(&folded(name)));
+        let near = absent.filter_map(|name| {
+            let near = nearest(&folded(name), sent().map(|(_, name)| name))?;
+            let (column, near) = sent().find(|(_, name)| *name == near)?;
+            Some((shown(name.trim()), shown(near), column))
+        });
+        near.collect()
+    }
+
     /// Reads on to the next row that is wanted; `false` at the end.
     fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
         while !self.is_over && advance(&self.path, &mut self.records)? {
@@ -159,6 +189,13 @@ impl Rows {
     }
 }
 
+/// What is wrong with a header whose quotes are not where they must be: it may have taken in rows, and its names are not
+/// to be trusted.
+fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
+    let last_line = (records.last_line() > records.line()).then(|| records.last_line());
+    (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { last_line })
+}
+
 /// Reads the next record that is no line of blanks; `false` at the end.
 fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
     loop {
@@ -167,7 +204,9 @@ fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
             Fault::TooLong(fault) => Error::TooLong { path: path.to_path_buf(), fault },
         })?;
         let record = records.record();
-        let is_blank = || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        // The last of these is the end of a text to DOS: exports of that time still write it.
+        let is_blank =
+            || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0x1a)));
         // One quoted field of blanks was put there by somebody; a line of them was not.
         if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
             return Ok(found);
@@ -180,6 +219,7 @@ mod tests {
     use super::super::{Reading, opening};
     use super::*;
     use crate::customer::FingerprintKey;
+    use proptest::prelude::*;
 
     fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
         mapped(text, &Mapping::default())
@@ -199,6 +239,42 @@ mod tests {
         let reader = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
         let opened = opening::open(path, reader, false, &Reading::default())?;
         Rows::start(path.to_path_buf(), opened, Limits::default(), mapping)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_rows_or_are_refused(
+            header in proptest::sample::select(vec![
+                &b""[..], b"customer_id,city\n", b"sep=;\r\ncustomer_id;city\r\n", b"\xef\xbb\xbfcustomer_id\tcity,\r",
+                b"\xff\xfec\0,\0", b"\"customer_id\",\"ci", b"customer_id|city|\"a\nb\"\n",
+            ]),
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                &b","[..], b";", b"\"", b"\n", b"\r", b"\r\n", b"a", b" ", b"\t", b"|", b"\0", b"\xff", b"\xc3\xbc",
+                b"\"\"", b"\xef\xbb\xbf", b"REMOVE", b"sep=;", b"customer_id", b"city", b"\x1a",
+            ]), 0..60),
+            (bytes, lines) in (1_usize..30, 1_u64..4),
+            ignores_unknown: bool,
+            is_stream: bool,
+        ) {
+            let text = [header, &parts.concat()].concat();
+            let limits = Limits { bytes, lines };
+            let mapping = Mapping { ignores_unknown, ..Mapping::default() };
+            let (path, reading) = (Path::new("in.csv"), Reading { limits, ..Reading::default() });
+            let read = || -> Result<u64, Error> {
+                let reader = Box::new(std::io::Cursor::new(text.clone()));
+                let opened = opening::open(path, reader, is_stream, &reading)?;
+                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened, limits, &mapping)?, 0);
+                while let Some(row) = rows.next_row()? {
+                    assert!(row.line > line && row.number <= row.line, "{row:?}");
+                    line = row.line;
+                }
+                Ok(line)
+            };
+            if let Err(error) = read() {
+                prop_assert!(!error.is_fault_of_machine() && !error.messages().is_empty(), "{}", error);
+                prop_assert!(error.messages().iter().all(|told| told.starts_with("in.csv: ")), "{}", error);
+            }
+        }
     }
 
     fn lines(text: &str) -> Vec<(u64, u64)> {

@@ -121,7 +121,7 @@ impl Transform {
 
     /// Sets a parameter to what becomes of a cell. Gives whether there is anything in the cell.
     pub(super) fn apply(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) -> bool {
-        let cell = if self.trim { trimmed(cell) } else { cell };
+        let cell = if self.trim || is_blank_password(parameter, cell) { trimmed(cell) } else { cell };
         self.apply_rest(parameter, cell, builder);
         !cell.is_empty()
     }
@@ -163,6 +163,13 @@ const BECOMES_REMOVE: Rule = Rule {
     name: "becomes-remove",
     message: "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant",
 };
+
+/// Whether a cell is empty although a blank may belong to a password: one of nothing else is what exports with columns
+/// of one width write where there is none.
+#[inline]
+pub(super) fn is_blank_password(parameter: Parameter, cell: &[u8]) -> bool {
+    parameter == Parameter::Password && trimmed(cell).is_empty()
+}
 
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
 #[inline]
@@ -246,6 +253,8 @@ mod tests {
         }
         let kept = value(&plain(Parameter::Password), Parameter::Password, " s3cret ");
         assert_eq!(kept.unwrap().as_deref(), Some(" s3cret "));
+        let blank = value(&plain(Parameter::Password), Parameter::Password, " \u{a0} ");
+        assert_eq!(blank.unwrap(), None, "a cell of blanks is empty");
     }
 
     #[test]

@@ -19,21 +19,28 @@ pub(super) fn commands(report: &CheckReport) -> String {
             let _ = writeln!(
                 commands,
                 "{}",
-                command(finding.severity.name(), &file, Some(example), finding.kind, &message)
+                command(finding.severity.name(), &file, Place::of(example), finding.kind, &message)
             );
         }
         if finding.examples.is_empty() {
             let _ = writeln!(
                 commands,
                 "{}",
-                command(finding.severity.name(), &file, None, finding.kind, &finding.message)
+                command(finding.severity.name(), &file, Place::File, finding.kind, &finding.message)
             );
         }
     }
     for message in report.about_duplicates() {
-        let _ = writeln!(commands, "{}", command("notice", &file, None, "same-customer", &message));
+        let _ = writeln!(commands, "{}", command("notice", &file, Place::File, "same-customer", &message));
     }
-    commands + &command("notice", &file, None, "check", &report.summary())
+    commands + &command("notice", &file, Place::File, "check", &report.summary())
+}
+
+/// Of an input that cannot be used as a whole, without the last line end.
+pub(super) fn unusable(file: &str, line: Option<u64>, messages: &[String]) -> String {
+    let one =
+        |message: &String| command("error", file, line.map_or(Place::File, Place::Line), "input", message);
+    messages.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn told(finding: &Finding, example: &Example) -> String {
@@ -46,14 +53,27 @@ fn told(finding: &Finding, example: &Example) -> String {
     format!("{place} {message}{value}")
 }
 
-fn command(name: &str, file: &str, example: Option<&Example>, kind: &str, message: &str) -> String {
-    let mut command = format!("::{name} file={}", property(file));
-    if let Some(example) = example {
-        let _ = match example.place {
-            Some((line, column)) => write!(command, ",line={line},col={column}"),
-            None => write!(command, ",line={}", example.line),
-        };
+/// What an annotation is of.
+enum Place {
+    File,
+    Line(u64),
+    /// A line and a character in it, from 1.
+    Character(u64, usize),
+}
+
+impl Place {
+    fn of(example: &Example) -> Place {
+        example.place.map_or(Place::Line(example.line), |(line, column)| Place::Character(line, column))
     }
+}
+
+fn command(name: &str, file: &str, place: Place, kind: &str, message: &str) -> String {
+    let mut command = format!("::{name} file={}", property(file));
+    let _ = match place {
+        Place::File => Ok(()),
+        Place::Line(line) => write!(command, ",line={line}"),
+        Place::Character(line, column) => write!(command, ",line={line},col={column}"),
+    };
     let _ = write!(command, ",title={}::{}", property(&format!("offerit-sync: {kind}")), data(message));
     command
 }
@@ -76,8 +96,13 @@ mod tests {
     fn nothing_ends_a_command_or_begins_another() {
         assert_eq!(property("a,b:c%d\n::error::x\r"), "a%2Cb%3Ac%25d\\n%3A%3Aerror%3A%3Ax\\r");
         assert_eq!(data("50%: a,b\n::error::x\u{1b}"), "50%25: a,b\\n::error::x\\u{1b}");
-        let line =
-            command("error", "a,line=9::\n::set-output name=x::y", None, "kind", "m\r\n::stop-commands::t");
+        let line = command(
+            "error",
+            "a,line=9::\n::set-output name=x::y",
+            Place::File,
+            "kind",
+            "m\r\n::stop-commands::t",
+        );
         assert_eq!(
             line,
             "::error file=a%2Cline=9%3A%3A\\n%3A%3Aset-output name=x%3A%3Ay,title=offerit-sync%3A kind::m\\r\\n::stop-commands::t"

@@ -45,6 +45,18 @@ pub(super) fn json(report: &CheckReport) -> String {
     format!("{object:#}")
 }
 
+/// Of an input that cannot be used as a whole, without the last line end.
+pub(super) fn unusable(input: &str, line: Option<u64>, messages: &[String], exit_code: u8) -> String {
+    let error = |message: &String| json!({ "line": line, "message": harmless(message) });
+    let object = json!({
+        "version": VERSION,
+        "input": harmless(input),
+        "errors": messages.iter().map(error).collect::<Vec<_>>(),
+        "exit_code": exit_code,
+    });
+    format!("{object:#}")
+}
+
 fn finding(finding: &Finding) -> Value {
     json!({
         "severity": finding.severity.name(),

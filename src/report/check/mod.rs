@@ -9,7 +9,7 @@ mod text;
 use crate::customer::{Parameter, Update};
 use crate::delivery::Rate;
 use crate::input::Format;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use mask::masked;
@@ -27,6 +27,26 @@ pub enum CheckFormat {
     Json,
     /// Workflow commands of GitHub Actions.
     Github,
+}
+
+impl CheckFormat {
+    /// What programs are told of an input that cannot be used as a whole: what is wrong, and on which line. People read
+    /// it on standard error.
+    #[must_use]
+    pub fn unusable(
+        self,
+        input: &Path,
+        line: Option<u64>,
+        messages: &[String],
+        exit_code: u8,
+    ) -> Option<String> {
+        let input = input.display().to_string();
+        match self {
+            CheckFormat::Text => None,
+            CheckFormat::Json => Some(json::unusable(&input, line, messages, exit_code)),
+            CheckFormat::Github => Some(github::unusable(&input, line, messages)),
+        }
+    }
 }
 
 /// How much a finding weighs.
