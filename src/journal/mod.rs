@@ -5,6 +5,7 @@
 //! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
+mod commas;
 mod delivered;
 mod file;
 mod lookup;

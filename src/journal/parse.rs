@@ -1,5 +1,6 @@
 //! One line of the result file, as it is read: strictly. What this program does not write is a fault.
 
+use super::commas::{WORD, commas};
 use super::record::{FIELDS, Status, hash};
 use crate::customer::Fingerprint;
 use crate::input::quoted_length;
@@ -236,16 +237,6 @@ fn split_plain(line: &[u8]) -> Option<Ends> {
         }
     }
     (found == FIELDS - 1).then_some(ends)
-}
-
-/// Bytes that are looked at together.
-const WORD: usize = size_of::<u64>();
-
-/// The highest bit of each byte that is a comma, the first byte lowest. Of ASCII alone.
-fn commas(word: [u8; WORD]) -> u64 {
-    // No byte but a comma is now zero, and adding does not carry from one byte to the next.
-    let others = u64::from_le_bytes(word) ^ u64::from_le_bytes([b','; WORD]);
-    !others.wrapping_add(u64::from_le_bytes([0x7f; WORD])) & u64::from_le_bytes([0x80; WORD])
 }
 
 /// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be
