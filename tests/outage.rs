@@ -98,11 +98,12 @@ fn a_server_that_is_gone_for_a_while_costs_no_row() {
     server.wait_for(ANSWERED + 6);
     server.stop();
     child.wait_for_stderr(|text| text.contains(OUTAGE));
-    // Nothing came of any row since then.
-    assert_eq!(offerit.rows_in_sync().len(), ANSWERED);
+    // Nothing came of any row since then. The last of those that were answered may still be on their way to the disk.
+    assert!(offerit.rows_in_sync().len() <= ANSWERED);
     let back = Server::start_at(server.address(), |_, _| Reply::updated());
     child.wait().expect_code(0);
     assert_all_updated(&offerit, 300);
+    assert_eq!(offerit.records().len(), 300, "one record a row");
     let sent: BTreeSet<u64> = rows(&back.requests()).into_iter().collect();
     assert_eq!(sent.len(), 300 - ANSWERED);
     assert_eq!(back.count(), sent.len(), "once it was back, once a row");
