@@ -16,28 +16,13 @@ rows=${1:-20000}
 patience=900 # seconds, for each of the runs
 
 cd "$(dirname "$0")/.."
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-program=$target/release/offerit-sync
 
 . benches/nginx.sh
 install valgrind:valgrind
 
-cargo build --release --locked --quiet
 stages=$(cargo bench --locked --bench stages --no-run --message-format short 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -n 1)
 
-folder=$(mktemp -d "$target/instructions.XXXXXX")
-server=
-run=
-clean() {
-    for pid in $run $server; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+begin instructions
 
 export OFFERIT_API_USERNAME=bench OFFERIT_API_KEY=bench
 
@@ -46,13 +31,7 @@ measure() {
     timeout --kill-after=5 "$patience" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" \
         >"$folder/out" 2>"$folder/said" </dev/null &
     run=$!
-    if ! wait "$run"; then
-        run=
-        cat "$folder/said" >&2
-        echo "failed: $*" >&2
-        exit 1
-    fi
-    run=
+    finish "$*"
     count=$(awk '/Collected/ { print $NF }' "$folder/said")
 }
 

@@ -1,7 +1,42 @@
 # What the benchmarks share: a server on this machine that answers `true` to everything, and tables to send it. To be
-# sourced. `start_server` and `generate` work in "$folder"; whoever calls them ends "$server".
+# sourced. `start_server` and `generate` work in "$folder", which `begin` makes.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # `folder` is theirs.
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+# shellcheck disable=SC2034 # for whoever sources this
+program=$target/release/offerit-sync
+
+# Builds the program and makes "$folder", under the target folder or where it is said: name [where]. At the end, however
+# it comes, that is gone, and so are "$run" and "$server".
+begin() {
+    cargo build --release --locked --quiet
+    folder=$(mktemp -d "${2:-$target}/$1.XXXXXX")
+    server=
+    run=
+    trap clean EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+clean() {
+    for pid in $run $server; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$folder"
+}
+
+# Waits for "$run", named for people; if that fails, shows what it said and ends.
+finish() {
+    if ! wait "$run"; then
+        run=
+        cat "$folder/said" >&2
+        echo "failed: $1" >&2
+        exit 1
+    fi
+    run=
+}
 
 # Installs packages with apt-get (which takes root) where a program is missing: program:package ...
 install() {

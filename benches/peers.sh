@@ -27,29 +27,13 @@ connections=64
 patience=600 # seconds, for each of the runs
 
 cd "$(dirname "$0")/.."
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-program=$target/release/offerit-sync
-kept=$target/peers
 
 . benches/nginx.sh
+kept=$target/peers
 install nginx:nginx-light time:time curl:curl python3:python3 eatmydata:eatmydata strace:strace
 
-cargo build --release --locked --quiet
-
 mkdir -p "$kept"
-folder=$(mktemp -d "$target/peers.XXXXXX")
-server=
-run=
-clean() {
-    for pid in $run $server; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+begin peers
 
 export OFFERIT_API_USERNAME=bench OFFERIT_API_KEY=bench
 
@@ -63,13 +47,7 @@ measure() {
     timeout --kill-after=5 "$patience" /usr/bin/time -o "$folder/time" -f '%e %U %S %M' "$@" \
         >"$folder/out" 2>"$folder/said" </dev/null &
     run=$!
-    if ! wait "$run"; then
-        run=
-        cat "$folder/said" >&2
-        echo "failed: $1" >&2
-        exit 1
-    fi
-    run=
+    finish "$1"
     figures=$(tail -n 1 "$folder/time")
 }
 

@@ -17,27 +17,11 @@ concurrency=${CONCURRENCY:-64}
 patience=600 # seconds, for each of the runs
 
 cd "$(dirname "$0")/.."
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-program=$target/release/offerit-sync
 
 . benches/nginx.sh
 install nginx:nginx-light eatmydata:eatmydata strace:strace
 
-cargo build --release --locked --quiet
-
-folder=$(mktemp -d "${FOLDER:-$target}/sync.XXXXXX")
-server=
-run=
-clean() {
-    for pid in $run $server; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+begin sync "${FOLDER:-$target}"
 
 export OFFERIT_API_USERNAME=bench OFFERIT_API_KEY=bench
 
@@ -53,12 +37,7 @@ measure() {
         "$program" run "$folder/$rows.csv" --result "$folder/result.csv" --rate unlimited \
         --concurrency "$concurrency" --progress never 2>"$folder/said" &
     run=$!
-    if ! wait "$run"; then
-        run=
-        cat "$folder/said" >&2
-        exit 1
-    fi
-    run=
+    finish "the run"
     ended=$(date +%s%N)
     took=$(((ended - began) / 1000000))
 }

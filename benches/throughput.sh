@@ -13,27 +13,11 @@ set -euo pipefail
 patience=1800 # seconds, for each of the runs
 
 cd "$(dirname "$0")/.."
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-program=$target/release/offerit-sync
 
 . benches/nginx.sh
 install nginx:nginx-light time:time
 
-cargo build --release --locked --quiet
-
-folder=$(mktemp -d "$target/throughput.XXXXXX")
-server=
-run=
-clean() {
-    for pid in $run $server; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+begin throughput
 
 # Runs the program over a file; `figures` is then how long it took, its CPU seconds and its peak memory in KiB.
 # Not to be called in a subshell: `clean` must know what runs.
@@ -43,12 +27,7 @@ measure() {
         "$program" run "$folder/$1.csv" --rate unlimited --concurrency 64 --progress never "${@:2}" \
         2>"$folder/said" &
     run=$!
-    if ! wait "$run"; then
-        run=
-        cat "$folder/said" >&2
-        exit 1
-    fi
-    run=
+    finish "the run"
     figures=$(tail -n 1 "$folder/time")
 }
 
