@@ -46,15 +46,21 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Some(shard) = settings.shard {
         refuse_split_customers(&input, shard)?;
     }
-    let report = lint(&input, settings).map_err(|error| unusable(error, settings))?;
+    let duplicates = duplicates::Finder::start()
+        .map_err(|error| Failure::fault(format!("cannot start a thread to look for duplicates: {error}")))?;
+    let report = lint(&input, duplicates, settings).map_err(|error| unusable(error, settings))?;
     put(report.in_format(settings.format)).map_err(cannot_print)?;
     let is_fine = report.exit_code == ExitCode::InSync.number();
     Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 
-fn lint(input: &Input, settings: &Settings) -> Result<CheckReport, input::Error> {
+fn lint(
+    input: &Input,
+    duplicates: duplicates::Finder,
+    settings: &Settings,
+) -> Result<CheckReport, input::Error> {
     let mut rows = input.rows()?;
-    let mut linter = Linter::new(&rows, settings);
+    let mut linter = Linter::new(&rows, duplicates, settings);
     while let Some(row) = rows.check_next()? {
         linter.look_at(&row);
     }
@@ -89,7 +95,7 @@ struct Linter {
 }
 
 impl Linter {
-    fn new(rows: &Rows, settings: &Settings) -> Linter {
+    fn new(rows: &Rows, duplicates: duplicates::Finder, settings: &Settings) -> Linter {
         let mut findings = Findings::new(settings.show_values);
         let warnings = as_a_whole(rows, &settings.mapping);
         let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
@@ -103,7 +109,7 @@ impl Linter {
             shortest_name: rows.ids().iter().map(|(_, _, name)| name.len()).min().unwrap_or(usize::MAX),
             ids: rows.ids(),
             findings,
-            duplicates: duplicates::Finder::default(),
+            duplicates,
             rows: counted,
             first: Vec::new(),
             may_be_damaged: false,

@@ -25,7 +25,8 @@ pub fn look<Column: Copy>(
 /// Whether a value is easily seen to be no suspicious one, damage within aside: nearly all are.
 #[inline]
 fn is_plain(parameter: Parameter, value: &[u8]) -> bool {
-    let is_no_word = match value[0] {
+    let (first, last) = (value[0], value[value.len() - 1]);
+    let is_no_word = match first {
         b'0'..=b'9' => match value {
             [.., one, two, three, last] => {
                 *one != b'+'
@@ -36,17 +37,43 @@ fn is_plain(parameter: Parameter, value: &[u8]) -> bool {
             [.., b'.', _] => false,
             _ => true,
         },
-        first => LENGTHS[usize::from(first)] >> value.len().min(15) & 1 == 0,
+        _ if LENGTHS[usize::from(first)] >> value.len().min(15) & 1 == 0 => true,
+        // Of the words as long as Jan-12, all but REMOVE and some that begin with a sign have its hyphen.
+        _ => value.len() == 6 && first.is_ascii_alphabetic() && first | 0x20 != b'r' && value[3] != b'-',
     };
     is_no_word
         && match parameter {
-            Parameter::Email => email(value).is_none(),
+            Parameter::Email => is_plain_email(value),
             Parameter::Country => value.len() == 2 && value.iter().all(u8::is_ascii_alphabetic),
             Parameter::Zip if value.len() == 4 => false,
             // Not trimmed.
             Parameter::Password => false,
-            _ => !is_blank(value[0]) && !is_blank(value[value.len() - 1]),
+            _ => !is_blank(first) && !is_blank(last),
         }
+}
+
+/// What a byte counts in an e-mail address. An address has one `@`, and nothing that stands between two of them.
+const IN_EMAIL: [u8; 256] = {
+    let mut counts = [0; 256];
+    counts[b'@' as usize] = 1;
+    let between = b" ,;";
+    let mut at = 0;
+    while at < between.len() {
+        counts[between[at] as usize] = 2;
+        at += 1;
+    }
+    counts
+};
+
+/// Whether it is easily seen that [`email`] finds nothing.
+#[inline]
+fn is_plain_email(value: &[u8]) -> bool {
+    // Of so many bytes the sum is one of this type.
+    let is_short = value.len() < 128;
+    is_short
+        && value.iter().map(|byte| IN_EMAIL[usize::from(*byte)]).sum::<u8>() == 1
+        && !matches!(value, [b'@', ..] | [.., b'@' | b'.'])
+        && memchr::memchr(b'@', value).is_some_and(|at| value[at + 1] != b'.')
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -64,16 +91,28 @@ fn suspicion(parameter: Parameter, values: &Values<'_>, may_be_damaged: bool) ->
 /// By its first byte, how long a value is that may be one of the words: a bit for each length, the highest for 15 and
 /// more.
 const LENGTHS: [u16; 256] = {
+    const MONTH: u16 = 1 << 6; // as Jan-12
     let mut lengths = [0; 256];
-    // Words that begin with these are null, none, nil, n/a, nan, remove, undefined, and months with a year, as Jan-12.
-    let letters = b"nNrRuUjJfFmMaAsSoOdD";
-    let mut at = 0;
-    while at < letters.len() {
-        lengths[letters[at] as usize] = 1 << 3 | 1 << 4 | 1 << 6 | 1 << 9;
-        at += 1;
+    let letters: [(&[u8], u16); 4] = [
+        // Null, none, nil, n/a, nan.
+        (b"nN", 1 << 3 | 1 << 4 | MONTH),
+        // REMOVE.
+        (b"rR", 1 << 6),
+        // Undefined.
+        (b"uU", 1 << 9),
+        (b"jJfFmMaAsSoOdD", MONTH),
+    ];
+    let mut group = 0;
+    while group < letters.len() {
+        let mut at = 0;
+        while at < letters[group].0.len() {
+            lengths[letters[group].0[at] as usize] = letters[group].1;
+            at += 1;
+        }
+        group += 1;
     }
     let signs = b"#(<[\\='-+?";
-    at = 0;
+    let mut at = 0;
     while at < signs.len() {
         lengths[signs[at] as usize] = u16::MAX;
         at += 1;

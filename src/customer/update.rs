@@ -219,11 +219,16 @@ const fn rule(name: &'static str, message: &'static str) -> Rule {
 
 /// What is wrong with one value. `None`: nothing, or there is no value.
 #[must_use]
+#[inline]
 pub fn value_fault(parameter: Parameter, value: &[u8]) -> Option<Rule> {
     // Nearly all ids are digits.
     if value.is_empty() || parameter.is_lookup() && value.iter().all(u8::is_ascii_digit) {
         return None;
     }
+    closer_value_fault(parameter, value)
+}
+
+fn closer_value_fault(parameter: Parameter, value: &[u8]) -> Option<Rule> {
     let Ok(text) = std::str::from_utf8(value) else {
         return Some(NOT_UTF_8);
     };

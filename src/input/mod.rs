@@ -25,6 +25,7 @@ mod scan;
 mod sniff;
 mod steady;
 mod transform;
+mod unquoted;
 
 use compression::Broken;
 use header::Header;

@@ -9,6 +9,7 @@ use super::lines;
 use super::plain::Plain;
 use super::record::Record;
 use super::scan::{Current, End, Scan};
+use super::unquoted::divide;
 use std::io::{self, Read};
 
 /// How much is read at a time, in bytes.
@@ -201,21 +202,13 @@ impl<R: Read> Records<R> {
         self.current.fields.clear();
         self.current.doubled.clear();
         self.current.is_well_quoted = true;
-        let plain = match memchr::memchr3(b'\n', b'\r', b'"', bytes) {
-            Some(at) => (bytes[at] != b'"').then_some(at),
-            None => self.has_ended.then_some(bytes.len()),
-        };
+        let plain = divide(bytes, self.delimiter, self.has_ended, &mut self.current.fields);
         // The common case: no quote, and so short that no field can be too long.
         if let Some(length) = plain.filter(|length| *length <= self.limits.bytes) {
-            let mut start = 0;
-            for at in memchr::memchr_iter(self.delimiter, &bytes[..length]) {
-                self.current.fields.push(start..at);
-                start = at + 1;
-            }
-            self.current.fields.push(start..length);
             (self.current.line, self.current.last_line) = (self.line, self.line);
             return Ok(Some(length));
         }
+        self.current.fields.clear();
         let mut scan =
             Scan { bytes, has_ended: self.has_ended, delimiter: self.delimiter, current: &mut self.current };
         let end = scan.record();

@@ -92,8 +92,8 @@ pub struct Checked<'rows> {
     pub line: u64,
     /// The line it ends on.
     pub last_line: u64,
-    /// Whether it is an update.
-    pub content: Result<(), Invalid>,
+    /// Whether it is an update. What is wrong is boxed, as a row is handed on that mostly has none of it.
+    pub content: Result<(), Box<Invalid>>,
     /// Its values, as they would be sent. Of a row that is wrong as a whole they mean nothing.
     pub values: Values<'rows>,
     /// If more was read for this row: a text that holds it, and of which the rows that follow are parts until one has

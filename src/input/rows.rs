@@ -126,7 +126,7 @@ impl Rows {
         let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
         let (content, values) = match judge.plain_update(places) {
             Some(values) => (Ok(()), values),
-            None => (judge.content(builder), builder.values()),
+            None => (judge.content(builder).map_err(Box::new), builder.values()),
         };
         Ok(Some(Checked {
             number: *number,

@@ -180,6 +180,16 @@ pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
 /// The same, with the number of bytes before it.
 #[inline]
 pub(super) fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
+    match cell {
+        [] => (0, cell),
+        [first, .., last] | [first @ last] if first.is_ascii_graphic() && last.is_ascii_graphic() => {
+            (0, cell)
+        }
+        _ => trimmed_with_care(cell),
+    }
+}
+
+fn trimmed_with_care(cell: &[u8]) -> (usize, &[u8]) {
     // Every blank beyond ASCII begins with one of these bytes in UTF-8.
     let may_begin =
         |byte: &u8| !byte.is_ascii_graphic() && (*byte < 0xc2 || matches!(byte, 0xc2 | 0xe1..=0xe3));

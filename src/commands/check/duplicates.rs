@@ -1,10 +1,14 @@
 //! Customers that several rows name, with their lines, in bounded memory: a hash of every id is kept, up to a limit.
-//! Beyond it, only the customers that are known already are recognised, and that is said.
+//! Beyond it, only the customers that are known already are recognised, and that is said. The ids are looked up on a
+//! thread of their own: each look goes to another place of the memory, and reading would wait for it.
 
 use crate::customer::Parameter;
 use crate::report::{Duplicates, Repeated, SHOWN};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 /// The most ids that are remembered: 18 MB of memory.
 pub(super) const MOST_IDS: usize = 1_000_000;
@@ -12,99 +16,144 @@ pub(super) const MOST_IDS: usize = 1_000_000;
 /// So many ids that follow each other, such as 10240 to 10247, stand together in the table: a line of the cache.
 const BLOCK: u64 = 8;
 
-/// So many ids are looked up together: each look goes to another place of the memory, and these wait side by side.
-const BATCH: usize = 1024;
+/// So many ids are handed over together.
+const BATCH: usize = 4096;
+
+/// So many batches may be full and not looked up yet.
+const BATCHES_AHEAD: usize = 2;
 
 /// Marks a line whose customer came again.
 const CAME_AGAIN: u32 = 1 << 31;
 
 /// Finds customers that come again.
 pub(super) struct Finder {
-    /// For each kind of id, so that no id of one looks like an id of the other.
-    hashers: [RandomState; Parameter::LOOKUPS],
-    table: Table,
-    waiting: Vec<Waiting>,
-    /// The ids of those that wait, one behind the other.
-    ids: Vec<u8>,
-    found: Duplicates,
-    /// The hashes of `found.examples`.
-    shown: Vec<u64>,
+    batch: Batch,
+    /// To the thread that looks up, and back from it what is empty again.
+    full: SyncSender<Batch>,
+    empty: Receiver<Batch>,
+    thread: JoinHandle<Duplicates>,
 }
 
-struct Waiting {
+/// Ids on their way.
+#[derive(Default)]
+struct Batch {
+    sightings: Vec<Sighting>,
+    /// Their ids, one behind the other.
+    ids: Vec<u8>,
+}
+
+struct Sighting {
     parameter: Parameter,
-    hash: u64,
     line: u64,
     /// Where its id ends in `ids`.
     end: usize,
 }
 
-impl Default for Finder {
-    fn default() -> Self {
+impl Finder {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub(super) fn start() -> io::Result<Finder> {
         Finder::with_room(MOST_IDS)
+    }
+
+    fn with_room(most: usize) -> io::Result<Finder> {
+        let (full, to_look_up) = sync_channel::<Batch>(BATCHES_AHEAD);
+        let (looked_up, empty) = sync_channel(BATCHES_AHEAD + 1);
+        let thread = thread::Builder::new().name("duplicates".to_owned()).spawn(move || {
+            let mut known = Known::with_room(most);
+            for mut batch in to_look_up {
+                known.look_up(&mut batch);
+                // Nobody takes the last ones.
+                let _ = looked_up.try_send(batch);
+            }
+            known.found
+        })?;
+        Ok(Finder { batch: Batch::default(), full, empty, thread })
+    }
+
+    /// Sees a row's id; an empty one is none.
+    pub(super) fn see(&mut self, parameter: Parameter, id: &[u8], line: u64) {
+        if id.is_empty() {
+            return;
+        }
+        self.batch.ids.extend_from_slice(id);
+        self.batch.sightings.push(Sighting { parameter, line, end: self.batch.ids.len() });
+        if self.batch.sightings.len() == BATCH {
+            self.hand_over();
+        }
+    }
+
+    #[inline(never)]
+    fn hand_over(&mut self) {
+        let next = self.empty.try_recv().unwrap_or_default();
+        // If the thread has ended, it has panicked, and that shows in the end.
+        let _ = self.full.send(std::mem::replace(&mut self.batch, next));
+    }
+
+    /// What was found.
+    pub(super) fn finish(mut self) -> Duplicates {
+        self.hand_over();
+        drop(self.full);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-impl Finder {
-    fn with_room(most: usize) -> Finder {
-        Finder {
+/// The customers that were seen.
+struct Known {
+    /// For each kind of id, so that no id of one looks like an id of the other.
+    hashers: [RandomState; Parameter::LOOKUPS],
+    table: Table,
+    found: Duplicates,
+    /// The hashes of `found.examples`.
+    shown: Vec<u64>,
+}
+
+impl Known {
+    fn with_room(most: usize) -> Known {
+        Known {
             hashers: [RandomState::default(), RandomState::default()],
             table: Table::new(most),
-            waiting: Vec::with_capacity(BATCH),
-            ids: Vec::new(),
             found: Duplicates { is_complete: true, looked_at: most as u64, ..Duplicates::default() },
             shown: Vec::new(),
         }
     }
 
-    /// Sees a row's id; an empty one is none.
-    pub(super) fn see(&mut self, parameter: Parameter, id: &[u8], line: u64) {
-        let Some(hasher) = self.hashers.get(parameter.index()).filter(|_| !id.is_empty()) else { return };
-        self.ids.extend_from_slice(id);
-        let hash = hash(hasher, id);
-        self.waiting.push(Waiting { parameter, hash, line, end: self.ids.len() });
-        if self.waiting.len() == BATCH {
-            self.look_up();
-        }
-    }
-
-    /// What was found.
-    pub(super) fn finish(mut self) -> Duplicates {
-        self.look_up();
-        self.found
-    }
-
-    fn look_up(&mut self) {
+    /// Looks up a batch and empties it.
+    fn look_up(&mut self, batch: &mut Batch) {
         let mut start = 0;
-        for waiting in &self.waiting {
-            let id = &self.ids[start..waiting.end];
-            start = waiting.end;
-            match self.table.insert(waiting.hash, waiting.line) {
+        for sighting in &batch.sightings {
+            let id = &batch.ids[start..sighting.end];
+            start = sighting.end;
+            let Some(hasher) = self.hashers.get(sighting.parameter.index()) else { continue };
+            let hash = hash(hasher, id);
+            match self.table.insert(hash, sighting.line) {
                 Seen::New => {}
                 Seen::NoRoom => self.found.is_complete = false,
                 Seen::Again { first, is_second } => {
                     self.found.rows += 1;
                     self.found.customers += u64::from(is_second);
-                    if let Some(at) = self.shown.iter().position(|hash| *hash == waiting.hash) {
+                    if let Some(at) = self.shown.iter().position(|shown| *shown == hash) {
                         let example = &mut self.found.examples[at];
                         example.rows += 1;
                         if example.lines.len() < SHOWN {
-                            example.lines.push(waiting.line);
+                            example.lines.push(sighting.line);
                         }
                     } else if is_second && self.shown.len() < SHOWN {
-                        self.shown.push(waiting.hash);
+                        self.shown.push(hash);
                         self.found.examples.push(Repeated {
-                            parameter: waiting.parameter,
+                            parameter: sighting.parameter,
                             id: id.to_vec(),
                             rows: 2,
-                            lines: vec![first, waiting.line],
+                            lines: vec![first, sighting.line],
                         });
                     }
                 }
             }
         }
-        self.waiting.clear();
-        self.ids.clear();
+        batch.sightings.clear();
+        batch.ids.clear();
     }
 }
 
@@ -187,7 +236,7 @@ mod tests {
     use std::collections::HashMap;
 
     fn found(most: usize, ids: &[u32]) -> Duplicates {
-        let mut finder = Finder::with_room(most);
+        let mut finder = Finder::with_room(most).expect("a thread");
         for (index, id) in ids.iter().enumerate() {
             finder.see(Parameter::CustomerId, id.to_string().as_bytes(), index as u64 + 2);
         }
@@ -208,7 +257,7 @@ mod tests {
 
     #[test]
     fn ids_of_two_kinds_are_two_customers() {
-        let mut finder = Finder::with_room(10);
+        let mut finder = Finder::with_room(10).expect("a thread");
         finder.see(Parameter::CustomerId, b"7", 2);
         finder.see(Parameter::SubscriptionId, b"7", 2);
         finder.see(Parameter::SubscriptionId, b"", 3);
