@@ -29,6 +29,8 @@ pub(super) struct Health {
     outage: Option<Outage>,
     /// How many attempts got through so far.
     through: u64,
+    /// The longest pause between two probes, if it is shorter than usual.
+    longest_pause: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,8 @@ impl Health {
             // What was in flight when the outage began says nothing new.
             Some(outage) if now < outage.next_probe => false,
             Some(outage) => {
-                outage.next_probe = now + outage.pause;
+                outage.next_probe =
+                    now + self.longest_pause.map_or(outage.pause, |most| most.min(outage.pause));
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
                 false
             }
@@ -67,6 +70,11 @@ impl Health {
     /// for an outage. True if that begins one.
     pub(super) fn suspect(&mut self, now: Time) -> bool {
         self.outage.is_none() && self.series >= SHORT_SERIES && self.begin(now)
+    }
+
+    /// Limits the pauses between probes from now on; `None`: no more than usual.
+    pub(super) fn limit_pauses(&mut self, longest: Option<Duration>) {
+        self.longest_pause = longest;
     }
 
     fn begin(&mut self, now: Time) -> bool {

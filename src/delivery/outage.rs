@@ -8,6 +8,9 @@ use crate::journal::{Log, Status};
 use crate::offerit::Transport;
 use std::time::Duration;
 
+/// A server that is started anew is back by then.
+const DISTURBANCE: Duration = Duration::from_secs(45);
+
 /// A row that has spent its attempts while nothing got through. Whether that is its outcome shows when
 /// something does.
 pub(super) struct Suspended {
@@ -16,6 +19,37 @@ pub(super) struct Suspended {
 }
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
+    /// Until when the last attempts of a row are saved up while nothing gets through: they may be all there is to see
+    /// by that the server is back.
+    pub(super) fn saved_for(&self, slot: SlotId, left: u32) -> Duration {
+        let health = &self.traffic.health;
+        let Some(row) = self.slots.get(slot) else { return Duration::ZERO };
+        let is_silent = health.silent_since().is_some() || left == 1 && row.attempts > 1;
+        let alone = row.failed.filter(|failed| failed.through == health.through() && is_silent);
+        let share = match left {
+            1 => 1,
+            2 => 3,
+            _ => return Duration::ZERO,
+        };
+        alone.map_or(Duration::ZERO, |failed| failed.at + self.disturbance() / share)
+    }
+
+    /// How long nothing may get through before the last rows of a job that went well are given up.
+    fn disturbance(&self) -> Duration {
+        DISTURBANCE.min(self.settings.max_outage / 2)
+    }
+
+    /// Lets the attempts that are left in an outage be made within a disturbance if no row follows: whether it is one or
+    /// these rows are to blame shows in no other way.
+    pub(super) fn limit_pauses(&mut self) {
+        let is_last = self.is_last_of_input() && self.traffic.health.through() > 0;
+        let longest = is_last.then(|| {
+            let rows = u32::try_from(self.slots.count()).unwrap_or(u32::MAX).max(1);
+            self.disturbance() / rows.saturating_mul(self.settings.max_attempts.get())
+        });
+        self.traffic.health.limit_pauses(longest);
+    }
+
     /// Something got through: rows that spent their attempts before are to blame themselves after all.
     pub(super) fn settle_suspended(&mut self) {
         for suspended in std::mem::take(&mut self.suspended) {

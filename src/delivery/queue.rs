@@ -44,6 +44,13 @@ impl Queue {
         None
     }
 
+    /// Ends all pauses: the reason for them is gone.
+    pub(super) fn wake_all(&mut self, slots: &Slots) {
+        let woken =
+            self.pausing.drain().filter_map(|Reverse((_, slot))| Some(Reverse((slots.get(slot)?.row, slot))));
+        self.again.extend(woken);
+    }
+
     /// The oldest row that waits for a retry.
     pub(super) fn take_again(&mut self) -> Option<SlotId> {
         self.again.pop().map(|Reverse((_, slot))| slot)

@@ -4,7 +4,7 @@ use super::batch::Outcome;
 use super::outage::Suspended;
 use super::pipeline::{Ended, Pipeline, Start};
 use super::schedule::pause;
-use super::slots::SlotId;
+use super::slots::{FirstFailure, SlotId};
 use super::verdict::{History, Verdict, may_be_applied, verdict};
 use super::{Feed, Notice, Observer, Retry, Stop};
 use crate::journal::Log;
@@ -50,8 +50,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);
         }
-        let notice = self.traffic.learn(&reply, start.at, now);
-        self.notice(notice);
+        let through = self.traffic.health.through();
+        let stands_out = self.slots.get(slot).is_some_and(|row| row.stands_out(through));
+        // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
+        if !(stands_out && may_lie_with_row(&reply)) {
+            self.limit_pauses();
+            let notice = self.traffic.learn(&reply, start.at, now);
+            self.notice(notice);
+        }
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let Some(history) = self.history(slot, request, &reply) else { return };
         if got_through {
@@ -70,15 +76,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 self.suspended.push(Suspended { slot, outcome: outcome(status, error) });
             }
             Verdict::Spent { status, error } => self.record(slot, &outcome(status, error)),
-            Verdict::Again { why, is_last } => {
-                if is_last && history.is_alone {
+            Verdict::Again { why, left } => {
+                if left == 1 && history.is_alone {
                     let notice = self.traffic.suspect(now, &why);
                     self.notice(notice);
                 }
                 let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
-                let until = held_until.unwrap_or(now + own_pause.max(least));
+                let until = held_until.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
                 if let Some(row) = self.slots.get(slot) {
                     self.observer.retrying(&Retry {
                         row: row.row,
@@ -96,6 +102,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     /// Notes a reply with its row and gives what the row has been through.
     fn history(&mut self, slot: SlotId, request: Request, reply: &Reply) -> Option<History> {
+        let now = self.now();
         let (through, in_outage) =
             (self.traffic.health.through(), self.traffic.health.next_probe().is_some());
         let row = self.slots.get_mut(slot)?;
@@ -107,12 +114,12 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.tally.attempts -= 1;
             self.tally.retries -= u64::from(row.attempts + row.not_sent > 1);
         }
-        let through_before = *row.through_before.get_or_insert(through);
+        let failed = *row.failed.get_or_insert(FirstFailure { at: now, through });
         Some(History {
             attempts: row.attempts,
             not_sent: row.not_sent,
             maybe_applied: row.maybe_applied,
-            is_alone: in_outage || through_before == through,
+            is_alone: in_outage || failed.through == through,
             max_attempts: self.settings.max_attempts.get(),
         })
     }
@@ -137,7 +144,21 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn notice(&mut self, notice: Option<Notice>) {
         if let Some(notice) = notice {
             self.tally.outages += u64::from(matches!(notice, Notice::Outage { .. }));
+            if matches!(notice, Notice::OutageOver) {
+                self.queue.wake_all(&self.slots);
+            }
             self.observer.noticed(&notice);
         }
+    }
+}
+
+/// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, and a
+/// connection knows of no row.
+fn may_lie_with_row(reply: &Reply) -> bool {
+    match reply {
+        Reply::Overloaded { status, .. } => *status != 429,
+        Reply::Unconfirmed { .. } | Reply::Lost { .. } => true,
+        Reply::Confirmed { .. } | Reply::Refused { .. } | Reply::Denied { .. } => false,
+        Reply::Redirected { .. } | Reply::NotSent { .. } => false,
     }
 }

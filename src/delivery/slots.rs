@@ -4,6 +4,7 @@
 use super::lanes::Keys;
 use crate::customer::Fingerprint;
 use crate::offerit::Request;
+use std::time::Duration;
 
 /// Names a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,11 +25,25 @@ pub(super) struct Open {
     pub not_sent: u32,
     /// Whether an attempt may have been applied without being confirmed.
     pub maybe_applied: bool,
-    /// How many attempts of any row had got through when this row's first failed.
-    pub through_before: Option<u64>,
+    /// When its first attempt failed.
+    pub failed: Option<FirstFailure>,
+}
+
+/// The first failure of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstFailure {
+    pub at: Duration,
+    /// How many attempts of any row had got through by then.
+    pub through: u64,
 }
 
 impl Open {
+    /// Whether others got through since its first attempt failed: that it fails again tells of itself and not of the
+    /// server.
+    pub(super) fn stands_out(&self, through: u64) -> bool {
+        self.failed.is_some_and(|failed| failed.through < through)
+    }
+
     /// A row that was not sent yet, with what to send if it is to be sent.
     pub(super) fn new(
         row: u64,
@@ -46,7 +61,7 @@ impl Open {
             attempts: 0,
             not_sent: 0,
             maybe_applied: false,
-            through_before: None,
+            failed: None,
         }
     }
 }
@@ -81,6 +96,11 @@ impl Slots {
 
     pub(super) fn is_empty(&self) -> bool {
         self.free.len() == self.slots.len()
+    }
+
+    /// How many rows are open.
+    pub(super) fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Open> {

@@ -28,8 +28,8 @@ pub(super) enum Verdict {
     Done { status: Status, error: String },
     /// Its attempts are spent: it is dealt with if the server is up.
     Spent { status: Status, error: String },
-    /// It is tried again.
-    Again { why: String, is_last: bool },
+    /// It is tried again; so many attempts are left, at least one.
+    Again { why: String, left: u32 },
     /// Every row would fare the same: the run stops and the row stays without a record.
     Stop(Refusal),
 }
@@ -80,8 +80,8 @@ impl History {
     fn again(self, why: String, most: u32, tries: u32) -> Verdict {
         let most = most.min(self.max_attempts);
         if tries < most {
-            let is_last = self.attempts + self.not_sent + 1 >= most;
-            return Verdict::Again { why, is_last };
+            let left = most.saturating_sub(self.attempts + self.not_sent).max(1);
+            return Verdict::Again { why, left };
         }
         let status = if self.maybe_applied { Status::Unknown } else { Status::Failed };
         Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent) }
@@ -135,10 +135,10 @@ mod tests {
         let lost = Reply::Lost { text: "reset".to_owned() };
         for reply in [overloaded(), lost] {
             for attempts in 1..5 {
-                let Verdict::Again { is_last, .. } = verdict(reply.clone(), history(attempts)) else {
+                let Verdict::Again { left, .. } = verdict(reply.clone(), history(attempts)) else {
                     panic!("again")
                 };
-                assert_eq!(is_last, attempts == 4);
+                assert_eq!(left, 5 - attempts);
             }
             assert!(matches!(verdict(reply, history(5)), Verdict::Spent { status: Status::Failed, .. }));
         }
@@ -162,7 +162,7 @@ mod tests {
     fn a_page_that_is_no_answer_gets_few_retries() {
         let page = || Reply::Unconfirmed { status: 200, text: "<html>".to_owned() };
         let applied = |attempts| History { maybe_applied: true, ..history(attempts) };
-        assert!(matches!(verdict(page(), applied(2)), Verdict::Again { is_last: true, .. }));
+        assert!(matches!(verdict(page(), applied(2)), Verdict::Again { left: 1, .. }));
         assert_eq!(status(&verdict(page(), applied(3))), Some(Status::Unknown));
         let once = History { max_attempts: 1, ..applied(1) };
         assert_eq!(status(&verdict(page(), once)), Some(Status::Unknown));

@@ -1,0 +1,98 @@
+//! Rows that always fail and a server that is down, told from each other.
+
+use super::*;
+
+fn page() -> Reply {
+    Reply::Unconfirmed { status: 200, text: "Back soon".to_owned() }
+}
+
+/// Runs so many rows of which some always fail, and gives how long it took.
+async fn with_bad_rows(rate: &str, count: u64, is_bad: fn(u64) -> bool, broken: fn() -> Reply) -> Duration {
+    let server =
+        Simulated::new(move |arrival| (SECOND / 500, if is_bad(arrival.row) { broken() } else { updated() }));
+    let (ending, lines) = run(&settings(rate, 16), &server, Rows::distinct(count)).await;
+    assert!(ending.stop.is_none(), "{:?}", ending.stop);
+    let bad = (1..=count).filter(|row| is_bad(*row)).count();
+    assert_eq!((lines.count("failed"), lines.count("updated")), (bad, count as usize - bad));
+    assert!((1..=count).all(|row| server.attempts_of(row) <= 5));
+    server.span()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_always_fail_do_not_bring_down_a_sound_job() {
+    for broken in [|| busy(500, None), || busy(503, None)] {
+        // At the rate it takes 20 s for the first attempts of these, and for all attempts 24 s.
+        let took = with_bad_rows("200", 4000, |row| row % 20 == 7, broken).await;
+        assert!(took < 60 * SECOND, "{took:?}");
+        let took = with_bad_rows("50", 1500, |row| row % 10 == 3, broken).await;
+        assert!(took < 200 * SECOND, "{took:?}");
+        let took = with_bad_rows("10", 400, |row| row % 4 == 1, broken).await;
+        assert!(took < 600 * SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_of_a_sound_job_are_given_up_when_all_of_them_fail() {
+    for broken in [|| busy(500, None), || busy(503, None)] {
+        let took = with_bad_rows("50", 100, |row| row > 88, broken).await;
+        assert!((45 * SECOND..150 * SECOND).contains(&took), "{took:?}");
+        let took = with_bad_rows("50", 100, |row| row == 100, broken).await;
+        assert!(took < 50 * SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_costs_no_row_however_few_customers_there_are() {
+    for broken in [|| busy(503, None), || busy(500, None), lost, not_sent] {
+        for (customers, down_after) in [(1, 5), (3, 5), (1, 10), (2, 10), (300, 5), (300, 10)] {
+            let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
+            let count = Rc::new(Cell::new(0));
+            let down_since = Rc::new(Cell::new(None));
+            let server = Simulated::new(move |arrival| {
+                count.set(count.get() + 1);
+                if count.get() > down_after * 10 - 1 && down_since.get().is_none() {
+                    down_since.set(Some(arrival.now));
+                }
+                let is_down =
+                    down_since.get().is_some_and(|since: Duration| arrival.now < since + 30 * SECOND);
+                (SECOND / 500, if is_down { broken() } else { updated() })
+            });
+            let (ending, lines) = run(&settings("50", 16), &server, rows).await;
+            assert!(ending.stop.is_none(), "{customers} {down_after}: {:?}", ending.stop);
+            assert_eq!(lines.count("updated"), 100, "{customers} {down_after} {:?}", broken());
+            assert!((1..=100).all(|row| broken() == not_sent() || server.attempts_of(row) <= 5));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_for_everybody_for_a_short_while_costs_no_row() {
+    for customers in [1, 3, 300] {
+        let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
+        let server = Simulated::new(|arrival| {
+            let is_down = (SECOND..31 * SECOND).contains(&arrival.now);
+            (SECOND / 500, if is_down { page() } else { updated() })
+        });
+        let (ending, lines) = run(&settings("50", 16), &server, rows).await;
+        assert!(ending.stop.is_none(), "{:?}", ending.stop);
+        assert_eq!(lines.count("updated"), 100, "{customers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_failed_before_an_outage_are_not_burnt_in_it() {
+    for broken in [|| busy(503, None), lost] {
+        for percent in [5, 30] {
+            let server = Simulated::new(move |arrival| {
+                let is_down = (20 * SECOND..80 * SECOND).contains(&arrival.now);
+                let seed = arrival.row * 100 + arrival.earlier as u64;
+                let is_unlucky = fastrand::Rng::with_seed(seed).u8(..100) < percent && arrival.earlier < 3;
+                (SECOND / 100, if is_down || is_unlucky { broken() } else { updated() })
+            });
+            let fixed = Settings { adapt: false, ..settings("100", 16) };
+            let (ending, lines) = run(&fixed, &server, Rows::distinct(4000)).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!(lines.count("updated"), 4000, "{percent}");
+        }
+    }
+}
