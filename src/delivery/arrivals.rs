@@ -11,7 +11,7 @@ const SLACK: Duration = Duration::from_millis(5);
 /// The same for the first attempts: the server has to take up their connections first.
 const FIRST_SLACK: Duration = Duration::from_millis(50);
 
-/// Which ones these are, by when they leave.
+/// Which ones these are, by how long after the first of all they leave.
 const FIRST: Duration = Duration::from_millis(500);
 
 /// The most that an overdue reply is put down to the way there. Servers have slow requests too.
@@ -26,16 +26,23 @@ struct Left {
     replied: Option<Time>,
 }
 
-/// The attempts that have left within the last window, oldest first.
+/// The attempts that have left within the last window.
 #[derive(Default)]
 pub(super) struct Arrivals {
+    /// Oldest first.
     left: VecDeque<Left>,
+    /// When those are out of the window that would be by now, had they not taken unusually long. Each keeps one place and
+    /// no other: those behind it were there in time.
+    late: Vec<Time>,
+    /// When the first of all left.
+    began: Option<Time>,
     usual: Usual,
 }
 
 impl Arrivals {
     /// Notes when an attempt has left.
     pub(super) fn left(&mut self, at: Time) {
+        self.began.get_or_insert(at);
         let index = match self.left.back() {
             Some(last) if last.at > at => self.left.partition_point(|left| left.at <= at),
             _ => self.left.len(),
@@ -56,14 +63,21 @@ impl Arrivals {
 
     /// Forgets attempts that are out of the window. If as many as `count` are still in it: until when.
     pub(super) fn full_until(&mut self, now: Time, window: Duration, count: usize) -> Option<Time> {
+        self.late.retain(|out| *out > now);
+        let mut next_out = None;
         while let Some(oldest) = self.left.front() {
-            let out = self.reached(*oldest, now) + window;
+            let (out, in_time) = (self.reached(*oldest, now) + window, oldest.at + SLACK + window);
+            if out > now && (now < oldest.at + window || out <= in_time) {
+                next_out = Some(out.min(in_time));
+                break;
+            }
             if out > now {
-                return (self.left.len() >= count).then_some(out);
+                self.late.push(out);
             }
             self.left.pop_front();
         }
-        None
+        let next_out = next_out.into_iter().chain(self.late.iter().copied()).min();
+        next_out.filter(|_| self.left.len() + self.late.len() >= count)
     }
 
     /// By when it has reached the server: by its reply at the latest. What its reply took longer than replies
@@ -71,7 +85,7 @@ impl Arrivals {
     fn reached(&self, left: Left, now: Time) -> Time {
         let took = left.replied.unwrap_or(now).saturating_sub(left.at);
         let overdue = self.usual.exceeded_by(took).min(LONGEST_DELAY);
-        let slack = if left.at < FIRST { FIRST_SLACK } else { SLACK };
+        let slack = if left.at < self.began.unwrap_or_default() + FIRST { FIRST_SLACK } else { SLACK };
         left.at + took.min(slack.max(overdue + SLACK))
     }
 }
@@ -141,6 +155,25 @@ mod tests {
         arrivals.left(LATER);
         assert_eq!(
             arrivals.full_until(LATER + WINDOW, WINDOW, 1),
+            Some(LATER + WINDOW + LONGEST_DELAY + SLACK)
+        );
+    }
+
+    #[test]
+    fn one_that_may_have_been_late_keeps_no_place_but_its_own() {
+        let mut arrivals = Arrivals { began: Some(Time::ZERO), ..Arrivals::default() };
+        arrivals.usual.learn(millis(2));
+        for index in 0..10 {
+            let left_at = LATER + millis(100) * index;
+            arrivals.left(left_at);
+            arrivals.replied(left_at, left_at + if index == 0 { millis(300) } else { millis(2) });
+        }
+        assert_eq!(arrivals.full_until(LATER + millis(1010), WINDOW, 10), Some(LATER + WINDOW + millis(102)));
+        assert_eq!(arrivals.full_until(LATER + millis(1010), WINDOW, 11), None);
+        // The second is out of the window before the first.
+        assert_eq!(arrivals.full_until(LATER + millis(1103), WINDOW, 10), None);
+        assert_eq!(
+            arrivals.full_until(LATER + millis(1103), WINDOW, 9),
             Some(LATER + WINDOW + LONGEST_DELAY + SLACK)
         );
     }

@@ -282,6 +282,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_few_slow_replies_do_not_cost_the_rate() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut pacer = Pacer::new("50".parse().unwrap());
+        let (mut now, mut starts, mut replies) = (Duration::ZERO, 0, Vec::new());
+        while now < 60 * SECOND {
+            replies.retain(|(left_at, at)| {
+                if *at <= now {
+                    pacer.replied(*left_at, *at);
+                }
+                *at > now
+            });
+            match pacer.permit(now, None, 0) {
+                Ok(()) => {
+                    pacer.left(now);
+                    starts += 1;
+                    let is_slow = random.u8(..100) < 3;
+                    replies.push((now, now + Duration::from_millis(if is_slow { 300 } else { 2 })));
+                }
+                // A reply wakes the caller, too.
+                Err(at) => now = replies.iter().map(|(_, at)| *at).chain(at).min().unwrap(),
+            }
+        }
+        assert!((2970..=3000).contains(&starts), "{starts}");
+    }
+
     proptest! {
         /// As the server sees it: each request takes its time to get there, and its reply comes after that.
         #[test]
