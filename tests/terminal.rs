@@ -67,6 +67,27 @@ fn a_hold_is_shown_in_a_steady_block() {
 }
 
 #[test]
+fn the_bar_is_that_of_the_rows_to_send() {
+    let server = held_at(125, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    offerit.run(&[&ARGUMENTS[..], &["--result", "night-0.csv"]].concat()).expect_code(3);
+    // The hundred were sent once. Of the fifty that have changed forty are the limit, and row 2 is refused no more.
+    let changed = table(1..=100)
+        .lines()
+        .enumerate()
+        .fold(String::new(), |text, (row, line)| text + line + if row > 50 { " changed\n" } else { "\n" });
+    offerit.input(INPUT, changed);
+    let since = ["--result", "night-1.csv", "--since", "night-0.csv", "--limit", "40"];
+    let mut terminal = Terminal::start(&offerit, &[&ARGUMENTS[..], &since].concat(), (24, 200));
+    let screen = terminal.wait_for(|text| text.contains("on hold for 49m 58s"));
+    let lines = block(&screen, 4);
+    assert!(lines[0].contains("  62.5%  25 of 40  ETA "), "{screen}");
+    assert_eq!(lines[2], "25 updated  49 unchanged", "{screen}");
+    let announced = "40 of 100 rows to send (11 more beyond --limit, 49 unchanged), to ";
+    assert!(screen.replace('\n', "").contains(announced), "{screen}");
+}
+
+#[test]
 fn the_block_goes_away_and_the_lines_stay() {
     let server = held_at(50, &Reply::updated());
     let offerit = Offerit::job(&server, table(1..=60));

@@ -31,7 +31,7 @@ pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
 pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
-pub use summary::{Account, Counts, rounded, share};
+pub use summary::{Account, Counts, counted, rounded, rounded_up, share};
 pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
 
 /// The longest line that is shown of a text from outside, in characters.

@@ -41,6 +41,8 @@ pub enum ProgressMode {
 pub struct Plan {
     /// All rows, if that is known.
     pub total: Option<u64>,
+    /// Rows that this run sends if nothing stops it, if that is known.
+    pub to_send: Option<u64>,
     /// Rows that were in sync before.
     pub before: u64,
     /// The limit of the rate, as it is written; empty if there is none.
@@ -132,7 +134,7 @@ impl Watch {
     fn tick(&mut self) {
         let now = self.now();
         let paused = self.pauses.total(Kind::Held, now) + self.pauses.total(Kind::Outage, now);
-        self.speed.note(now.saturating_sub(paused), self.tally.recorded());
+        self.speed.note(now.saturating_sub(paused), self.tally.sent);
         if now >= self.next_line {
             self.next_line = now + LINE_EVERY;
             self.tell_rest();
@@ -151,18 +153,18 @@ impl Watch {
     }
 
     fn view(&self, now: Duration) -> View {
-        let done = self.plan.before + self.tally.recorded();
         let speed = self.speed.rows_per_second();
         let pause = self.pauses.current(now);
-        let to_do = self.plan.total.map(|total| total.saturating_sub(done));
-        let left = to_do.filter(|_| speed > 0.0).and_then(|rows| {
+        let still = self.plan.to_send.map(|rows| rows.saturating_sub(self.tally.sent));
+        let left = still.filter(|_| speed > 0.0).and_then(|rows| {
             Duration::try_from_secs_f64(rows as f64 / speed)
                 .ok()?
                 .checked_add(pause.map_or(Duration::ZERO, |(_, left)| left))
         });
         View {
-            total: self.plan.total,
-            done,
+            to_send: self.plan.to_send,
+            sent: self.tally.sent,
+            done: self.tally.recorded(),
             before: self.plan.before,
             counts: Counts::of(|status| self.tally.count(status)),
             retries: self.tally.retries,
