@@ -2,7 +2,7 @@
 
 use crate::delivery::{Brake, Ending, Interrupt, Limit, MaxFailures, Rate, Refusal, Stop};
 use crate::exit::ExitCode;
-use crate::journal::Survey;
+use crate::journal::{Status, Survey};
 use crate::report::{Counts, Observed, complain, harmless, insist, rounded, say};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -180,11 +180,29 @@ impl Outcome {
                  with --max-failures"
                     .to_owned(),
             ],
+            ExitCode::Limit if self.comes_again() > 0 => vec![
+                format!(
+                    "of the rows that were sent {} did not make it: with --resume they come first again, and --limit \
+                     counts them. Why stands in the error column of {result}",
+                    self.comes_again()
+                ),
+                "correct these rows, or what made them fail, and run the same command with --resume; or raise --limit \
+                 beyond them"
+                    .to_owned(),
+            ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         };
         advice.extend(self.next_command(code).as_deref().and_then(typed));
         advice
+    }
+
+    /// Rows that a resumed run with this `--limit` sends before any other.
+    fn comes_again(&self) -> u64 {
+        let tally = &self.ending.tally;
+        let is_limit = matches!(self.stop(), Some(Stop::Reached(Limit::Rows(_))));
+        // A stream is not resumed.
+        if is_limit && self.survey.is_some() { tally.sent - tally.count(Status::Updated) } else { 0 }
     }
 
     /// The command that goes on, where there is anything to go on with.
