@@ -87,6 +87,50 @@ fn the_bar_is_that_of_the_rows_to_send() {
     assert!(screen.replace('\n', "").contains(announced), "{screen}");
 }
 
+/// The seconds of the countdown that is drawn last, of a hold of less than 50 minutes.
+fn countdown(screen: &str) -> Option<u32> {
+    screen.rsplit("on hold for 49m ").next()?.split('s').next()?.parse().ok()
+}
+
+/// Waits for two drawings more. Each second has one.
+fn drawn_again(terminal: &mut Terminal) -> String {
+    let before = countdown(&terminal.text()).expect("a countdown");
+    terminal.wait_for(|text| countdown(text).is_some_and(|now| now + 2 <= before))
+}
+
+#[test]
+fn nothing_of_the_block_stays_behind_when_the_window_is_made_narrower_or_wider() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    let first = terminal.wait_for(|text| countdown(text).is_some());
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let above = words(first.split('█').next().unwrap_or_default());
+    for columns in [79, 70, 60, 45, 61, 80] {
+        terminal.resize(columns);
+        let screen = drawn_again(&mut terminal);
+        for part in [" 40 of 100", "rows/s", "39 updated", "on hold"] {
+            assert_eq!(screen.matches(part).count(), 1, "{part} at {columns}: {screen}");
+        }
+        // Nor does it take away what stands above it.
+        assert!(words(&screen).starts_with(&above), "{above} at {columns}: {screen}");
+    }
+}
+
+#[test]
+fn what_a_shell_has_written_while_the_run_was_stopped_stays() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    terminal.wait_for(|text| countdown(text).is_some());
+    let shell = ["[1]+  Stopped", "$ echo hello", "hello", "$ fg", "offerit-sync run"];
+    terminal.stop_and_go_on(&("\n".to_owned() + &shell.map(|line| line.to_owned() + "\n").concat()));
+    let screen = drawn_again(&mut terminal);
+    let lines: Vec<_> = screen.lines().collect();
+    assert_eq!(lines[lines.len() - 9..lines.len() - 4], shell, "{screen}");
+    assert!(lines[lines.len() - 4].starts_with('█'), "{screen}");
+}
+
 #[test]
 fn the_block_goes_away_and_the_lines_stay() {
     let server = held_at(50, &Reply::updated());

@@ -1,6 +1,7 @@
 //! The block of lines that shows on a terminal how a run goes: what is known of it and a width in, text out. It has
 //! the same number of lines all the time, so that nothing jumps.
 
+use super::bar::bar;
 use super::pauses::Kind;
 use super::summary::{Counts, grouped, rounded_up, share};
 use console::measure_text_width;
@@ -78,13 +79,8 @@ impl View {
         if length < 4 {
             return fitting(&figures, width);
         }
-        let filled = if to_send == 0 {
-            length
-        } else {
-            usize::try_from(u128::from(self.sent) * length as u128 / u128::from(to_send)).unwrap_or(length)
-        };
-        let bar = painted(&"█".repeat(filled.min(length)), Colour::Green, is_coloured);
-        format!("{bar}{}{GAP}{text}", "░".repeat(length - filled.min(length)))
+        let (full, rest) = bar(self.sent, to_send, length);
+        format!("{}{rest}{GAP}{text}", painted(&full, Colour::Green, is_coloured))
     }
 
     fn pace(&self) -> Vec<String> {

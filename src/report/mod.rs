@@ -2,6 +2,7 @@
 //! Standard output is for data, standard error for people. A closed one is no reason to end a job: what cannot be
 //! written is left out.
 
+mod bar;
 mod block;
 mod check;
 mod document;

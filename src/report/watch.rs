@@ -12,11 +12,14 @@ use super::screen::Canvas;
 use super::summary::Counts;
 use super::{LogFormat, logs};
 use crate::delivery::Tally;
+use futures::FutureExt;
 use speed::Speed;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Between two drawings of the block.
@@ -177,6 +180,14 @@ impl Watch {
         }
     }
 
+    /// Leaves the block where it is, as a shell has written below it, and draws another.
+    fn leave_block(&mut self) {
+        if let Face::Block { canvas, shown } = &mut self.face {
+            canvas.leave();
+            shown.clear();
+        }
+    }
+
     /// Takes the block away, says what is left to be said, and gives what was seen.
     #[must_use]
     pub fn end(mut self) -> Observed {
@@ -195,8 +206,15 @@ impl Watch {
 pub async fn keep_watching(watch: &RefCell<Watch>) -> Infallible {
     let mut ticks = interval(DRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Without the signal the block is drawn over what a shell has written, and nothing worse.
+    let mut continued = signal(SignalKind::from_raw(libc::SIGCONT)).ok();
     loop {
         ticks.tick().await;
+        // A program that goes on has missed a tick: the signal is looked at before it.
+        yield_now().await;
+        while let Some(Some(Some(()))) = continued.as_mut().map(|signal| signal.recv().now_or_never()) {
+            watch.borrow_mut().leave_block();
+        }
         watch.borrow_mut().tick();
     }
 }

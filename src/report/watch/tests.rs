@@ -4,7 +4,7 @@ use super::super::screen::{Canvas, write_lines};
 use super::*;
 use crate::delivery::{Observer, Pause};
 use crate::journal::Status;
-use indicatif::TermLike;
+use console::strip_ansi_codes;
 use std::sync::{Arc, Mutex};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -12,59 +12,19 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The screen is the process's own.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// What was written between two flushes is a drawing.
+/// What is written at once is a drawing.
 #[derive(Debug, Clone, Default)]
-struct Counting(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
+struct Counting(Arc<Mutex<Vec<String>>>);
 
 impl Counting {
     fn drawings(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
-
-    fn add(&self, text: &str) -> io::Result<()> {
-        self.1.lock().unwrap().push_str(text);
-        Ok(())
-    }
-}
-
-impl TermLike for Counting {
-    fn width(&self) -> u16 {
-        80
-    }
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.add(line)?;
-        self.add("\n")
-    }
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.add(text)
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        self.add("cleared\n")
-    }
-    fn flush(&self) -> io::Result<()> {
-        let drawing = std::mem::take(&mut *self.1.lock().unwrap());
-        if !drawing.is_empty() {
-            self.0.lock().unwrap().push(drawing);
-        }
-        Ok(())
-    }
 }
 
 impl io::Write for Counting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.add(std::str::from_utf8(bytes).unwrap())?;
+        self.0.lock().unwrap().push(strip_ansi_codes(std::str::from_utf8(bytes).unwrap()).into_owned());
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -205,7 +165,7 @@ async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_
         }
     })
     .await;
-    let text = lines.1.lock().unwrap().clone();
+    let text = lines.drawings().concat();
     assert_eq!(text.matches("0 of 100000 rows sent (0.0%)").count(), 3, "{text}");
     let rates: Vec<_> =
         text.lines().filter_map(|line| line.split("takes about ").nth(1)?.split(' ').next()).collect();
