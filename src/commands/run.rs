@@ -5,6 +5,7 @@ mod delta;
 mod ending;
 mod invalid;
 mod outputs;
+mod stopped;
 mod summary;
 mod survey;
 

@@ -27,7 +27,7 @@ pub use check::{
 };
 pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
 pub use latency::Percentiles;
-pub use logs::{LogFormat, Logs, Verbosity, start as start_logs};
+pub use logs::{LogFormat, Logs, Verbosity, format as log_format, start as start_logs};
 pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};

@@ -1,5 +1,6 @@
 //! What is said of a run while it goes on.
 
+use super::super::flood::reason;
 use super::super::harmless;
 use super::super::pauses::Kind;
 use super::super::summary::{counted, grouped, rounded, share};
@@ -162,7 +163,7 @@ impl Observer for &RefCell<Watch> {
             row.row,
             row.line,
             row.status,
-            harmless(&row.error)
+            harmless(reason(row))
         );
     }
 
