@@ -79,6 +79,7 @@ impl RunOptions {
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             since: self.brakes.since(&result)?,
+            outputs: self.outputs(environment, &result),
             result,
             existing,
             shard,
@@ -86,7 +87,6 @@ impl RunOptions {
             target,
             delivery: self.delivery(shard)?,
             max_invalid: self.brakes.max_invalid()?,
-            outputs: self.outputs(environment),
         })
     }
 

@@ -69,6 +69,29 @@ fn a_canary_sends_the_first_rows_that_need_it_and_ends_with_7() {
 }
 
 #[test]
+fn a_canary_whose_rows_were_refused_is_told_that_they_come_first_again() {
+    let server = Server::start(|request, _| match request.field("customer_id").as_deref() {
+        Some("1" | "2") => Reply::json(404, "{}"),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=10).replace("4,City 4\n", "4,\n"));
+    let come_again = "of the rows that were sent 2 did not make it: with --resume they come first again";
+    for more in [&["--limit", "2"][..], &["--limit", "2", "--resume"]] {
+        let output = offerit.send(more).expect_code(7);
+        assert!(output.stderr.contains(come_again), "{}", output.stderr);
+        for word in ["or raise --limit", "correct these rows", "offerit-sync failures "] {
+            assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
+        }
+    }
+    assert_eq!((server.count(), offerit.outcomes().len()), (4, 2));
+    // Rows that are wrong already do not stand in the way.
+    offerit.send(&["--limit", "3", "--resume"]).expect_code(7);
+    offerit.input(support::INPUT, table(3..=10).replace("4,City 4\n", "4,\n"));
+    let output = offerit.send(&["--limit", "2", "--overwrite"]).expect_code(7);
+    assert!(!output.stderr.contains("come first again"), "{}", output.stderr);
+}
+
+#[test]
 fn a_deadline_ends_the_run_with_7_and_what_is_in_flight_is_recorded() {
     let server = Server::start(|_, _| Reply::updated());
     let offerit = Offerit::job(&server, table(1..=1000));

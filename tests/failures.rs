@@ -135,7 +135,7 @@ fn rows_without_a_record_or_changed_since_are_counted_and_not_taken() {
     let output = failures(&offerit, &[]).expect_code(0);
     assert_eq!(output.stdout.lines().count(), 2, "{}", output.stdout);
     assert!(
-        output.stderr.contains("1 rows have no record yet and 2 have changed since theirs"),
+        output.stderr.contains("not among these: 1 row without a record yet and 2 rows changed since theirs"),
         "{}",
         output.stderr
     );
@@ -183,7 +183,9 @@ fn a_row_that_a_newer_one_has_overtaken_is_not_sent_unawares() {
     assert!(lines[1].starts_with("3,France,,rejected,\"HTTP 400"), "{}", output.stdout);
     assert!(
         output.stderr.contains("1 of them are older than rows")
-            && output.stderr.contains("1 rows that did not make it are left out"),
+            && output.stderr.contains(
+                "left out: 1 row that did not make it and whose fields newer rows of the same customers set"
+            ),
         "{}",
         output.stderr
     );

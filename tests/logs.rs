@@ -51,6 +51,48 @@ fn in_json_every_line_is_an_object() {
 }
 
 #[test]
+fn a_planned_end_is_one_error_with_what_to_do_in_the_event_of_the_end() {
+    let server = Server::start(|_, number| match number {
+        1 => Reply::json(404, "{}"),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=5));
+    let output = offerit
+        .run(&["run", INPUT, "--limit", "2", "--log-format", "json", "--concurrency", "1"])
+        .expect_code(7);
+    let lines = objects(&output);
+    let errors: Vec<_> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
+    assert_eq!(errors.len(), 1, "{}", output.stderr);
+    assert!(
+        lines.iter().all(|line| line["level"] == "ERROR" || line["event"].is_string()),
+        "{}",
+        output.stderr
+    );
+    let end = of(&lines, "end")[0];
+    for (field, word) in [
+        ("advice", "come first again"),
+        ("next_command", "--concurrency 1 --resume"),
+        ("failures_command", " failures -o customers.failures.csv customers.csv"),
+    ] {
+        assert!(end[field].as_str().is_some_and(|text| text.contains(word)), "{field}: {end}");
+    }
+}
+
+#[test]
+fn one_is_said_as_one_and_a_line_is_said_once() {
+    let server = Server::start(|_, number| match number {
+        1 => Reply::new(429).header("retry-after", "1"),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=3).replace("2,City 2\n", "2,\n"));
+    let output = offerit.send(&["--concurrency", "1"]).expect_code(3);
+    assert!(output.stderr.contains("the server asked for a pause once"), "{}", output.stderr);
+    assert!(output.stderr.contains("row 2 (line 3) is invalid: the row has no field"), "{}", output.stderr);
+    let output = offerit.run(&["failures", INPUT, "-o", "f.csv"]).expect_code(0);
+    assert!(output.stderr.contains("1 row did not make it (1 invalid)"), "{}", output.stderr);
+}
+
+#[test]
 fn what_ends_a_run_before_it_begins_is_json_too() {
     let server = refusing();
     let offerit = Offerit::job(&server, table(1..=3));

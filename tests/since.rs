@@ -41,7 +41,7 @@ fn only_what_changed_is_sent_and_each_result_file_is_the_next_nights() {
         let output = night(&offerit, number, &[]).expect_code(0);
         assert_eq!(sent_since(&server, before), expected, "night {number}");
         let said = format!(
-            "{} rows are as they were last delivered by night-{}.csv",
+            "{} rows are as last delivered by night-{}.csv: recorded as unchanged and not sent",
             20 - expected.len(),
             number - 1
         );
@@ -147,15 +147,39 @@ fn the_brake_on_changes_ends_the_run_with_4_before_anything_is_sent() {
 #[test]
 fn a_file_of_another_key_is_told_and_everything_sent() {
     let server = Server::start(|_, _| Reply::updated());
-    let offerit = first_night(&server, table(1..=10)).env("OFFERIT_API_KEY", format!("{KEY}-rotated"));
+    let offerit = first_night(&server, table(1..=20)).env("OFFERIT_API_KEY", format!("{KEY}-rotated"));
     let output = night(&offerit, 1, &["--max-changes", "5"]).expect_code(4);
-    let said = "10 of the 10 rows whose customers are in night-0.csv are not as they were delivered then";
+    let said = "20 of the 20 rows whose customers are in night-0.csv are not as they were delivered then";
     assert!(output.stderr.contains(said) && output.stderr.contains("another API key"), "{}", output.stderr);
     let output = night(&offerit, 1, &[]).expect_code(0);
     assert!(output.stderr.contains(said), "{}", output.stderr);
-    assert_eq!(server.count(), 20);
+    assert_eq!(server.count(), 40);
     let output = night(&offerit, 2, &[]).expect_code(0);
-    assert!(!output.stderr.contains("another API key") && server.count() == 20, "{}", output.stderr);
+    assert!(!output.stderr.contains("another API key") && server.count() == 40, "{}", output.stderr);
+}
+
+#[test]
+fn a_handful_of_changed_rows_is_not_taken_for_another_key() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = first_night(&server, table(1..=19));
+    offerit.input(INPUT, table(1..=19).replace("City", "Town"));
+    let output = night(&offerit, 1, &[]).expect_code(0);
+    assert!(!output.stderr.contains("another API key") && server.count() == 38, "{}", output.stderr);
+}
+
+#[test]
+fn it_is_said_what_delivered_the_rows_that_are_not_sent() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = first_night(&server, table(1..=1));
+    offerit.input(INPUT, table(1..=2));
+    for (more, said) in [
+        (&[][..], "1 row is as last delivered by night-0.csv: "),
+        (&["--overwrite"], "2 rows are as last delivered by night-0.csv and night-1.csv: "),
+    ] {
+        let output = night(&offerit, 1, more).expect_code(0);
+        assert!(output.stderr.contains(said), "{}", output.stderr);
+    }
+    assert_eq!(server.count(), 2);
 }
 
 #[test]
@@ -165,7 +189,11 @@ fn what_cannot_be_a_delta_is_refused_before_anything_is_sent() {
     offerit.input("other.csv", "a,b\n1,2\n");
     for (more, code, message) in [
         (&["--since", "absent.csv"][..], 2, "--since: absent.csv: there is no such result file"),
-        (&["--since", "other.csv"], 2, "not the header of a result file"),
+        (
+            &["--since", "other.csv"],
+            2,
+            "--since: other.csv: line 1 (byte 0): this is not the header of a result file",
+        ),
         (
             &["--since", "night-0.csv", "--result", "./night-0.csv", "--resume"],
             2,

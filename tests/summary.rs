@@ -276,6 +276,12 @@ fn what_must_not_be_overwritten_is_refused_before_anything_is_sent() {
             offerit.send(&[option, path]).expect_code(2);
         }
     }
+    let output = offerit.send(&["--metrics", "-"]).expect_code(2);
+    assert!(
+        output.stderr.contains("--metrics: give a file") && !offerit.path("-").exists(),
+        "{}",
+        output.stderr
+    );
     offerit.send(&["--summary", "same", "--metrics", "same"]).expect_code(2);
     offerit.send(&["--summary", "same", "--metrics", "./same"]).expect_code(2);
     assert_eq!(server.count(), 0);

@@ -67,6 +67,71 @@ fn a_hold_is_shown_in_a_steady_block() {
 }
 
 #[test]
+fn the_bar_is_that_of_the_rows_to_send() {
+    let server = held_at(125, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    offerit.run(&[&ARGUMENTS[..], &["--result", "night-0.csv"]].concat()).expect_code(3);
+    // The hundred were sent once. Of the fifty that have changed forty are the limit, and row 2 is refused no more.
+    let changed = table(1..=100)
+        .lines()
+        .enumerate()
+        .fold(String::new(), |text, (row, line)| text + line + if row > 50 { " changed\n" } else { "\n" });
+    offerit.input(INPUT, changed);
+    let since = ["--result", "night-1.csv", "--since", "night-0.csv", "--limit", "40"];
+    let mut terminal = Terminal::start(&offerit, &[&ARGUMENTS[..], &since].concat(), (24, 200));
+    let screen = terminal.wait_for(|text| text.contains("on hold for 49m 58s"));
+    let lines = block(&screen, 4);
+    assert!(lines[0].contains("  62.5%  25 of 40  ETA "), "{screen}");
+    assert_eq!(lines[2], "25 updated  49 unchanged", "{screen}");
+    let announced = "40 of 100 rows to send (11 more beyond --limit, 49 unchanged), to ";
+    assert!(screen.replace('\n', "").contains(announced), "{screen}");
+}
+
+/// The seconds of the countdown that is drawn last, of a hold of less than 50 minutes.
+fn countdown(screen: &str) -> Option<u32> {
+    screen.rsplit("on hold for 49m ").next()?.split('s').next()?.parse().ok()
+}
+
+/// Waits for two drawings more. Each second has one.
+fn drawn_again(terminal: &mut Terminal) -> String {
+    let before = countdown(&terminal.text()).expect("a countdown");
+    terminal.wait_for(|text| countdown(text).is_some_and(|now| now + 2 <= before))
+}
+
+#[test]
+fn nothing_of_the_block_stays_behind_when_the_window_is_made_narrower_or_wider() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    let first = terminal.wait_for(|text| countdown(text).is_some());
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let above = words(first.split('█').next().unwrap_or_default());
+    for columns in [79, 70, 60, 45, 61, 80] {
+        terminal.resize(columns);
+        let screen = drawn_again(&mut terminal);
+        for part in [" 40 of 100", "rows/s", "39 updated", "on hold"] {
+            assert_eq!(screen.matches(part).count(), 1, "{part} at {columns}: {screen}");
+        }
+        // Nor does it take away what stands above it.
+        assert!(words(&screen).starts_with(&above), "{above} at {columns}: {screen}");
+    }
+}
+
+#[test]
+fn what_a_shell_has_written_while_the_run_was_stopped_stays() {
+    let server = held_at(40, &Reply::new(429).header("retry-after", "3000"));
+    let offerit = Offerit::job(&server, table(1..=100));
+    let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
+    terminal.wait_for(|text| countdown(text).is_some());
+    let shell = ["[1]+  Stopped", "$ echo hello", "hello", "$ fg", "offerit-sync run"];
+    terminal.stop_and_go_on(&("\n".to_owned() + &shell.map(|line| line.to_owned() + "\n").concat()));
+    let screen = drawn_again(&mut terminal);
+    let lines: Vec<_> = screen.lines().collect();
+    assert_eq!(lines[lines.len() - 9..lines.len() - 4], shell, "{screen}");
+    assert!(lines[lines.len() - 4].starts_with('█'), "{screen}");
+}
+
+#[test]
 fn the_block_goes_away_and_the_lines_stay() {
     let server = held_at(50, &Reply::updated());
     let offerit = Offerit::job(&server, table(1..=60));

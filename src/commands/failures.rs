@@ -9,7 +9,7 @@ use crate::delivery::{Superseded, Supersession};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
 use crate::journal::{Doing, Keep, Lookup, Marks, Place, ResultFile};
-use crate::report::{Counts, say};
+use crate::report::{Counts, counted, say};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -237,7 +237,7 @@ impl Left {
         };
         say(match written {
             0 => format!("{input}: no row has failed"),
-            _ => format!("{input}: {written} rows did not make it ({}){to}", counts.join(", ")),
+            _ => format!("{input}: {} did not make it ({}){to}", counted(written, "row"), counts.join(", ")),
         });
         if self.overtaken > 0 {
             say(format_args!(
@@ -248,15 +248,16 @@ impl Left {
         }
         if self.covered > 0 {
             say(format_args!(
-                "{} rows that did not make it are left out: newer rows of the same customers set all their fields",
-                self.covered
+                "left out: {} that did not make it and whose fields newer rows of the same customers set",
+                counted(self.covered, "row")
             ));
         }
         if self.no_record + self.changed > 0 {
             say(format_args!(
-                "{} rows have no record yet and {} have changed since theirs: they are not among these. Run {input} with \
-                 --resume to deal with them",
-                self.no_record, self.changed
+                "not among these: {} without a record yet and {} changed since theirs. Run {input} with --resume to deal \
+                 with them",
+                counted(self.no_record, "row"),
+                counted(self.changed, "row")
             ));
         }
         if marks.last_row() > self.rows {

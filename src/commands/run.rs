@@ -1,22 +1,25 @@
 //! `run`: sends every row that is not in sync yet.
 
+mod announcement;
 mod delta;
 mod ending;
 mod invalid;
 mod outputs;
+mod stopped;
 mod summary;
 mod survey;
 
 use super::signals::interrupts;
 use super::{SANDBOX_CREDENTIALS, runtime, shard};
 use crate::customer::Shard;
-use crate::delivery::{self, ChannelFeed, Ending, Rate, deliver};
+use crate::delivery::{self, ChannelFeed, Ending, deliver};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Format, Input, Mapping, Reading};
-use crate::journal::{Existing, OwnFile, ResultFile, Survey, Writer};
+use crate::input::{Input, Mapping, Reading};
+use crate::journal::{Existing, OwnFile, ResultFile, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
-use crate::report::{Observed, Plan, Watch, keep_watching, rounded, say};
+use crate::report::{Observed, Plan, Watch, keep_watching};
 use crate::sandbox::{Options, Sandbox};
+use announcement::{ToSend, announce, named, plan, warn_of_superseded};
 use delta::Delta;
 use ending::Outcome;
 use std::cell::RefCell;
@@ -24,7 +27,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use survey::Terms;
 use tokio::runtime::Runtime;
-use tokio::time::Instant;
 
 pub use delta::{MaxChanges, Since};
 pub use invalid::MaxInvalid;
@@ -102,15 +104,16 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let (survey, done) =
         looked.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
     let rows = survey::rows_to_send(&input, survey.as_ref())?;
+    let to_send = survey.as_ref().map(|survey| ToSend::of(survey, &done, settings.delivery.brakes.limit));
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, survey.as_ref());
-        announce(&name, survey.as_ref(), &file, &server.endpoint, &settings.delivery);
+        announce(&name, survey.as_ref(), to_send, &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let plan = plan(&outputs, survey.as_ref(), rate);
+    let plan = plan(&outputs, survey.as_ref(), to_send, rate);
     let started_at = SystemTime::now();
     let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, plan)?;
     if let Some(sandbox) = sandbox {
@@ -138,19 +141,6 @@ fn refuse_input(input: &Input, result: &Path, part: Option<Shard>) -> Result<(),
         return Err(Failure::usage(format!("--result: {} is the input itself", result.display())));
     }
     part.map_or(Ok(()), |shard| shard::refuse_split_customers(input, shard))
-}
-
-/// What is known before the first row is sent, for those who watch.
-fn plan(outputs: &Outputs, survey: Option<&Survey>, rate: Rate) -> Plan {
-    Plan {
-        total: survey.map(|survey| survey.rows),
-        before: survey.map_or(0, |survey| survey.in_sync),
-        limit: if rate == Rate::Unlimited { String::new() } else { rate.to_string() },
-        limit_per_second: rate.per_second(),
-        mode: outputs.progress,
-        is_coloured: outputs.is_coloured,
-        is_dumb: outputs.is_dumb,
-    }
 }
 
 /// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can
@@ -193,69 +183,6 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
             ))
         }
     }
-}
-
-fn warn_of_superseded(count: usize) {
-    if count > 0 {
-        say(format_args!(
-            "{count} of these are not sent any more: newer rows of the same customers were delivered since, and \
-             they would overwrite them (the error column says which)"
-        ));
-    }
-}
-
-/// The input, what it was found to be, and which part of it is sent.
-fn named(input: &Input, format: Format, shard: Option<Shard>, survey: Option<&Survey>) -> String {
-    let name = format!("{} ({format})", input.path().display());
-    match (shard, survey) {
-        (Some(shard), Some(Survey { rows, input_rows, .. })) => {
-            format!("{name}, shard {shard}, which holds {rows} of {input_rows} rows")
-        }
-        _ => name,
-    }
-}
-
-/// What there is to do, before it begins.
-fn announce(
-    name: &str,
-    survey: Option<&Survey>,
-    file: &ResultFile,
-    endpoint: &Endpoint,
-    limits: &delivery::Settings,
-) {
-    let to = endpoint.origin();
-    let pace = match limits.rate {
-        Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
-        rate => format!("at most {rate}, {} in flight", limits.concurrency),
-    };
-    if let Some(deadline) = limits.brakes.deadline {
-        let left = deadline.saturating_duration_since(Instant::now());
-        say(format_args!("nothing new is started after {} from now (--deadline)", rounded(left)));
-    }
-    let Some(survey) = survey else {
-        return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
-    };
-    if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
-        say(format_args!(
-            "the result file ends in a torn record: its {} bytes go into a file beside it",
-            tail.torn
-        ));
-    }
-    let Survey { rows, invalid, in_sync, changed, again, new, .. } = survey;
-    if file.tail().is_some_and(|tail| tail.records > 0) {
-        say(format_args!(
-            "{name}: resuming: {rows} rows: {in_sync} in sync are skipped, {changed} changed since are sent again, \
-             {again} are tried again, {new} are new"
-        ));
-    }
-    let to_do = survey.to_do();
-    tracing::info!(
-        event = "start",
-        rows_total = *rows,
-        rows_to_do = to_do,
-        rows_in_sync_before = *in_sync,
-        "{name}: {to_do} of {rows} rows to deal with ({invalid} invalid), to {to}, {pace}"
-    );
 }
 
 /// Runs the delivery loop.

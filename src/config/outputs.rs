@@ -6,6 +6,7 @@ use crate::commands::run::Outputs;
 use crate::report::{LogFormat, Logs, ProgressMode, Verbosity};
 use clap::Args;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 impl From<LogFormatChoice> for LogFormat {
     fn from(choice: LogFormatChoice) -> LogFormat {
@@ -28,7 +29,7 @@ impl RunOptions {
         Logs { format: self.log_format.map_or(LogFormat::Text, Into::into), verbosity }
     }
 
-    pub(super) fn outputs(&self, environment: &Environment) -> Outputs {
+    pub(super) fn outputs(&self, environment: &Environment, result: &Path) -> Outputs {
         Outputs {
             summary: self.summary.clone(),
             metrics: self.metrics.clone(),
@@ -42,7 +43,7 @@ impl RunOptions {
             is_coloured: environment.no_color.is_none(),
             is_dumb: environment.term.as_ref().is_none_or(|term| term == "dumb"),
             go_on: go_on(&self.arguments),
-            failures: self.failures_command(),
+            failures: self.failures_command(result),
         }
     }
 }
@@ -81,7 +82,7 @@ fn go_on(arguments: &[OsString]) -> Option<String> {
 impl RunOptions {
     /// The command that takes out the rows that did not make it, for a shell: with what was typed of that which it
     /// takes as well. `None` where [`go_on`] gives none.
-    fn failures_command(&self) -> Option<String> {
+    fn failures_command(&self, result: &Path) -> Option<String> {
         go_on(&self.arguments)?;
         let (run, failures) =
             (Self::grammar(), FailuresOptions::augment_args(clap::Command::new("failures")));
@@ -100,7 +101,7 @@ impl RunOptions {
             }
         }
         let input = self.input.to_str()?;
-        let output = self.input.with_extension("failures.csv");
+        let output = beside(result);
         let mut words: Vec<_> = words.into_iter().map(quoted).collect();
         words.extend(["-o", output.to_str()?].map(quoted));
         if input.starts_with('-') {
@@ -113,6 +114,16 @@ impl RunOptions {
     fn grammar() -> clap::Command {
         RunOptions::augment_args(clap::Command::new("run"))
     }
+}
+
+/// Where the rows go that did not make it, named after the result file: shards and nights share the input, and each has
+/// a result file of its own.
+fn beside(result: &Path) -> PathBuf {
+    let stem = result.with_extension("");
+    let is_usual = stem.extension().is_some_and(|extension| extension == "result");
+    let mut name = if is_usual { stem.with_extension("") } else { stem }.into_os_string();
+    name.push(".failures.csv");
+    name.into()
 }
 
 fn long<'grammar>(grammar: &'grammar clap::Command, name: &str) -> Option<&'grammar clap::Arg> {
@@ -159,8 +170,8 @@ mod tests {
 
     #[test]
     fn the_command_for_failures_takes_what_it_knows_of_what_was_typed() {
-        for (typed, expected) in [
-            (&["o", "run", "a.csv"][..], "o failures -o a.failures.csv a.csv"),
+        for (typed, result, expected) in [
+            (&["o", "run", "a.csv"][..], "a.result.csv", "o failures -o a.failures.csv a.csv"),
             (
                 &[
                     "o",
@@ -174,7 +185,8 @@ mod tests {
                     "--shard",
                     "0/2",
                 ],
-                "o failures --map=E-Mail=email --shard 0/2 -o 'a b.failures.csv' 'a b.csv'",
+                "a b.shard-0-of-2.result.csv",
+                "o failures --map=E-Mail=email --shard 0/2 -o 'a b.shard-0-of-2.failures.csv' 'a b.csv'",
             ),
             (
                 &[
@@ -189,14 +201,27 @@ mod tests {
                     "--",
                     "-x",
                 ],
-                "o failures --result r.csv --empty remove -o -x.failures.csv -- -x",
+                "r.csv",
+                "o failures --result r.csv --empty remove -o r.failures.csv -- -x",
             ),
-            (&["o", "run", "a.csv", "--set", "city=Riga"], ""),
+            (&["o", "run", "a.csv", "--set", "city=Riga"], "a.result.csv", ""),
         ] {
             let input = typed.iter().find(|word| word.contains("csv") && **word != "r.csv").unwrap_or(&"-x");
             let arguments = typed.iter().map(OsString::from).collect();
             let options = RunOptions { input: input.into(), arguments, ..RunOptions::default() };
-            assert_eq!(options.failures_command().unwrap_or_default(), expected);
+            assert_eq!(options.failures_command(Path::new(result)).unwrap_or_default(), expected);
+        }
+    }
+
+    #[test]
+    fn the_file_of_failures_is_named_after_the_result_file() {
+        for (result, name) in [
+            ("dir.d/in.result.csv", "dir.d/in.failures.csv"),
+            ("tonight.csv", "tonight.failures.csv"),
+            ("tonight", "tonight.failures.csv"),
+            (".result.csv", ".result.failures.csv"),
+        ] {
+            assert_eq!(beside(Path::new(result)), Path::new(name));
         }
     }
 

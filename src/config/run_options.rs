@@ -54,7 +54,7 @@ pub struct RunOptions {
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
 
-    /// Begin an existing result file anew: its memory is lost
+    /// Begin an existing result file anew: its memory is lost, but what it delivered counts for --since
     #[arg(long)]
     pub overwrite: bool,
 

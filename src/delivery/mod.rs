@@ -131,6 +131,8 @@ pub trait Feed {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     counts: [u64; Status::ALL.len()],
+    /// Rows that were dealt with by sending them.
+    pub sent: u64,
     /// Attempts started.
     pub attempts: u64,
     /// Attempts that were not a row's first.
@@ -162,7 +164,7 @@ impl Tally {
         Status::ALL.into_iter().filter(|status| !status.is_in_sync()).map(|status| self.count(status)).sum()
     }
 
-    fn add(&mut self, status: Status) {
+    pub(crate) fn add(&mut self, status: Status) {
         self.counts[position(status)] += 1;
     }
 }

@@ -145,6 +145,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Frees the slot of a row whose record is durable, if it has one; whoever waited for it has its turn.
     fn close(&mut self, slot: Option<SlotId>, status: Status) {
         self.tally.add(status);
+        self.tally.sent += u64::from(slot.is_some());
         let row = slot.and_then(|slot| self.slots.close(slot));
         let Some(keys) = row.and_then(|row| row.keys) else { return };
         let (slots, queue) = (&self.slots, &mut self.queue);

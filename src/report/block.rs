@@ -1,8 +1,9 @@
 //! The block of lines that shows on a terminal how a run goes: what is known of it and a width in, text out. It has
 //! the same number of lines all the time, so that nothing jumps.
 
+use super::bar::bar;
 use super::pauses::Kind;
-use super::summary::{Counts, grouped, rounded, share};
+use super::summary::{Counts, grouped, rounded_up, share};
 use console::measure_text_width;
 use std::time::Duration;
 
@@ -18,14 +19,17 @@ const GAP: &str = "  ";
 /// All that is shown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct View {
-    /// All rows, if that is known.
-    pub total: Option<u64>,
-    /// Rows that are dealt with, those in sync before included.
+    /// Rows to send in this run, if that is known.
+    pub to_send: Option<u64>,
+    /// Rows that were sent, retries and all.
+    pub sent: u64,
+    /// Rows that were dealt with in this run, sent or not.
     pub done: u64,
+    /// Rows that were in sync before.
     pub before: u64,
     pub counts: Counts,
     pub retries: u64,
-    /// Rows a second of late.
+    /// Rows sent a second of late.
     pub speed: f64,
     /// How long what is left will take.
     pub left: Option<Duration>,
@@ -60,13 +64,13 @@ impl View {
     }
 
     fn bar(&self, width: usize, is_coloured: bool) -> String {
-        let Some(total) = self.total else {
+        let Some(to_send) = self.to_send else {
             return cut(&format!("{} rows", grouped(self.done)), width);
         };
         let left = self.left.map(|left| format!("ETA {}", rough(left)));
         let figures = [
-            share(self.done, total),
-            format!("{} of {}", grouped(self.done), grouped(total)),
+            share(self.sent, to_send),
+            format!("{} of {}", grouped(self.sent), grouped(to_send)),
             left.unwrap_or_else(|| "ETA -".to_owned()),
         ];
         // What does not fit beside a bar of a few columns goes without one.
@@ -75,13 +79,8 @@ impl View {
         if length < 4 {
             return fitting(&figures, width);
         }
-        let filled = if total == 0 {
-            length
-        } else {
-            usize::try_from(u128::from(self.done) * length as u128 / u128::from(total)).unwrap_or(length)
-        };
-        let bar = painted(&"█".repeat(filled.min(length)), Colour::Green, is_coloured);
-        format!("{bar}{}{GAP}{text}", "░".repeat(length - filled.min(length)))
+        let (full, rest) = bar(self.sent, to_send, length);
+        format!("{}{rest}{GAP}{text}", painted(&full, Colour::Green, is_coloured))
     }
 
     fn pace(&self) -> Vec<String> {
@@ -182,11 +181,6 @@ fn painted(text: &str, colour: Colour, is_coloured: bool) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// Whole seconds, the last of which is still to come.
-fn rounded_up(left: Duration) -> String {
-    rounded(Duration::from_secs(left.as_millis().div_ceil(1000) as u64))
-}
-
 /// The two largest units: nobody can know more.
 fn rough(left: Duration) -> String {
     rounded_up(left).split(' ').take(2).collect::<Vec<_>>().join(" ")
@@ -200,7 +194,8 @@ mod tests {
 
     fn view() -> View {
         View {
-            total: Some(27_300),
+            to_send: Some(27_300),
+            sent: 12_345,
             done: 12_345,
             before: 0,
             counts: Counts::of(|status| match status {
@@ -277,7 +272,7 @@ mod tests {
         ) {
             let left = Duration::from_secs(seconds);
             let view = View {
-                total: Some(done + more), done, left: Some(left), why, speed: done as f64, before: done,
+                to_send: Some(done + more), sent: done, done, left: Some(left), why, speed: done as f64, before: done,
                 pause: [None, Some((Kind::Held, left)), Some((Kind::Outage, left))][usize::from(pause)],
                 counts: Counts::of(|_| done), effective_rate: Some(done as f64), ..view()
             };

@@ -31,11 +31,11 @@ pub(super) struct Flood {
 impl Flood {
     /// Takes a row. True if it is to be told now.
     pub(super) fn take(&mut self, row: &FailedRow) -> bool {
-        let reason = without_figures(&row.error);
+        let alike = without_figures(&row.error);
         let is_same = |kind: &Kind| {
             kind.status == row.status
                 && kind.http_status == row.http_status
-                && kind.reason.as_ref().is_some_and(|known| *known == reason)
+                && kind.reason.as_ref().is_some_and(|known| *known == alike)
         };
         let known = self.kinds.iter().position(is_same);
         let index = known.unwrap_or_else(|| {
@@ -44,8 +44,8 @@ impl Flood {
                 self.kinds.push(Kind {
                     status: row.status,
                     http_status: row.http_status,
-                    reason: (!is_too_many).then_some(reason),
-                    example: row.error.clone(),
+                    reason: (!is_too_many).then_some(alike),
+                    example: reason(row).to_owned(),
                     count: 0,
                     told: 0,
                 });
@@ -79,6 +79,11 @@ pub(super) struct Rest {
     pub more: u64,
     /// Status, HTTP status and reason of the first of them; `None` for many different ones.
     pub like: Option<(Status, Option<u16>, String)>,
+}
+
+/// Why a row failed, without the line that some reasons begin with: it is said beside it, or is not that of the others.
+pub(super) fn reason(row: &FailedRow) -> &str {
+    row.error.strip_prefix(&format!("line {}: ", row.line)).unwrap_or(&row.error)
 }
 
 /// A reason without the figures in it, which are mostly those of a row.

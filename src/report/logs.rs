@@ -72,7 +72,8 @@ fn is_wanted(bit: u8) -> bool {
 }
 
 /// The format in force.
-pub(super) fn format() -> LogFormat {
+#[must_use]
+pub fn format() -> LogFormat {
     if is_wanted(IS_JSON) { LogFormat::Json } else { LogFormat::Text }
 }
 

@@ -2,6 +2,7 @@
 //! Standard output is for data, standard error for people. A closed one is no reason to end a job: what cannot be
 //! written is left out.
 
+mod bar;
 mod block;
 mod check;
 mod document;
@@ -26,12 +27,12 @@ pub use check::{
 };
 pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
 pub use latency::Percentiles;
-pub use logs::{LogFormat, Logs, Verbosity, start as start_logs};
+pub use logs::{LogFormat, Logs, Verbosity, format as log_format, start as start_logs};
 pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
 pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
-pub use summary::{Account, Counts, rounded, share};
+pub use summary::{Account, Counts, counted, rounded, rounded_up, share};
 pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
 
 /// The longest line that is shown of a text from outside, in characters.

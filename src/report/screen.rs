@@ -2,10 +2,17 @@
 //! come while there is a block wait for its next drawing, so that both appear at once: nothing flickers, and no flood
 //! of lines makes more drawings.
 
-use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use console::{Term, measure_text_width};
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Clears from the cursor's line to the end of the screen. The line by itself, as some terminals keep a copy of a screen
+/// that is cleared as a whole.
+const CLEAR: &str = "\r\u{1b}[K\n\u{1b}[J\u{1b}[A";
+
+/// Around the block: a line that has become too long for a terminal that was narrowed just now is cut, not wrapped.
+const NO_WRAP: &str = "\u{1b}[?7l";
+const WRAP: &str = "\u{1b}[?7h";
 
 /// What is on the screen.
 static SCREEN: Mutex<Screen> = Mutex::new(Screen { waiting: Vec::new(), has_block: false });
@@ -33,12 +40,10 @@ pub(super) fn write_lines(lines: &[u8]) {
 
 /// A block of lines at the lower end of the terminal. Dropping it takes it away.
 pub(super) struct Canvas {
-    bar: ProgressBar,
-    /// Where lines go that stay. Not through the bar, which fills them up with blanks to the edge: what is copied from
-    /// the terminal shall be what was said.
-    lines: Box<dyn TermLike>,
-    text: Arc<Mutex<String>>,
+    terminal: Box<dyn Write>,
     columns: fn() -> usize,
+    /// How wide each line of the block is that is on the terminal.
+    drawn: Vec<usize>,
 }
 
 /// Of the terminal at present: it can be resized at any time.
@@ -49,25 +54,13 @@ fn columns_of_stderr() -> usize {
 impl Canvas {
     /// On standard error.
     pub(super) fn new() -> Canvas {
-        Self::on(Term::buffered_stderr(), columns_of_stderr)
+        Self::on(io::stderr(), columns_of_stderr)
     }
 
-    /// On a terminal that keeps what is written until it is flushed, its clones alike. How often it is drawn is up to the
-    /// caller.
-    pub(super) fn on(terminal: impl TermLike + Clone + 'static, columns: fn() -> usize) -> Canvas {
-        let target = ProgressDrawTarget::term_like(Box::new(Gathering(terminal.clone())));
-        let text = Arc::new(Mutex::new(String::new()));
-        let shown = Arc::clone(&text);
-        let style = ProgressStyle::with_template("{block}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .with_key("block", move |_: &indicatif::ProgressState, writer: &mut dyn std::fmt::Write| {
-                let _ = writer.write_str(&shown.lock().unwrap_or_else(PoisonError::into_inner));
-            });
-        // Without a target at first: what is set up is no drawing yet.
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
-        bar.set_draw_target(target);
+    /// On a terminal that gets what is written at once. How often it is drawn is up to the caller.
+    pub(super) fn on(terminal: impl Write + 'static, columns: fn() -> usize) -> Canvas {
         screen().has_block = true;
-        Canvas { bar, lines: Box::new(terminal), text, columns }
+        Canvas { terminal: Box::new(terminal), columns, drawn: Vec::new() }
     }
 
     /// How wide it is.
@@ -82,75 +75,41 @@ impl Canvas {
 
     /// Draws the block, and the lines that wait above it. One drawing, and one write: whoever looks never sees a part.
     pub(super) fn draw(&mut self, block: &str) {
-        {
-            let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-            text.clear();
-            text.push_str(block);
-        }
         let lines = std::mem::take(&mut screen().waiting);
-        // What cannot be written is left out.
-        if lines.is_empty() {
-            self.bar.tick();
-        } else {
-            let _ = self.bar.suspend(|| self.lines.write_str(&String::from_utf8_lossy(&lines)));
+        let text = format!("{}{}{NO_WRAP}{block}{WRAP}", self.taking_away(), String::from_utf8_lossy(&lines));
+        self.drawn = block.split('\n').map(measure_text_width).collect();
+        self.write(&text);
+    }
+
+    /// What takes the block away. Lines that are wider than the terminal is by now stand on several of its lines.
+    fn taking_away(&self) -> String {
+        if self.drawn.is_empty() {
+            return String::new();
         }
-        let _ = self.lines.flush();
-    }
-}
-
-/// A terminal that is not flushed before everything is written.
-#[derive(Debug)]
-struct Gathering<T>(T);
-
-impl<T: TermLike> TermLike for Gathering<T> {
-    fn width(&self) -> u16 {
-        self.0.width()
+        let columns = self.columns().max(1);
+        let height: usize = self.drawn.iter().map(|width| width.div_ceil(columns).max(1)).sum();
+        let up = if height > 1 { format!("\u{1b}[{}A", height - 1) } else { String::new() };
+        up + CLEAR
     }
 
-    fn height(&self) -> u16 {
-        self.0.height()
+    /// Leaves the block where it is: somebody else has written below it. The next one stands below that.
+    pub(super) fn leave(&mut self) {
+        self.drawn.clear();
     }
 
-    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        self.0.move_cursor_up(count)
-    }
-
-    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        self.0.move_cursor_down(count)
-    }
-
-    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        self.0.move_cursor_right(count)
-    }
-
-    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        self.0.move_cursor_left(count)
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.0.write_line(line)
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.write_str(text)
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.0.clear_line()
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
+    /// What cannot be written is left out.
+    fn write(&mut self, text: &str) {
+        let _ = self.terminal.write_all(text.as_bytes());
+        let _ = self.terminal.flush();
     }
 }
 
 impl Drop for Canvas {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
         let mut screen = screen();
         screen.has_block = false;
         let lines = std::mem::take(&mut screen.waiting);
-        let _ = self.lines.write_str(&String::from_utf8_lossy(&lines));
-        let _ = self.lines.flush();
+        let text = self.taking_away() + &String::from_utf8_lossy(&lines);
+        self.write(&text);
     }
 }

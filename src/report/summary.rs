@@ -92,14 +92,32 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A duration as people say it: whole seconds, or milliseconds below one.
+/// A number with its noun: `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A duration as people say it and as options take it: `2d 3h`, `25m 20s`, in whole seconds, or milliseconds below one.
 #[must_use]
 pub fn rounded(duration: Duration) -> String {
-    let rounded = match duration.as_secs() {
-        0 => Duration::from_millis(duration.as_millis() as u64),
-        seconds => Duration::from_secs(seconds),
-    };
-    humantime::format_duration(rounded).to_string()
+    let seconds = duration.as_secs();
+    if seconds == 0 {
+        return match duration.subsec_millis() {
+            0 => "0s".to_owned(),
+            milliseconds => format!("{milliseconds}ms"),
+        };
+    }
+    let units =
+        [(seconds / 86_400, 'd'), (seconds / 3600 % 24, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    let parts = units.iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
+}
+
+/// A time to go: whole seconds, the last of which is still to come.
+#[must_use]
+pub fn rounded_up(left: Duration) -> String {
+    rounded(Duration::from_secs(left.as_millis().div_ceil(1000) as u64))
 }
 
 #[cfg(test)]
@@ -130,5 +148,26 @@ mod tests {
         assert_eq!(share(999_999, 1_000_000), "99.9%");
         assert_eq!(share(5, 5), "100.0%");
         assert_eq!(share(0, 0), "100.0%");
+    }
+
+    #[test]
+    fn a_duration_has_the_units_that_options_take() {
+        for (milliseconds, text) in [
+            (0, "0s"),
+            (40, "40ms"),
+            (1_999, "1s"),
+            (1_520_000, "25m 20s"),
+            (3_600_000, "1h"),
+            (99_968_000, "1d 3h 46m 8s"),
+            (172_800_000, "2d"),
+            (4_000_000_000, "46d 7h 6m 40s"),
+        ] {
+            let duration = Duration::from_millis(milliseconds);
+            assert_eq!(rounded(duration), text);
+            let typed = humantime::parse_duration(text).unwrap();
+            assert!(duration >= typed && duration - typed < Duration::from_secs(1), "{text}");
+        }
+        let up = [0, 1, 1_000, 1_999].map(|milliseconds| rounded_up(Duration::from_millis(milliseconds)));
+        assert_eq!(up, ["0s", "1s", "1s", "2s"]);
     }
 }

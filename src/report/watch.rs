@@ -12,11 +12,14 @@ use super::screen::Canvas;
 use super::summary::Counts;
 use super::{LogFormat, logs};
 use crate::delivery::Tally;
+use futures::FutureExt;
 use speed::Speed;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Between two drawings of the block.
@@ -41,6 +44,8 @@ pub enum ProgressMode {
 pub struct Plan {
     /// All rows, if that is known.
     pub total: Option<u64>,
+    /// Rows that this run sends if nothing stops it, if that is known.
+    pub to_send: Option<u64>,
     /// Rows that were in sync before.
     pub before: u64,
     /// The limit of the rate, as it is written; empty if there is none.
@@ -132,7 +137,7 @@ impl Watch {
     fn tick(&mut self) {
         let now = self.now();
         let paused = self.pauses.total(Kind::Held, now) + self.pauses.total(Kind::Outage, now);
-        self.speed.note(now.saturating_sub(paused), self.tally.recorded());
+        self.speed.note(now.saturating_sub(paused), self.tally.sent);
         if now >= self.next_line {
             self.next_line = now + LINE_EVERY;
             self.tell_rest();
@@ -151,18 +156,18 @@ impl Watch {
     }
 
     fn view(&self, now: Duration) -> View {
-        let done = self.plan.before + self.tally.recorded();
         let speed = self.speed.rows_per_second();
         let pause = self.pauses.current(now);
-        let to_do = self.plan.total.map(|total| total.saturating_sub(done));
-        let left = to_do.filter(|_| speed > 0.0).and_then(|rows| {
+        let still = self.plan.to_send.map(|rows| rows.saturating_sub(self.tally.sent));
+        let left = still.filter(|_| speed > 0.0).and_then(|rows| {
             Duration::try_from_secs_f64(rows as f64 / speed)
                 .ok()?
                 .checked_add(pause.map_or(Duration::ZERO, |(_, left)| left))
         });
         View {
-            total: self.plan.total,
-            done,
+            to_send: self.plan.to_send,
+            sent: self.tally.sent,
+            done: self.tally.recorded(),
             before: self.plan.before,
             counts: Counts::of(|status| self.tally.count(status)),
             retries: self.tally.retries,
@@ -172,6 +177,14 @@ impl Watch {
             effective_rate: self.tally.effective_rate,
             pause,
             why: self.why.clone(),
+        }
+    }
+
+    /// Leaves the block where it is, as a shell has written below it, and draws another.
+    fn leave_block(&mut self) {
+        if let Face::Block { canvas, shown } = &mut self.face {
+            canvas.leave();
+            shown.clear();
         }
     }
 
@@ -193,8 +206,15 @@ impl Watch {
 pub async fn keep_watching(watch: &RefCell<Watch>) -> Infallible {
     let mut ticks = interval(DRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Without the signal the block is drawn over what a shell has written, and nothing worse.
+    let mut continued = signal(SignalKind::from_raw(libc::SIGCONT)).ok();
     loop {
         ticks.tick().await;
+        // A program that goes on has missed a tick: the signal is looked at before it.
+        yield_now().await;
+        while let Some(Some(Some(()))) = continued.as_mut().map(|signal| signal.recv().now_or_never()) {
+            watch.borrow_mut().leave_block();
+        }
         watch.borrow_mut().tick();
     }
 }

@@ -2,11 +2,15 @@
 
 use super::command::Offerit;
 use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use std::fs::File;
-use std::io::Read;
+use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -18,6 +22,9 @@ const GUARD: Duration = Duration::from_secs(120);
 /// The program on a terminal of its own. Dropping it kills the program.
 pub struct Terminal {
     process: Child,
+    controller: OwnedFd,
+    /// The path of the other end, for others who write there.
+    name: CString,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     /// Everything the program wrote so far.
@@ -47,7 +54,7 @@ impl Terminal {
         // The command holds the other end, too: only without it does reading come to an end.
         drop(command);
         let (sender, output) = channel();
-        let mut reader = File::from(controller);
+        let mut reader = File::from(controller.try_clone().expect("a second handle"));
         thread::spawn(move || {
             let mut chunk = vec![0; 16 * 1024];
             // The end shows as an error on Linux.
@@ -57,7 +64,31 @@ impl Terminal {
                 }
             }
         });
-        Self { process, output, screen: vt100::Parser::new(rows, columns, 1000), raw: Vec::new() }
+        let screen = vt100::Parser::new(rows, columns, 1000);
+        Self { process, controller, name, output, screen, raw: Vec::new() }
+    }
+
+    /// Gives the window another width. Lines flow anew as in most terminals, but for what has left the screen.
+    #[track_caller]
+    pub fn resize(&mut self, columns: u16) {
+        let (rows, _) = self.screen.screen().size();
+        let size = Winsize { ws_row: rows.get(), ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.controller, size).expect("its size");
+        let text = self.screen.screen().contents().replace('\n', "\r\n");
+        self.screen = vt100::Parser::new(rows, NonZero::new(columns).expect("a width"), 1000);
+        self.screen.process(text.as_bytes());
+    }
+
+    /// Stops the program as Ctrl-Z does, has a shell write something, and lets the program go on.
+    #[track_caller]
+    pub fn stop_and_go_on(&mut self, shell: &str) {
+        let id = Pid::from_child(&self.process);
+        kill_process(id, Signal::STOP).expect("a signal sent");
+        let stopped = waitpid(Some(id), WaitOptions::UNTRACED).expect("its state");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "{stopped:?}");
+        let other = OpenOptions::new().write(true).open(OsStr::from_bytes(self.name.as_bytes()));
+        other.expect("the terminal").write_all(shell.as_bytes()).expect("that written");
+        kill_process(id, Signal::CONT).expect("a signal sent");
     }
 
     /// What is on the screen, without blanks at the ends of lines and without empty lines at its end.

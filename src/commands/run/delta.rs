@@ -25,9 +25,14 @@ pub enum MaxChanges {
     Percent(f64),
 }
 
+/// Of fewer rows nothing can be told: a handful of customers may well have changed all at once.
+const TELLING: u64 = 20;
+
 /// What was delivered before, held against the rows of the input.
 pub(super) struct Delta {
     since: Since,
+    /// The result file of this very job, if it delivered something already.
+    own: Option<PathBuf>,
     delivered: Delivered,
     /// Rows whose customers are known there.
     known: u64,
@@ -47,12 +52,13 @@ impl Delta {
                     since.result.display()
                 ))
             }
-            error => error.into(),
+            error => named(error),
         })?;
-        if result.exists() {
-            delivered.read(result, open_rows)?;
+        let own = result.exists().then(|| result.to_path_buf());
+        if let Some(own) = &own {
+            delivered.read(own, open_rows)?;
         }
-        Ok(Delta { since, delivered, known: 0, same: 0 })
+        Ok(Delta { since, own, delivered, known: 0, same: 0 })
     }
 
     /// Looks at the next row of the input. True if it is not to be sent, as its customer has it already.
@@ -69,16 +75,22 @@ impl Delta {
 
     /// Why so few rows are as they were, if that looks as if something is wrong.
     fn suspicion(&self) -> Option<String> {
-        (self.same * 2 < self.known).then(|| {
+        (self.known >= TELLING && self.same * 2 < self.known).then(|| {
             format!(
                 "{} of the {} rows whose customers are in {} are not as they were delivered then. If their data did \
                  not change, that run had another API key or another mapping: then every row is sent once more, and \
                  the next night is as it was",
                 self.known - self.same,
                 self.known,
-                self.since.result.display()
+                self.source()
             )
         })
+    }
+
+    /// What it is held against, in words.
+    fn source(&self) -> String {
+        let since = self.since.result.display();
+        self.own.as_ref().map_or_else(|| since.to_string(), |own| format!("{since} and {}", own.display()))
     }
 
     /// Says what is not sent, or stops the run. What was held in memory for it is given up.
@@ -117,12 +129,22 @@ impl Delta {
     /// Says what is not sent.
     fn announce(&self, survey: &Survey) {
         say(format_args!(
-            "{} rows are as they were last delivered by {}: they are recorded as unchanged and not sent",
-            survey.unchanged,
-            self.since.result.display()
+            "{} as last delivered by {}: recorded as unchanged and not sent",
+            if survey.unchanged == 1 {
+                "1 row is".to_owned()
+            } else {
+                format!("{} rows are", survey.unchanged)
+            },
+            self.source()
         ));
         if let Some(suspicion) = self.suspicion() {
             say(suspicion);
         }
     }
+}
+
+/// What is wrong with the earlier result file.
+fn named(error: Error) -> Failure {
+    let failure = Failure::from(error);
+    Failure { message: format!("--since: {}", failure.message), ..failure }
 }

@@ -1,9 +1,10 @@
 //! How a run ended: the exit code, and what people are told.
 
-use crate::delivery::{Brake, Ending, Interrupt, Limit, MaxFailures, Rate, Refusal, Stop};
+use super::stopped::{pulled, reached, told};
+use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
-use crate::journal::Survey;
-use crate::report::{Counts, Observed, complain, harmless, insist, rounded, say};
+use crate::journal::{Status, Survey};
+use crate::report::{Counts, LogFormat, Observed, complain, counted, harmless, insist, log_format, say};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -38,9 +39,13 @@ impl Outcome {
                 say(weather);
             }
         }
-        let is_done = matches!(code, ExitCode::InSync | ExitCode::NotInSync);
-        for line in self.advice(code).into_iter().chain(self.collected()) {
-            if is_done { say(line) } else { insist(line) }
+        // For machines it stands in the event of the end: it is no error.
+        if log_format() == LogFormat::Text {
+            let is_done = matches!(code, ExitCode::InSync | ExitCode::NotInSync);
+            let go_on = self.next_command(code).as_deref().and_then(typed);
+            for line in self.advice(code).into_iter().chain(go_on).chain(self.collected()) {
+                if is_done { say(line) } else { insist(line) }
+            }
         }
         (code, trouble)
     }
@@ -116,8 +121,7 @@ impl Outcome {
             0 => String::new(),
             count => format!(", {count} of them retries"),
         };
-        let attempts =
-            if tally.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", tally.attempts) };
+        let attempts = counted(tally.attempts, "attempt");
         format!("{}: {} ({attempts}{retries})", self.input.display(), parts.join(", "))
     }
 
@@ -132,6 +136,9 @@ impl Outcome {
             attempts = tally.attempts,
             retries = tally.retries,
             seconds = self.observed.duration.as_secs_f64(),
+            advice = self.advice(code).join(". "),
+            next_command = self.next_command(code),
+            failures_command = self.failures.as_deref().filter(|_| self.can_be_collected()),
             "{}",
             self.account()
         );
@@ -140,7 +147,11 @@ impl Outcome {
     /// What the server did to the pace, if anything.
     fn weather(&self) -> Option<String> {
         let tally = &self.ending.tally;
-        let times = |count: u64, what: &str| (count > 0).then(|| format!("{what} {count} times"));
+        let times = |count: u64, what: &str| match count {
+            0 => None,
+            1 => Some(format!("{what} once")),
+            _ => Some(format!("{what} {count} times")),
+        };
         let parts: Vec<_> = [
             times(tally.holds, "asked for a pause"),
             times(tally.outages, "did not answer"),
@@ -152,9 +163,14 @@ impl Outcome {
         (!parts.is_empty()).then(|| format!("the server {}", parts.join(", ")))
     }
 
-    /// How to get at the rows that did not make it, if there are any and the input can be read again.
+    /// Whether there are rows that did not make it, and the input can be read again.
+    fn can_be_collected(&self) -> bool {
+        self.survey.is_some() && self.ending.tally.not_in_sync() > 0
+    }
+
+    /// How to get at the rows that did not make it.
     fn collected(&self) -> Vec<String> {
-        if self.survey.is_none() || self.ending.tally.not_in_sync() == 0 {
+        if !self.can_be_collected() {
             return Vec::new();
         }
         match self.failures.as_deref().and_then(typed) {
@@ -166,7 +182,7 @@ impl Outcome {
     /// What to do next.
     fn advice(&self, code: ExitCode) -> Vec<String> {
         let result = self.result.display();
-        let mut advice = match code {
+        match code {
             ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
             ExitCode::NotInSync => vec![
                 format!("why rows are not in sync stands in the error column of {result}"),
@@ -180,11 +196,27 @@ impl Outcome {
                  with --max-failures"
                     .to_owned(),
             ],
+            ExitCode::Limit if self.comes_again() > 0 => vec![
+                format!(
+                    "of the rows that were sent {} did not make it: with --resume they come first again, and --limit \
+                     counts them. Why stands in the error column of {result}",
+                    self.comes_again()
+                ),
+                "correct these rows, or what made them fail, and run the same command with --resume; or raise --limit \
+                 beyond them"
+                    .to_owned(),
+            ],
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
-        };
-        advice.extend(self.next_command(code).as_deref().and_then(typed));
-        advice
+        }
+    }
+
+    /// Rows that a resumed run with this `--limit` sends before any other.
+    fn comes_again(&self) -> u64 {
+        let tally = &self.ending.tally;
+        let is_limit = matches!(self.stop(), Some(Stop::Reached(Limit::Rows(_))));
+        // A stream is not resumed.
+        if is_limit && self.survey.is_some() { tally.sent - tally.count(Status::Updated) } else { 0 }
     }
 
     /// The command that goes on, where there is anything to go on with.
@@ -197,74 +229,4 @@ impl Outcome {
 /// A command as it is shown, if it is right when it is typed like that: a line break in a name cannot be shown.
 fn typed(command: &str) -> Option<String> {
     (harmless(command) == command).then(|| format!("    {command}"))
-}
-
-/// Which bound the run has reached.
-fn reached(limit: Limit) -> String {
-    match limit {
-        Limit::Deadline => {
-            "the --deadline has come: nothing new was started, and what was under way is recorded".to_owned()
-        }
-        Limit::Rows(most) => {
-            format!("the first {most} rows that needed sending were sent, which is the --limit")
-        }
-    }
-}
-
-/// Which limit ended the run early.
-fn pulled(brake: &Brake) -> String {
-    match brake {
-        Brake::Failures { failed, sent, most, why, alike } => {
-            let (of, most) = match most {
-                MaxFailures::Count(count) => {
-                    (format!("{failed} of the {sent} rows sent in this run"), count.to_string())
-                }
-                MaxFailures::Percent(percent) => {
-                    (format!("{failed} of the last {sent} rows sent"), format!("{percent}%"))
-                }
-            };
-            format!(
-                "{of} were refused or failed, and --max-failures is {most}. The commonest reason ({alike} {}): {}",
-                if *alike == 1 { "row" } else { "rows" },
-                harmless(why)
-            )
-        }
-        Brake::Outage { lasted: Some(lasted), why } => format!(
-            "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
-            rounded(*lasted),
-            harmless(why)
-        ),
-        Brake::Outage { lasted: None, why } => format!(
-            "nothing has got through to the server ({}), and no row that could be sent has an attempt left. No row \
-             was recorded as failed for it",
-            harmless(why)
-        ),
-        Brake::RetryAfter { asked, most } => format!(
-            "the server asks for a pause of {} (Retry-After), and --max-retry-after is {}",
-            rounded(*asked),
-            rounded(*most)
-        ),
-    }
-}
-
-/// Why the server refuses the run, and what to check.
-fn told(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied { status: status @ (407 | 511), text } => format!(
-            "a proxy or gateway between here and the server wants credentials (HTTP {status}: {}). Check HTTPS_PROXY \
-             and the network; no row was recorded as rejected for it",
-            harmless(text)
-        ),
-        Refusal::Denied { status, text } => format!(
-            "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (an admin \
-             account) and that this machine's IP address is on the account's allow-list; no row was recorded as \
-             rejected for it",
-            harmless(text)
-        ),
-        Refusal::Redirected { status, target } => format!(
-            "the server redirects to {} (HTTP {status}), which is not followed: it would carry the API key and the \
-             row to another place. If that is your account's address, give it as --url",
-            harmless(target)
-        ),
-    }
 }

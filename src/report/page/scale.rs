@@ -1,6 +1,6 @@
 //! Numbers, times and axes as people read them.
 
-use crate::report::share;
+use crate::report::{rounded, share};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Steps of a time axis, in milliseconds.
@@ -94,7 +94,7 @@ pub(super) fn span(milliseconds: u64) -> String {
         0 => "under 1 ms".to_owned(),
         1..1_000 => format!("{milliseconds} ms"),
         1_000..60_000 => format!("{} s", decimal(milliseconds as f64 / 1000.0)),
-        _ => humantime::format_duration(Duration::from_secs(milliseconds / 1000)).to_string(),
+        _ => rounded(Duration::from_millis(milliseconds)),
     }
 }
 
@@ -124,7 +124,10 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         let decimals = [0.0, 0.123, 9.994, 9.996, 12.34, 99.94, 99.96, 1234.5].map(decimal);
         assert_eq!(decimals, ["0", "0.12", "9.99", "10", "12.3", "99.9", "100", "1,235"]);
-        assert_eq!([0, 84, 1_250, 125_000].map(span), ["under 1 ms", "84 ms", "1.25 s", "2m 5s"]);
+        assert_eq!(
+            [0, 84, 1_250, 125_000, 93_600_000].map(span),
+            ["under 1 ms", "84 ms", "1.25 s", "2m 5s", "1d 2h"]
+        );
         assert_eq!((counted(1, "row"), counted(2, "row")), ("1 row".to_owned(), "2 rows".to_owned()));
     }
 

@@ -1,4 +1,4 @@
-//! How fast rows are dealt with.
+//! How fast rows are sent.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ const OVER: usize = 30;
 /// The speed, from a look a second.
 #[derive(Default)]
 pub(super) struct Speed {
-    /// Time of sending, and rows dealt with by then.
+    /// Time of sending, and rows sent by then.
     looks: VecDeque<(Duration, u64)>,
     last: (Duration, u64),
 }

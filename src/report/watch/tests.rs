@@ -3,7 +3,8 @@
 use super::super::screen::{Canvas, write_lines};
 use super::*;
 use crate::delivery::{Observer, Pause};
-use indicatif::TermLike;
+use crate::journal::Status;
+use console::strip_ansi_codes;
 use std::sync::{Arc, Mutex};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -11,59 +12,19 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The screen is the process's own.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// What was written between two flushes is a drawing.
+/// What is written at once is a drawing.
 #[derive(Debug, Clone, Default)]
-struct Counting(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
+struct Counting(Arc<Mutex<Vec<String>>>);
 
 impl Counting {
     fn drawings(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
-
-    fn add(&self, text: &str) -> io::Result<()> {
-        self.1.lock().unwrap().push_str(text);
-        Ok(())
-    }
-}
-
-impl TermLike for Counting {
-    fn width(&self) -> u16 {
-        80
-    }
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.add(line)?;
-        self.add("\n")
-    }
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.add(text)
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        self.add("cleared\n")
-    }
-    fn flush(&self) -> io::Result<()> {
-        let drawing = std::mem::take(&mut *self.1.lock().unwrap());
-        if !drawing.is_empty() {
-            self.0.lock().unwrap().push(drawing);
-        }
-        Ok(())
-    }
 }
 
 impl io::Write for Counting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.add(std::str::from_utf8(bytes).unwrap())?;
+        self.0.lock().unwrap().push(strip_ansi_codes(std::str::from_utf8(bytes).unwrap()).into_owned());
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -74,6 +35,7 @@ impl io::Write for Counting {
 fn plan() -> Plan {
     Plan {
         total: Some(100_000),
+        to_send: Some(100_000),
         before: 0,
         limit: "100/s".to_owned(),
         limit_per_second: Some(100.0),
@@ -145,6 +107,36 @@ async fn a_hold_counts_down_and_a_block_that_does_not_change_is_not_drawn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bar_speed_and_time_to_go_are_those_of_rows_that_are_sent() {
+    let _guard = ONE_AT_A_TIME.lock().await;
+    let (watch, terminal) = watch();
+    watch.borrow_mut().plan = Plan { total: Some(10_000), to_send: Some(400), before: 100, ..plan() };
+    watched(&watch, async {
+        let mut tally = Tally::default();
+        let mut record = |unsent: u64, sent: u64| {
+            (0..unsent).for_each(|_| tally.add(Status::Unchanged));
+            (0..sent).for_each(|_| tally.add(Status::Updated));
+            tally.sent += sent;
+            (&mut &watch).progressed(&tally);
+        };
+        record(0, 0);
+        for second in 0..10 {
+            tokio::time::sleep(SECOND).await;
+            // What is only recorded comes by the thousand at once.
+            record(if second == 0 { 9_500 } else { 0 }, 10);
+        }
+        tokio::time::sleep(DRAW_EVERY).await;
+    })
+    .await;
+    let last = terminal.drawings().pop().unwrap_or_default();
+    for part in
+        ["25.0%", "100 of 400", "ETA 30s", "10.0 rows/s", "100 updated  9,500 unchanged  100 in sync before"]
+    {
+        assert!(last.contains(part), "{part}: {last}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_seen_is_told_in_the_end() {
     let watch = RefCell::new(Watch::with_face(plan(), Face::None));
     (&mut &watch).attempted(Duration::from_millis(20));
@@ -173,8 +165,8 @@ async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_
         }
     })
     .await;
-    let text = lines.1.lock().unwrap().clone();
-    assert_eq!(text.matches("0 rows of 100000 (0.0%)").count(), 3, "{text}");
+    let text = lines.drawings().concat();
+    assert_eq!(text.matches("0 of 100000 rows sent (0.0%)").count(), 3, "{text}");
     let rates: Vec<_> =
         text.lines().filter_map(|line| line.split("takes about ").nth(1)?.split(' ').next()).collect();
     assert_eq!(rates, ["40.0", "81.0"], "{text}");

@@ -1,8 +1,9 @@
 //! What is said of a run while it goes on.
 
+use super::super::flood::reason;
 use super::super::harmless;
 use super::super::pauses::Kind;
-use super::super::summary::{grouped, rounded, share};
+use super::super::summary::{counted, grouped, rounded, share};
 use super::Watch;
 use crate::delivery::{FailedRow, Notice, Observer, Pause, Retry, Tally};
 use std::cell::RefCell;
@@ -15,8 +16,12 @@ impl Watch {
     /// Says how far it is.
     pub(super) fn say_progress(&self) {
         let view = self.view(self.now());
-        let part =
-            view.total.map_or_else(String::new, |total| format!(" of {total} ({})", share(view.done, total)));
+        let part = match view.to_send {
+            Some(rows) => {
+                format!("{} of {} sent ({})", view.sent, counted(rows, "row"), share(view.sent, rows))
+            }
+            None => counted(view.done, "row"),
+        };
         let counts = view.counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let slowed = view.effective_rate.map(|rate| format!(", slowed to {rate:.1}/s")).unwrap_or_default();
@@ -28,13 +33,14 @@ impl Watch {
         };
         tracing::info!(
             event = "progress",
-            rows_done = view.done,
-            rows_total = view.total,
+            rows_done = self.plan.before + view.done,
+            rows_total = self.plan.total,
+            rows_sent = view.sent,
+            rows_to_send = view.to_send,
             rows_per_second = (view.speed * 10.0).round() / 10.0,
             effective_rate = view.effective_rate,
             seconds_left = view.left.map(|left| left.as_secs()),
-            "{} rows{part}: {}{slowed}, {:.1} rows/s{left}{state}",
-            view.done,
+            "{part}: {}{slowed}, {:.1} rows/s{left}{state}",
             if counts.is_empty() { "nothing recorded yet".to_owned() } else { counts.join(", ") },
             view.speed,
         );
@@ -157,7 +163,7 @@ impl Observer for &RefCell<Watch> {
             row.row,
             row.line,
             row.status,
-            harmless(&row.error)
+            harmless(reason(row))
         );
     }
 

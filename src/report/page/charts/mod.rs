@@ -17,7 +17,8 @@ const HEIGHT: f64 = 160.0;
 /// Below the plot, for the labels of the axis.
 const FOOT: f64 = 26.0;
 
-/// How wide a plot is on a phone and on a wide screen, in pixels: labels must not overlap on either.
+/// How wide a plot is on a phone and where it has a wide screen for itself, in pixels: labels must not overlap on either.
+/// One of two side by side shows the labels of a phone (`.pair .wide`).
 const WIDTHS: [f64; 2] = [264.0, 620.0];
 
 /// How wide a character of a label is, in pixels, generously.

@@ -87,6 +87,12 @@ pub(in super::super) fn replies(measured: &Histogram<u64>, bins: &Bins) -> Marku
     let axis = Upwards::new(most as f64, HEAD);
     let base = axis.base();
     let ticks = bins.ticks().into_iter().map(|value| (bins.at(value as f64), span(value))).collect();
+    let marks = || {
+        let places = MARKED.into_iter().enumerate();
+        places.map(|(place, (quantile, name))| {
+            (measured.value_at_quantile(quantile), name, 12.0 + 14.0 * place as f64)
+        })
+    };
     html! {
         svg.plot width="100%" height=(Pixels(base + super::FOOT)) role="img"
             aria-labelledby="replies-title replies-desc" {
@@ -104,27 +110,43 @@ pub(in super::super) fn replies(measured: &Histogram<u64>, bins: &Bins) -> Marku
                 }
             }
             line.axis x1="0" x2="100%" y1=(Pixels(base)) y2=(Pixels(base)) {}
-            @for (place, (quantile, name)) in MARKED.into_iter().enumerate() {
-                (draw_mark(bins, measured.value_at_quantile(quantile), name, 12.0 + 14.0 * place as f64, base))
-            }
+            // A text that lies on the line of another is read if it is drawn after it.
+            @for (value, _, y) in marks() { (draw_line(bins, value, y, base)) }
+            @for (value, name, y) in marks() { (draw_name(bins, value, name, y)) }
             @for tick in fitting(ticks) { (tick.draw(base + 18.0)) }
         }
     }
 }
 
-fn draw_mark(bins: &Bins, value: u64, name: &str, y: f64, base: f64) -> Markup {
-    let at = bins.at(value as f64 + 0.5);
+/// Where a percentile is marked.
+fn mark(bins: &Bins, value: u64) -> Percent {
+    bins.at(value as f64 + 0.5)
+}
+
+fn draw_line(bins: &Bins, value: u64, y: f64, base: f64) -> Markup {
+    let at = mark(bins, value);
+    html! { line.mark x1=(at) x2=(at) y1=(Pixels(y - 9.0)) y2=(Pixels(base)) {} }
+}
+
+fn draw_name(bins: &Bins, value: u64, name: &str, y: f64) -> Markup {
+    let at = mark(bins, value);
     let (anchor, beside) = if at.0 > 66.0 { ("end", -5) } else { ("start", 5) };
-    html! {
-        line.mark x1=(at) x2=(at) y1=(Pixels(y - 9.0)) y2=(Pixels(base)) {}
-        text.mark x=(at) dx=(beside) y=(Pixels(y)) text-anchor=(anchor) { (name) " " (span(value)) }
-    }
+    html! { text.mark x=(at) dx=(beside) y=(Pixels(y)) text-anchor=(anchor) { (name) " " (span(value)) } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_line_is_drawn_over_a_name() {
+        let mut measured = Histogram::new_with_max(86_400_000, 3).unwrap();
+        (1..=1000).for_each(|value| measured.saturating_record(value));
+        let drawn = replies(&measured, &Bins::of(&measured)).into_string();
+        let (line, name) = (drawn.rfind(r#"<line class="mark""#), drawn.find(r#"<text class="mark""#));
+        assert!(line.is_some() && line < name, "{drawn}");
+    }
 
     proptest! {
         #[test]

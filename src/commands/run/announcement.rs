@@ -1,0 +1,123 @@
+//! What is said of a run before it begins, and what those who watch it are told.
+
+use super::Outputs;
+use crate::customer::Shard;
+use crate::delivery::{self, Done, Rate};
+use crate::input::{Format, Input};
+use crate::journal::{ResultFile, Survey};
+use crate::offerit::Endpoint;
+use crate::report::{Plan, counted, rounded_up, say};
+use std::num::NonZeroU64;
+use tokio::time::Instant;
+
+/// The rows that a run sends: what a bar and the time to go are counted by. Rows that are only recorded take no time.
+#[derive(Clone, Copy)]
+pub(super) struct ToSend {
+    rows: u64,
+    /// Those that `--limit` keeps back.
+    beyond: u64,
+}
+
+impl ToSend {
+    pub(super) fn of(survey: &Survey, done: &Done, limit: Option<NonZeroU64>) -> ToSend {
+        let all = survey.to_send.saturating_sub(done.superseded.len() as u64);
+        let rows = limit.map_or(all, |most| all.min(most.get()));
+        ToSend { rows, beyond: all - rows }
+    }
+
+    /// What the other rows are, in brackets.
+    fn others(self, survey: &Survey) -> String {
+        let parts = [
+            (self.beyond, "more beyond --limit"),
+            (survey.in_sync, "in sync"),
+            (survey.unchanged, "unchanged"),
+            (survey.invalid, "invalid"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
+}
+
+/// What is known before the first row is sent, for those who watch.
+pub(super) fn plan(outputs: &Outputs, survey: Option<&Survey>, to_send: Option<ToSend>, rate: Rate) -> Plan {
+    Plan {
+        total: survey.map(|survey| survey.rows),
+        to_send: to_send.map(|to_send| to_send.rows),
+        before: survey.map_or(0, |survey| survey.in_sync),
+        limit: if rate == Rate::Unlimited { String::new() } else { rate.to_string() },
+        limit_per_second: rate.per_second(),
+        mode: outputs.progress,
+        is_coloured: outputs.is_coloured,
+        is_dumb: outputs.is_dumb,
+    }
+}
+
+pub(super) fn warn_of_superseded(count: usize) {
+    if count > 0 {
+        let count = if count == 1 { "1 row is".to_owned() } else { format!("{count} rows are") };
+        say(format_args!(
+            "{count} not sent any more: newer rows of the same customers were delivered since, and they would be \
+             overwritten (the error column says which)"
+        ));
+    }
+}
+
+/// The input, what it was found to be, and which part of it is sent.
+pub(super) fn named(input: &Input, format: Format, shard: Option<Shard>, survey: Option<&Survey>) -> String {
+    let name = format!("{} ({format})", input.path().display());
+    match (shard, survey) {
+        (Some(shard), Some(Survey { rows, input_rows, .. })) => {
+            format!("{name}, shard {shard}, which holds {rows} of {input_rows} rows")
+        }
+        _ => name,
+    }
+}
+
+/// What there is to do, before it begins.
+pub(super) fn announce(
+    name: &str,
+    survey: Option<&Survey>,
+    to_send: Option<ToSend>,
+    file: &ResultFile,
+    endpoint: &Endpoint,
+    limits: &delivery::Settings,
+) {
+    let to = endpoint.origin();
+    let pace = match limits.rate {
+        Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
+        rate => format!("at most {rate}, {} in flight", limits.concurrency),
+    };
+    if let Some(deadline) = limits.brakes.deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        say(format_args!("nothing new is started after {} from now (--deadline)", rounded_up(left)));
+    }
+    let Some((survey, to_send)) = survey.zip(to_send) else {
+        return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
+    };
+    if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
+        say(format_args!(
+            "the result file ends in a torn record: its {} bytes go into a file beside it",
+            tail.torn
+        ));
+    }
+    let Survey { rows, in_sync, changed, again, new, .. } = survey;
+    if file.tail().is_some_and(|tail| tail.records > 0) {
+        say(format_args!(
+            "{name}: resuming: {rows} rows: {in_sync} in sync are skipped, {changed} changed since are sent again, \
+             {again} are tried again, {new} are new"
+        ));
+    }
+    tracing::info!(
+        event = "start",
+        rows_total = *rows,
+        rows_to_do = survey.to_do(),
+        rows_to_send = to_send.rows,
+        rows_unchanged = survey.unchanged,
+        rows_in_sync_before = *in_sync,
+        "{name}: {} of {} to send{}, to {to}, {pace}",
+        to_send.rows,
+        counted(*rows, "row"),
+        to_send.others(survey),
+    );
+}
