@@ -34,13 +34,13 @@ pub(super) fn pulled(brake: &Brake) -> String {
             )
         }
         Brake::Outage { lasted: Some(lasted), why } => format!(
-            "nothing has got through to the server for {} ({}). No row was recorded as failed for it",
+            "nothing has got through to the server for {} ({}). The rows that were open are left for the next run",
             rounded(*lasted),
             harmless(why)
         ),
         Brake::Outage { lasted: None, why } => format!(
-            "nothing has got through to the server ({}), and no row that could be sent has an attempt left. No row \
-             was recorded as failed for it",
+            "nothing has got through to the server ({}), and no row that could be sent has an attempt left. The rows \
+             that were open are left for the next run",
             harmless(why)
         ),
         Brake::RetryAfter { asked, most } => format!(
