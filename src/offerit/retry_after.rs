@@ -3,17 +3,22 @@
 use http::header::{HeaderMap, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
-/// How long the server asks to be left alone, as of `now`. `None`: nothing that can be understood, or a time
+/// Longer than a year no server means: such a wish is taken for a mistake and ignored. What is shorter and beyond our
+/// patience is for the caller to judge.
+const ABSURD: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long the server asks to be left alone, as of `now`. `None`: nothing that can be understood or meant, or a time
 /// that is past. Several values: the longest, so that none is undercut.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let values = headers.get_all(RETRY_AFTER).iter();
-    values.filter_map(|value| parse(value.to_str().ok()?.trim(), now)).filter(|wait| !wait.is_zero()).max()
+    let waits = values.filter_map(|value| parse(value.to_str().ok()?.trim(), now));
+    waits.filter(|wait| !wait.is_zero() && *wait <= ABSURD).max()
 }
 
 fn parse(text: &str, now: SystemTime) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number too large for the type is a very long wait; the caller caps it.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX)).min(u32::MAX.into())));
+        // A number too large for the type is no time.
+        return text.parse().ok().map(Duration::from_secs);
     }
     httpdate::parse_http_date(text).ok()?.duration_since(now).ok()
 }
@@ -40,11 +45,27 @@ mod tests {
     }
 
     #[test]
-    fn absurd_ones_are_ignored_or_a_very_long_wait() {
+    fn absurd_ones_are_ignored() {
         for text in ["-1", "soon", "", "1.5", "0x10", "0", "Sun, 06 Nov 1994 08:49:00 GMT", "+5"] {
             assert_eq!(wait(&[text]), None, "{text}");
         }
-        assert_eq!(wait(&["100000000000000000000"]), Some(u32::MAX.into()));
+        for text in [
+            "31536001",
+            "18446744073709551615",
+            "18446744073709551616",
+            "100000000000000000000",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            assert_eq!(wait(&[text]), None, "{text}");
+            assert_eq!(wait(&[text, "3"]), Some(3), "one that is meant stands beside {text}");
+        }
         assert_eq!(wait(&["soon", "3"]), Some(3));
+    }
+
+    #[test]
+    fn up_to_a_year_is_meant() {
+        assert_eq!(wait(&["86401"]), Some(86_401));
+        assert_eq!(wait(&["31536000"]), Some(31_536_000));
+        assert_eq!(wait(&["Tue, 08 Nov 1994 08:49:37 GMT"]), Some(172_800));
     }
 }
