@@ -55,6 +55,26 @@ fn of_several_wishes_none_is_undercut() {
 }
 
 #[test]
+fn wishes_that_a_proxy_has_made_one_are_not_undercut() {
+    let (server, times) = first(vec![Reply::new(503).header("retry-after", "0, 1, soon")]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
+fn a_date_by_a_clock_that_is_behind_is_not_undercut() {
+    let theirs = SystemTime::now() - Duration::from_secs(3600);
+    let wish = Reply::new(503)
+        .header("date", httpdate::fmt_http_date(theirs))
+        .header("retry-after", httpdate::fmt_http_date(theirs + Duration::from_secs(1)));
+    let (server, times) = first(vec![wish]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
 fn a_wish_that_nobody_can_mean_neither_hangs_nor_ends_the_run() {
     let absurd = [
         "100000000000000000000",
@@ -66,7 +86,7 @@ fn a_wish_that_nobody_can_mean_neither_hangs_nor_ends_the_run() {
         "31536001",
         "Fri, 31 Dec 9999 23:59:59 GMT",
         "Sun, 06 Nov 1994 08:49:37 GMT",
-        "1, 2",
+        "-1, soon",
     ];
     let replies = absurd.into_iter().map(|text| Reply::new(429).header("retry-after", text)).collect();
     let (server, _) = first(replies);
