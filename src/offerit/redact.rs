@@ -8,6 +8,7 @@ mod view;
 
 use super::ApiKey;
 use crate::customer::{Parameter, REMOVE, Update};
+use escapes::{LONGEST_ESCAPE, is_cut};
 use foldhash::fast::RandomState;
 use letter::Letter;
 use memchr::memmem::Finder;
@@ -118,7 +119,7 @@ impl Sought {
     /// Marks which letters of the server's text spell a secret, as one reader has it.
     fn mark(&self, view: &View, is_secret: &mut [bool]) {
         let letters: Vec<char> = view.letters.iter().map(|letter| folded(letter.letter)).collect();
-        let text: String = letters.iter().collect();
+        let (text, ends) = (letters.iter().collect::<String>(), ends(&letters));
         // With what stands between them: the blanks between hex digits.
         let mut hide = |found: &[Letter]| {
             if let (Some(first), Some(last)) = (found.first(), found.last()) {
@@ -139,7 +140,9 @@ impl Sought {
                     seen = end;
                 }
             }
-            hide(&view.letters[letters.len() - needle.cut_at_the_end_of(&letters)..]);
+            if let Some(start) = needle.begun_before(&ends, &letters) {
+                hide(&view.letters[start..]);
+            }
         }
         for (start, part) in letters.windows(PART).enumerate() {
             if self.parts.contains(part) {
@@ -155,11 +158,20 @@ impl Needle {
         letters.iter().zip(&self.letters).take_while(|(one, other)| one == other).count()
     }
 
-    /// How many letters at the end are the beginning of the needle: a text may be cut within it.
-    fn cut_at_the_end_of(&self, letters: &[char]) -> usize {
-        let lengths = PART..self.head_length.min(letters.len() + 1);
-        lengths.rev().find(|length| letters.ends_with(&self.letters[..*length])).unwrap_or(0)
+    /// Where before one of these ends the beginning of the needle stands.
+    fn begun_before(&self, ends: &[usize], letters: &[char]) -> Option<usize> {
+        let starts = ends.iter().filter_map(|end| {
+            let is_there = |length: &usize| letters[..*end].ends_with(&self.letters[..*length]);
+            Some(end - (PART..self.head_length.min(end + 1)).rev().find(is_there)?)
+        });
+        starts.min()
     }
+}
+
+/// Where a text ends, and where it does without an escape that is not whole: it may be cut within either.
+fn ends(letters: &[char]) -> Vec<usize> {
+    let tail = letters.len().saturating_sub(LONGEST_ESCAPE);
+    (tail..letters.len()).filter(|at| is_cut(&letters[*at..])).chain([letters.len()]).collect()
 }
 
 /// A letter with its case aside, and with what is a blank or a plus in a form.
@@ -394,6 +406,21 @@ mod tests {
             ("🙂 smile", r"\U0001F642 smile"),
         ] {
             assert_gone(&redacted(&format!("no: >{spelt}< end"), &[(Parameter::Email, value)]), spelt);
+        }
+    }
+
+    #[test]
+    fn a_value_cut_anywhere_in_its_spelling_does_not_show() {
+        let value = "Zoë & <Łukasz> 'O\\Neil' 🙂 \"x\"";
+        // These spell letter by letter.
+        let spellings = SPELLINGS[..16].iter().filter(|(name, _)| !name.starts_with("Go") && *name != "HTML");
+        for (name, spell) in spellings {
+            let (spelt, begun) = (spell(value), spell("Zoë & <").len());
+            for end in (begun..spelt.len()).filter(|end| spelt.is_char_boundary(*end)) {
+                let text = format!("no: >{}", &spelt[..end]);
+                let clean = redacted(&text, &[(Parameter::Firstname, value)]);
+                assert_eq!(clean, "no: >[redacted]", "{name}: {text}");
+            }
         }
     }
 

@@ -6,6 +6,25 @@ use super::letter::{Letter, push_text};
 /// What escapes begin with.
 pub const SIGNS: [char; 5] = ['%', '&', '\\', '\'', '"'];
 
+/// The most letters that an escape takes: two units of UTF-16. A number in HTML may have zeros before it.
+pub const LONGEST_ESCAPE: usize = 12;
+
+/// Whether letters in lower case are what is left of an escape that was cut: bytes that make no letter yet, and the
+/// beginning of another.
+pub fn is_cut(letters: &[char]) -> bool {
+    let is_part = |letter: &char| matches!(*letter, '\u{80}'..='\u{ff}' | char::REPLACEMENT_CHARACTER);
+    let parts = letters.iter().take(3).take_while(|letter| is_part(letter)).count();
+    let are_hex = |digits: &[char], most| digits.len() <= most && digits.iter().all(char::is_ascii_hexdigit);
+    match &letters[parts..] {
+        [] => parts > 0,
+        ['%', digits @ ..] | ['\\', 'x', digits @ ..] => are_hex(digits, 1),
+        ['\\', 'u', digits @ ..] => are_hex(digits, 7),
+        ['\\', rest @ ..] => rest.is_empty(),
+        ['&', name @ ..] => name.iter().all(|letter| *letter == '#' || letter.is_ascii_alphanumeric()),
+        _ => false,
+    }
+}
+
 /// What an escape stands for.
 enum Meant {
     Byte(u8),
@@ -87,9 +106,7 @@ fn unicode(letters: &[Letter]) -> Option<(Meant, usize)> {
 
 /// A character reference of HTML, by number or by name.
 fn entity(letters: &[Letter]) -> Option<(Meant, usize)> {
-    /// The longest name is `centerdot`; a number may have zeros before it.
-    const LONGEST: usize = 12;
-    let end = letters.iter().take(LONGEST).position(|letter| letter.letter == ';')?;
+    let end = letters.iter().take(LONGEST_ESCAPE).position(|letter| letter.letter == ';')?;
     let inner = &letters[1..end];
     let letter = match inner.first()?.letter {
         '#' if matches!(inner.get(1)?.letter, 'x' | 'X') => char::from_u32(number(inner.get(2..)?, 16)?)?,
