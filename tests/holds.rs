@@ -3,7 +3,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use support::{Offerit, Reply, Server, rows, table};
 
 /// A server that gives these replies first and updates from then on, and when it gave each reply.
@@ -55,6 +55,26 @@ fn of_several_wishes_none_is_undercut() {
 }
 
 #[test]
+fn wishes_that_a_proxy_has_made_one_are_not_undercut() {
+    let (server, times) = first(vec![Reply::new(503).header("retry-after", "0, 1, soon")]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
+fn a_date_by_a_clock_that_is_behind_is_not_undercut() {
+    let theirs = SystemTime::now() - Duration::from_secs(3600);
+    let wish = Reply::new(503)
+        .header("date", httpdate::fmt_http_date(theirs))
+        .header("retry-after", httpdate::fmt_http_date(theirs + Duration::from_secs(1)));
+    let (server, times) = first(vec![wish]);
+    let offerit = Offerit::job(&server, table(1..=5));
+    offerit.send(&["--concurrency", "1"]).expect_code(0);
+    assert_held(&server, &times, 0);
+}
+
+#[test]
 fn a_wish_that_nobody_can_mean_neither_hangs_nor_ends_the_run() {
     let absurd = [
         "100000000000000000000",
@@ -63,9 +83,10 @@ fn a_wish_that_nobody_can_mean_neither_hangs_nor_ends_the_run() {
         "-1",
         "soon",
         "1e9",
+        "31536001",
         "Fri, 31 Dec 9999 23:59:59 GMT",
         "Sun, 06 Nov 1994 08:49:37 GMT",
-        "1, 2",
+        "-1, soon",
     ];
     let replies = absurd.into_iter().map(|text| Reply::new(429).header("retry-after", text)).collect();
     let (server, _) = first(replies);
@@ -83,6 +104,24 @@ fn a_wish_beyond_our_patience_stops_the_run_and_loses_nothing() {
     assert_eq!((server.count(), offerit.records().len()), (2, 1));
     offerit.send(&["--resume"]).expect_code(0);
     assert_eq!((offerit.outcomes().len(), server.count()), (20, 21));
+}
+
+#[test]
+fn a_wish_of_more_than_a_day_is_no_less_of_a_wish() {
+    let in_two_days = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(172_800));
+    for (asked, options) in [
+        ("86401", ["--max-retry-after", "1h"]),
+        ("172800", ["--max-retry-after", "24h"]),
+        ("31536000", ["--max-retry-after", "72h"]),
+        (in_two_days.as_str(), ["--max-retry-after", "1h"]),
+    ] {
+        let (server, _) = first(vec![Reply::updated(), Reply::new(503).header("retry-after", asked)]);
+        let offerit = Offerit::job(&server, table(1..=20));
+        let arguments = [&["--concurrency", "1"], options.as_slice()].concat();
+        let output = offerit.send(&arguments).expect_code(4);
+        assert!(output.stderr.contains("--max-retry-after"), "{}", output.stderr);
+        assert_eq!((server.count(), offerit.records().len()), (2, 1), "{asked}");
+    }
 }
 
 #[test]

@@ -25,8 +25,24 @@ const VALUES: [(&str, &str); 16] = [
     ("username", "gregoire_unique"),
 ];
 
-/// How a server may spell a value that it echoes: as it is, in capitals, as in a form, a URL, HTML, JSON.
-const SPELLINGS: [fn(&str) -> String; 6] = [str::to_owned, str::to_uppercase, form, url, html, json];
+/// How a server may spell a value that it echoes: as it is, in capitals, as in a form, a URL, HTML, JSON, and as
+/// languages and their libraries do.
+const SPELLINGS: [fn(&str) -> String; 14] = [
+    str::to_owned,
+    str::to_uppercase,
+    form,
+    url,
+    html,
+    json,
+    python_quote,
+    encode_uri_component,
+    form_twice,
+    go_html,
+    references,
+    escaped_bytes,
+    spaced_hex,
+    json_twice,
+];
 
 fn form(value: &str) -> String {
     let letter = |byte: u8| match byte {
@@ -39,6 +55,47 @@ fn form(value: &str) -> String {
 
 fn url(value: &str) -> String {
     form(value).replace('+', "%20").to_lowercase()
+}
+
+/// Percent-encoded but for these and for letters and digits of ASCII.
+fn percent(value: &str, bare: &[u8]) -> String {
+    let letter = |byte: u8| match byte {
+        _ if byte.is_ascii_alphanumeric() || bare.contains(&byte) => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    value.bytes().map(letter).collect()
+}
+
+fn python_quote(value: &str) -> String {
+    percent(value, b"-._~/")
+}
+
+fn encode_uri_component(value: &str) -> String {
+    percent(value, b"-._~!*'()")
+}
+
+fn form_twice(value: &str) -> String {
+    form(&form(value))
+}
+
+fn go_html(value: &str) -> String {
+    html(value).replace("&quot;", "&#34;").replace('\'', "&#39;")
+}
+
+fn references(value: &str) -> String {
+    value.chars().map(|letter| format!("&#x{:X};", u32::from(letter))).collect()
+}
+
+fn escaped_bytes(value: &str) -> String {
+    value.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+}
+
+fn spaced_hex(value: &str) -> String {
+    value.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn json_twice(value: &str) -> String {
+    json(&json(value))
 }
 
 fn json(value: &str) -> String {

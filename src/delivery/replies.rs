@@ -128,8 +128,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn hold_as_asked(&mut self, reply: &Reply, now: Duration) -> Option<Duration> {
         let Reply::Overloaded { retry_after: Some(asked), .. } = reply else { return None };
         match self.traffic.hold(*asked, now) {
-            Ok(None) => None,
-            Ok(Some(hold)) => {
+            Ok(hold) => {
                 self.tally.holds += u64::from(hold.is_new);
                 self.notice(hold.is_new.then_some(Notice::Held { asked: *asked }));
                 Some(hold.until)

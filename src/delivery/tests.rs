@@ -419,22 +419,25 @@ async fn what_waits_for_a_connection_is_not_waited_for_at_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_after_beyond_our_patience_stops_the_run() {
-    let server = Simulated::new(|_| (SECOND / 10, busy(503, Some(7200))));
-    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
-    assert!(matches!(ending.stop, Some(Stop::Brake(Brake::RetryAfter { .. }))));
-    assert_eq!(lines.statuses().len(), 0);
-    assert!(server.account().len() <= 4);
+    for asked in [7200, 86_401, 172_800, u32::MAX.into()] {
+        let server = Simulated::new(move |_| (SECOND / 10, busy(503, Some(asked))));
+        let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
+        assert!(matches!(ending.stop, Some(Stop::Brake(Brake::RetryAfter { .. }))), "{asked}");
+        assert_eq!((lines.statuses().len(), ending.tally.holds), (0, 0));
+        assert!(server.account().len() <= 4);
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_retry_after_is_ignored() {
+async fn patience_for_days_is_patience_for_days() {
     let server = Simulated::new(|arrival| {
-        (SECOND / 10, if arrival.earlier == 0 { busy(503, Some(u32::MAX.into())) } else { updated() })
+        (SECOND / 10, if arrival.earlier == 0 { busy(503, Some(172_800)) } else { updated() })
     });
-    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(20)).await;
+    let patient = Settings { max_retry_after: 72 * 3600 * SECOND, ..settings("10", 1) };
+    let (ending, lines) = run(&patient, &server, Rows::distinct(1)).await;
     assert!(ending.stop.is_none());
-    assert_eq!((lines.count("updated"), ending.tally.holds), (20, 0));
-    assert!(server.span() < 60 * SECOND, "{:?}", server.span());
+    assert_eq!((lines.count("updated"), ending.tally.holds), (1, 1));
+    assert!(server.span() >= 172_800 * SECOND, "{:?}", server.span());
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,9 +9,6 @@ use super::{Brake, Notice, Pause, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
 
-/// Longer than this no server means it: such a `Retry-After` is taken for a mistake and ignored.
-const ABSURD: Duration = Duration::from_secs(24 * 3600);
-
 /// Time since the run began.
 type Time = Duration;
 
@@ -196,14 +193,11 @@ impl Traffic {
         Notice::Outage { why: why.to_owned(), patience: self.max_outage }
     }
 
-    /// Holds all sending as the server asked. `Ok(None)`: that is no time anybody means.
+    /// Holds all sending as the server asked.
     ///
     /// # Errors
-    /// If it is longer than we are willing to wait.
-    pub(super) fn hold(&mut self, asked: Duration, now: Time) -> Result<Option<Hold>, Brake> {
-        if asked > ABSURD {
-            return Ok(None);
-        }
+    /// If it is longer than we are willing to wait, however long that is: to go on at once would undercut it.
+    pub(super) fn hold(&mut self, asked: Duration, now: Time) -> Result<Hold, Brake> {
         if asked > self.max_retry_after {
             return Err(Brake::RetryAfter { asked, most: self.max_retry_after });
         }
@@ -212,7 +206,7 @@ impl Traffic {
         let before = self.hold.filter(|before| *before > now);
         self.health.held(until.saturating_sub(before.unwrap_or(now)));
         self.hold = self.hold.max(Some(until));
-        Ok(Some(Hold { until, is_new: before.is_none() }))
+        Ok(Hold { until, is_new: before.is_none() })
     }
 
     /// When the patience for a server that lets nothing through is at its end, holds it asked for aside.
@@ -247,17 +241,21 @@ mod tests {
     #[test]
     fn a_hold_closes_the_gate_and_is_never_shortened() {
         let mut traffic = traffic();
-        assert_eq!(traffic.hold(10 * SECOND, SECOND), Ok(Some(Hold { until: 11 * SECOND, is_new: true })));
-        assert_eq!(traffic.hold(2 * SECOND, SECOND), Ok(Some(Hold { until: 3 * SECOND, is_new: false })));
+        assert_eq!(traffic.hold(10 * SECOND, SECOND), Ok(Hold { until: 11 * SECOND, is_new: true }));
+        assert_eq!(traffic.hold(2 * SECOND, SECOND), Ok(Hold { until: 3 * SECOND, is_new: false }));
         assert_eq!(traffic.gate(10 * SECOND, 0), Gate::Closed(Some(11 * SECOND)));
         assert_eq!(traffic.gate(11 * SECOND, 0), Gate::Open);
     }
 
     #[test]
-    fn an_absurd_wish_is_ignored_and_one_too_long_is_a_brake() {
+    fn a_wish_too_long_is_a_brake_however_long_it_is() {
         let mut traffic = traffic();
-        assert_eq!(traffic.hold(Duration::from_secs(u32::MAX.into()), SECOND), Ok(None));
-        assert!(matches!(traffic.hold(61 * SECOND, SECOND), Err(Brake::RetryAfter { .. })));
+        for seconds in [61, 86_400, 86_401, u32::MAX] {
+            assert!(
+                matches!(traffic.hold(seconds * SECOND, SECOND), Err(Brake::RetryAfter { .. })),
+                "{seconds}"
+            );
+        }
         assert_eq!(traffic.gate(SECOND, 0), Gate::Open);
     }
 

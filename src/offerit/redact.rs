@@ -1,7 +1,19 @@
 //! Takes the API key and the row's values out of what a server says: servers echo what they were sent.
 
+mod entities;
+mod escapes;
+mod letter;
+mod packed;
+mod view;
+
 use super::ApiKey;
 use crate::customer::{Parameter, REMOVE, Update};
+use escapes::{LONGEST_ESCAPE, is_cut};
+use foldhash::fast::RandomState;
+use letter::Letter;
+use memchr::memmem::Finder;
+use std::collections::HashSet;
+use view::{View, each_view, readings};
 
 /// Stands for what was taken out.
 const REDACTED: &str = "[redacted]";
@@ -15,100 +27,20 @@ const SHORT: usize = 4;
 /// So many characters of the key or the password in a row are taken out too: servers cut what they echo.
 const PART: usize = 6;
 
-/// More of a value is not compared: what begins like it for so long is it.
-const LONGEST_COMPARED: usize = 128;
+/// More of a value is not sought: what begins like it for so long is it.
+const LONGEST_SOUGHT: usize = 128;
 
 /// The start of `text` without the key and without any value of the row but its ids, which the record names anyway.
-/// Values are also found as forms, JSON, HTML, SQL and Base64 spell them, in upper or lower case.
+/// Values are found however forms, URLs, HTML, JSON, SQL, Base64 and hex spell them, one within the other too, in upper
+/// or lower case.
 pub(super) fn redact(text: &str, update: &Update, key: &ApiKey) -> String {
-    let needles = needles(update, key);
+    let sought = Sought::new(update, key);
     let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(end, _)| end);
-    let mut clean = text[..end].to_owned();
-    for needle in &needles {
-        clean = without(&clean, needle);
-    }
-    for secret in update.get(Parameter::Password).into_iter().chain([key.secret()]) {
-        clean = without_parts(&clean, secret);
-    }
-    let twice = format!("{REDACTED}{REDACTED}");
-    while clean.contains(&twice) {
-        clean = clean.replace(&twice, REDACTED);
-    }
-    clean
-}
-
-struct Needle {
-    text: String,
-    anywhere: bool,
-}
-
-/// What to look for, longest first so that no part of a longer one is left over.
-fn needles(update: &Update, key: &ApiKey) -> Vec<Needle> {
-    let mut needles = Vec::new();
-    push_spellings(&mut needles, key.secret(), true);
-    for (parameter, value) in update.values() {
-        if parameter.is_lookup() || value == REMOVE {
-            continue;
-        }
-        let is_password = parameter == Parameter::Password;
-        let anywhere = is_password || value.chars().count() >= SHORT;
-        push_spellings(&mut needles, value, anywhere);
-        push_spellings(&mut needles, value.trim(), anywhere);
-    }
-    needles.sort_by_key(|needle: &Needle| std::cmp::Reverse(needle.text.len()));
-    needles.dedup_by(|one, other| one.text == other.text && one.anywhere == other.anywhere);
-    needles
-}
-
-fn push_spellings(needles: &mut Vec<Needle>, value: &str, anywhere: bool) {
-    if value.is_empty() {
-        return;
-    }
-    let form: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let percent = form.replace('+', "%20");
-    let every_byte: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let json = serde_json::to_string(value).unwrap_or_default();
-    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
-    let ascii: String = json.chars().map(json_ascii).collect();
-    let php = ascii.replace('/', "\\/");
-    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let apostrophes = ["&#039;", "&#39;", "&#x27;", "&apos;"].map(|entity| html.replace('\'', entity));
-    let entities: String = value.chars().map(|letter| format!("&#{};", u32::from(letter))).collect();
-    let doubled = value.replace('\'', "''");
-    let slashes = value.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
-    let spellings = [
-        value.to_owned(),
-        form,
-        percent,
-        every_byte,
-        hex,
-        json,
-        ascii,
-        php,
-        html,
-        entities,
-        doubled,
-        slashes,
-    ];
-    for text in spellings.into_iter().chain(apostrophes).chain([base64(value.as_bytes())]) {
-        if !text.is_empty()
-            && !needles.iter().any(|needle| needle.text == text && needle.anywhere == anywhere)
-        {
-            needles.push(Needle { text, anywhere });
-        }
-    }
-}
-
-/// `text` without any stretch of [`PART`] characters or more of a secret.
-fn without_parts(text: &str, secret: &str) -> String {
-    let folded = |text: &str| text.chars().map(|letter| letter.to_lowercase().next()).collect::<Vec<_>>();
-    let (letters, secret) = (folded(text), folded(secret));
-    let mut is_secret = vec![false; letters.len()];
-    for (at, stretch) in letters.windows(PART).enumerate() {
-        if secret.windows(PART).take(LONGEST_COMPARED).any(|part| part == stretch) {
-            is_secret[at..at + PART].fill(true);
-        }
+    let text = &text[..end];
+    let mut is_secret = vec![false; text.chars().count()];
+    if each_view(text, |view| sought.mark(view, &mut is_secret)).is_err() {
+        // Nobody means such a text, and nobody has read all of it.
+        return REDACTED.to_owned();
     }
     let mut clean = String::with_capacity(text.len());
     for (index, (letter, hide)) in text.chars().zip(&is_secret).enumerate() {
@@ -121,12 +53,140 @@ fn without_parts(text: &str, secret: &str) -> String {
     clean
 }
 
-/// A letter as JSON of ASCII alone spells it, PHP's for one.
-fn json_ascii(letter: char) -> String {
-    if letter.is_ascii() {
-        return letter.to_string();
+struct Needle {
+    letters: Vec<char>,
+    /// Finds its beginning.
+    head: Finder<'static>,
+    head_length: usize,
+    anywhere: bool,
+}
+
+/// What to look for, case aside.
+#[derive(Default)]
+struct Sought {
+    needles: Vec<Needle>,
+    parts: HashSet<[char; PART], RandomState>,
+}
+
+impl Sought {
+    fn new(update: &Update, key: &ApiKey) -> Sought {
+        let mut sought = Sought::default();
+        sought.push_value(key.secret(), true);
+        for (parameter, value) in update.values() {
+            if parameter.is_lookup() || value == REMOVE {
+                continue;
+            }
+            sought.push_value(value, parameter == Parameter::Password);
+        }
+        sought
     }
-    letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+
+    fn push_value(&mut self, value: &str, is_secret: bool) {
+        for value in [value, value.trim()] {
+            let is_short = value.chars().count() < SHORT;
+            for (nth, reading) in readings(value, LOOKED_AT).into_iter().enumerate() {
+                let reading: Vec<char> = reading.into_iter().map(folded).collect();
+                if is_secret {
+                    let parts = reading.windows(PART).filter(|part| part.iter().any(|letter| *letter != ' '));
+                    self.parts.extend(parts.filter_map(|part| <[char; PART]>::try_from(part).ok()));
+                }
+                // A later reading may be a letter or a blank only, and a plus is read as a blank.
+                let anywhere = reading.len() >= SHORT || is_secret && nth == 0;
+                let is_blank = reading.iter().all(|letter| letter.is_whitespace());
+                if !is_blank || anywhere && nth == 0 {
+                    self.push(reading, anywhere);
+                }
+            }
+            if is_short {
+                // Among all that may be Base64 or hex there would be many.
+                self.push(base64(value.as_bytes()).chars().map(folded).collect(), is_secret);
+                let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+                self.push(hex.chars().collect(), is_secret);
+            }
+        }
+    }
+
+    fn push(&mut self, letters: Vec<char>, anywhere: bool) {
+        let is_known = |needle: &Needle| needle.letters == letters && needle.anywhere >= anywhere;
+        if letters.is_empty() || self.needles.iter().any(is_known) {
+            return;
+        }
+        let head: String = letters.iter().take(LONGEST_SOUGHT).collect();
+        let head_length = letters.len().min(LONGEST_SOUGHT);
+        self.needles.push(Needle { letters, head: Finder::new(&head).into_owned(), head_length, anywhere });
+    }
+
+    /// Marks which letters of the server's text spell a secret, as one reader has it.
+    fn mark(&self, view: &View, is_secret: &mut [bool]) {
+        let letters: Vec<char> = view.letters.iter().map(|letter| folded(letter.letter)).collect();
+        let (text, ends) = (letters.iter().collect::<String>(), ends(&letters));
+        // With what stands between them: the blanks between hex digits.
+        let mut hide = |found: &[Letter]| {
+            if let (Some(first), Some(last)) = (found.first(), found.last()) {
+                is_secret[first.start..last.end].fill(true);
+            }
+        };
+        let mut index_of = vec![0; text.len()];
+        for (index, (at, _)) in text.char_indices().enumerate() {
+            index_of[at] = index;
+        }
+        for needle in self.needles.iter().filter(|needle| !view.is_packed || needle.letters.len() >= SHORT) {
+            let mut seen = 0;
+            for at in needle.head.find_iter(text.as_bytes()) {
+                let start = index_of[at];
+                let end = start + needle.length_at(&letters[start..]);
+                if end > seen && (needle.anywhere || stands_alone(&letters, start, end)) {
+                    hide(&view.letters[start.max(seen)..end]);
+                    seen = end;
+                }
+            }
+            if let Some(start) = needle.begun_before(&ends, &letters) {
+                hide(&view.letters[start..]);
+            }
+        }
+        for (start, part) in letters.windows(PART).enumerate() {
+            if self.parts.contains(part) {
+                hide(&view.letters[start..start + PART]);
+            }
+        }
+    }
+}
+
+impl Needle {
+    /// How many letters are the needle, of which they begin with the head.
+    fn length_at(&self, letters: &[char]) -> usize {
+        letters.iter().zip(&self.letters).take_while(|(one, other)| one == other).count()
+    }
+
+    /// Where before one of these ends the beginning of the needle stands.
+    fn begun_before(&self, ends: &[usize], letters: &[char]) -> Option<usize> {
+        let starts = ends.iter().filter_map(|end| {
+            let is_there = |length: &usize| letters[..*end].ends_with(&self.letters[..*length]);
+            Some(end - (PART..self.head_length.min(end + 1)).rev().find(is_there)?)
+        });
+        starts.min()
+    }
+}
+
+/// Where a text ends, and where it does without an escape that is not whole: it may be cut within either.
+fn ends(letters: &[char]) -> Vec<usize> {
+    let tail = letters.len().saturating_sub(LONGEST_ESCAPE);
+    (tail..letters.len()).filter(|at| is_cut(&letters[*at..])).chain([letters.len()]).collect()
+}
+
+/// A letter with its case aside, and with what is a blank or a plus in a form.
+fn folded(letter: char) -> char {
+    match letter {
+        '+' => ' ',
+        _ if letter.is_ascii() => letter.to_ascii_lowercase(),
+        _ => letter.to_lowercase().next().unwrap_or(letter),
+    }
+}
+
+fn stands_alone(letters: &[char], start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|before| letters.get(before));
+    let is_of_word = |letter: Option<&char>| letter.is_some_and(|letter| letter.is_alphanumeric());
+    !is_of_word(before) && !is_of_word(letters.get(end))
 }
 
 /// Base64 (RFC 4648, section 4) without its padding.
@@ -142,54 +202,6 @@ fn base64(bytes: &[u8]) -> String {
         text.extend(digits.map(char::from));
     }
     text
-}
-
-fn without(text: &str, needle: &Needle) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text[at..];
-        // Never within what stands for something taken out: a part of a value may be spelt like it.
-        if rest.starts_with(REDACTED) {
-            clean.push_str(REDACTED);
-            at += REDACTED.len();
-            continue;
-        }
-        let found = starts_with_any_case(rest, &needle.text);
-        if let Some(length) = found.filter(|length| needle.anywhere || stands_alone(text, at, at + length)) {
-            clean.push_str(REDACTED);
-            at += length;
-        } else {
-            let letter = rest.chars().next().unwrap_or_default();
-            clean.push(letter);
-            at += letter.len_utf8().max(1);
-        }
-    }
-    clean
-}
-
-/// How many bytes of `text` are `needle`, case aside. A long needle is found by its beginning, and by the part of
-/// it that stands at the end of a text that was cut.
-fn starts_with_any_case(text: &str, needle: &str) -> Option<usize> {
-    let mut letters = text.chars();
-    let mut length = 0;
-    for (count, wanted) in needle.chars().enumerate() {
-        match letters.next() {
-            Some(letter) if letter == wanted || letter.to_lowercase().eq(wanted.to_lowercase()) => {
-                length += letter.len_utf8();
-            }
-            Some(_) if count < LONGEST_COMPARED => return None,
-            None if count < PART => return None,
-            Some(_) | None => break,
-        }
-    }
-    Some(length)
-}
-
-fn stands_alone(text: &str, start: usize, end: usize) -> bool {
-    let before = text[..start].chars().next_back();
-    let after = text[end..].chars().next();
-    !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
 }
 
 #[cfg(test)]
@@ -280,6 +292,226 @@ mod tests {
             prop_assume!(!REDACTED.contains(&password) && password != REMOVE);
             let clean = redacted(&format!("{before}{password}{after}"), &[(Parameter::Password, &password)]);
             prop_assert!(!clean.contains(&password));
+        }
+    }
+
+    type Spelling = (&'static str, fn(&str) -> String);
+
+    /// Ways to spell a value that servers, and what stands before them, have.
+    const SPELLINGS: [Spelling; 24] = [
+        ("as it is", str::to_owned),
+        ("a form", |value| form_urlencoded::byte_serialize(value.as_bytes()).collect()),
+        ("a URL (RFC 3986)", |value| percent(value, b"-._~")),
+        ("encodeURIComponent", |value| percent(value, b"-._~!*'()")),
+        ("encodeURI", |value| percent(value, b"-._~!*'();/?:@&=+$,#")),
+        ("every byte in percent", |value| bytes(value, |byte| format!("%{byte:02x}"))),
+        ("HTML", |value| html(value).replace('\'', "&#039;")),
+        ("Go's HTML", |value| html(value).replace("&quot;", "&#34;").replace('\'', "&#39;")),
+        ("decimal references", |value| letters(value, |letter| format!("&#{};", u32::from(letter)))),
+        ("hex references", |value| letters(value, |letter| format!("&#x{:X};", u32::from(letter)))),
+        ("JSON", json),
+        ("JSON in ASCII", |value| ascii(&json(value))),
+        ("PHP's JSON", |value| ascii(&json(value)).replace('/', "\\/")),
+        ("PHP's JSON, unescaped", |value| json(value).replace('/', "\\/")),
+        ("JSON for HTML", |value| json(value).replace('&', "\\u0026").replace('<', "\\u003c")),
+        ("bytes with \\x", |value| bytes(value, |byte| format!("\\x{byte:02X}"))),
+        ("SQL", |value| value.replace('\'', "''")),
+        ("CSV", |value| value.replace('"', "\"\"")),
+        ("slashes", |value| value.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"")),
+        ("hex", |value| bytes(value, |byte| format!("{byte:02x}"))),
+        ("hex with blanks", |value| bytes(value, |byte| format!("{byte:02X} "))),
+        ("Base64", |value| base64(value.as_bytes())),
+        ("Base64 of x and it", |value| base64(format!("x{value}").as_bytes())),
+        ("base64url of two and it", |value| {
+            base64(format!("u:{value}").as_bytes()).replace('+', "-").replace('/', "_")
+        }),
+    ];
+
+    fn bytes(value: &str, spell: fn(u8) -> String) -> String {
+        value.bytes().map(spell).collect()
+    }
+
+    fn letters(value: &str, spell: fn(char) -> String) -> String {
+        value.chars().map(spell).collect()
+    }
+
+    fn percent(value: &str, bare: &[u8]) -> String {
+        let spell = |byte: u8| match byte {
+            _ if byte.is_ascii_alphanumeric() || bare.contains(&byte) => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        value.bytes().map(spell).collect()
+    }
+
+    fn html(value: &str) -> String {
+        value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    }
+
+    fn json(value: &str) -> String {
+        let quoted = serde_json::to_string(value).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    }
+
+    fn ascii(json: &str) -> String {
+        let spell = |letter: char| match letter {
+            _ if letter.is_ascii() => letter.to_string(),
+            _ => letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        };
+        json.chars().map(spell).collect()
+    }
+
+    /// Asserts that nothing of a spelt value is left but what is not the value's alone: the first digits of Base64 that
+    /// begins before it, and its padding.
+    #[track_caller]
+    fn assert_gone(clean: &str, spelt: &str) {
+        let rest = clean.strip_prefix("no: >").and_then(|rest| rest.strip_suffix("< end"));
+        let rest = rest.unwrap_or_else(|| panic!("the server's own words: {clean} of {spelt}"));
+        assert!(rest.contains(REDACTED), "{clean} of {spelt}");
+        assert!(rest.replace(REDACTED, "").len() <= MOST_LEFT, "{clean} of {spelt}");
+    }
+    const MOST_LEFT: usize = 12;
+
+    #[test]
+    fn what_was_found_to_get_past_does_not() {
+        let password = "p!w d(x)~q";
+        let spelt = [
+            "p%21w+d%28x%29~q",
+            "p%21w%20d%28x%29~q",
+            "p!w%20d(x)~q",
+            "cCF3IGQoeCl-cQ==",
+            "cCF3IGQoeCl+cQ==",
+            "eHAhdyBkKHgpfnE=",
+            "p%2521w%2520d%2528x%2529~q",
+            r"\x70\x21\x77\x20\x64\x28\x78\x29\x7e\x71",
+            "&#x70;&#x21;&#x77;&#x20;&#x64;&#x28;&#x78;&#x29;&#x7E;&#x71;",
+            "&#112;&#33;&#119;&#32;&#100;&#40;&#120;&#41;&#126;&#113;",
+            "70 21 77 20 64 28 78 29 7e 71",
+            "70:21:77:20:64:28:78:29:7E:71",
+            "0x70, 0x21, 0x77, 0x20, 0x64, 0x28, 0x78, 0x29, 0x7e, 0x71",
+            "0x70217720642878297E71",
+            "p&excl;w d&lpar;x&rpar;~q",
+        ];
+        for spelt in spelt {
+            assert_gone(&redacted(&format!("no: >{spelt}< end"), &[(Parameter::Password, password)]), spelt);
+        }
+        for (value, spelt) in [
+            (r#"o'neil+"x"@example.org"#, "o'neil%2B%22x%22%40example.org"),
+            (r#"o'neil+"x"@example.org"#, "o&#39;neil+&#34;x&#34;@example.org"),
+            ("M&ü/ller", r"M\\u0026\\u00fc\\/ller"),
+            ("M&ü/ller", r"M&ü\/ller"),
+            ("Élodie Müller", "&Eacute;lodie M&uuml;ller"),
+            ("Élodie Müller", r"\xc3\x89lodie M\xfcller"),
+            ("Élodie Müller", "%C9lodie+M%FCller"),
+            ("🙂 smile", r"\ud83d\ude42 smile"),
+            ("🙂 smile", r"\U0001F642 smile"),
+        ] {
+            assert_gone(&redacted(&format!("no: >{spelt}< end"), &[(Parameter::Email, value)]), spelt);
+        }
+    }
+
+    #[test]
+    fn a_value_cut_anywhere_in_its_spelling_does_not_show() {
+        let value = "Zoë & <Łukasz> 'O\\Neil' 🙂 \"x\"";
+        // These spell letter by letter.
+        let spellings = SPELLINGS[..16].iter().filter(|(name, _)| !name.starts_with("Go") && *name != "HTML");
+        for (name, spell) in spellings {
+            let (spelt, begun) = (spell(value), spell("Zoë & <").len());
+            for end in (begun..spelt.len()).filter(|end| spelt.is_char_boundary(*end)) {
+                let text = format!("no: >{}", &spelt[..end]);
+                let clean = redacted(&text, &[(Parameter::Firstname, value)]);
+                assert_eq!(clean, "no: >[redacted]", "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_the_key_are_found_however_they_are_spelt() {
+        let key = "aB3!x&y~z9";
+        for spelt in [
+            "%21x%26y~z9",
+            "eGFCMyF4Jnl+ejk=",
+            r"\x61\x42\x33\x21\x78\x26\x79\x7e\x7a\x39",
+            "&#x61;&#x42;&#x33;&#x21;&#x78;&#x26;&#x79;&#x7e;&#x7a;&#x39;",
+            "6142332178",
+            "3!x&amp;y~",
+        ] {
+            let text = format!("no: >{spelt}< end");
+            let clean = redact(&text, &update(&[(Parameter::City, "Riga")]), &ApiKey::new(key).unwrap());
+            if spelt.len() < 12 && spelt.starts_with("61") {
+                assert_eq!(clean, text, "five letters");
+            } else {
+                assert_gone(&clean, spelt);
+            }
+        }
+    }
+
+    #[test]
+    fn short_values_are_found_in_base64_and_hex_where_these_stand_alone() {
+        let values = [(Parameter::Password, "x1"), (Parameter::Country, "US")];
+        assert_eq!(
+            redacted("'eDE=' 7831 'VVM=' 5553", &values),
+            "'[redacted]=' [redacted] '[redacted]=' [redacted]"
+        );
+        assert_eq!(redacted("%22US%22, %55S", &values), "%22[redacted]%22, [redacted]");
+    }
+
+    #[test]
+    fn text_without_any_of_it_is_left_alone() {
+        let values = [
+            (Parameter::Password, "p!w d(x)~q"),
+            (Parameter::Firstname, "Anna"),
+            (Parameter::Country, "US"),
+            (Parameter::State, "%20%20"),
+            (Parameter::Zip, "+"),
+            (Parameter::Custom1, "&nbsp;&#32;"),
+        ];
+        for text in [
+            "",
+            "Customer not found",
+            "The e-mail address is already in use by customer 44b54 (id 191)",
+            r#"{"errors":[{"field":"custom1","hint":"at most 50 \u0026 no \"quotes\" \\ or \/"}]}"#,
+            "<p>It&#39;s 100&nbsp;% &amp; more &eacute; &unknown; &#xZZ; &# %zz %4 \\u12 \\x \\</p>",
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+            "trace 4bf92f3577b34da6a3ce929d0e0e4736, 00:1A:2C:3D:4E:5F, 0x7ffd 0xdeadbeef 0x",
+            "d41d8cd98f00b204e9800998ecf8427e 550e8400-e29b-41d4-a716-446655440000",
+        ] {
+            assert_eq!(redacted(text, &values), text);
+        }
+    }
+
+    /// What makes as many readings as can be made costs no more than some, and shows nothing.
+    #[test]
+    fn a_text_that_is_everything_at_once_is_soon_done() {
+        let value = "%25aB+".repeat(10_000);
+        let values = Parameter::ALL.map(|parameter| (parameter, value.as_str()));
+        let fields: Vec<_> = values.into_iter().filter(|(parameter, _)| !parameter.is_lookup()).collect();
+        let packed = (0..6).fold("%25aB+".repeat(400), |text, _| base64(text.as_bytes())[..3000].to_owned());
+        for text in
+            ["%25".repeat(22_000), "%41\\x41&#65;".repeat(5_000), "0".repeat(65_536), packed, value.clone()]
+        {
+            let clean = redacted(&text, &fields);
+            assert!(clean.chars().count() <= LOOKED_AT + REDACTED.len(), "{}", clean.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_survives_in_any_spelling_of_any_spelling(
+            value in "[ -~äéÜßŁ東🙂]{8,20}",
+            first in 0..SPELLINGS.len(),
+            second in 0..SPELLINGS.len(),
+            parameter in prop::sample::select(vec![Parameter::Password, Parameter::Custom1]),
+        ) {
+            prop_assume!(value.trim().chars().count() >= 8);
+            let spelt = SPELLINGS[second].1(&SPELLINGS[first].1(&value));
+            let clean = redacted(&format!("no: >{spelt}< end"), &[(parameter, &value)]);
+            assert_gone(&clean, &format!("{} of {}: {spelt}", SPELLINGS[second].0, SPELLINGS[first].0));
+        }
+
+        #[test]
+        fn other_text_is_left_alone(text in "[a-m %&;#x0-9\\\\]{0,200}") {
+            let values = [(Parameter::Password, "nopq-rst"), (Parameter::City, "Zürz wny")];
+            prop_assert_eq!(redact(&text, &update(&values), &ApiKey::new("uvwz.uvwz").unwrap()), text);
         }
     }
 }
