@@ -2,6 +2,10 @@
 
 use super::damage::within;
 use super::{Parameter, REMOVE, Suspicion, Values};
+use wide::u8x16;
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
 
 /// Tells what is suspicious about the values of some parameters, of each the worst. `may_be_damaged`: what
 /// [`super::may_be_damaged`] says of the values or of a text that holds them.
@@ -68,12 +72,25 @@ const IN_EMAIL: [u8; 256] = {
 /// Whether it is easily seen that [`email`] finds nothing.
 #[inline]
 fn is_plain_email(value: &[u8]) -> bool {
-    // Of so many bytes the sum is one of this type.
-    let is_short = value.len() < 128;
-    is_short
-        && value.iter().map(|byte| IN_EMAIL[usize::from(*byte)]).sum::<u8>() == 1
-        && !matches!(value, [b'@', ..] | [.., b'@' | b'.'])
-        && memchr::memchr(b'@', value).is_some_and(|at| value[at + 1] != b'.')
+    let (at, is_one) = match (value.first_chunk::<BLOCK>(), value.last_chunk::<BLOCK>()) {
+        // Most are so long that two looks take in all of them.
+        (Some(first), Some(last)) if value.len() <= 2 * BLOCK => {
+            let (first, last, behind) = (u8x16::new(*first), u8x16::new(*last), value.len() - BLOCK);
+            let both = |look: fn(u8x16) -> u32| look(first) | look(last) << behind;
+            let ats = both(|block| block.simd_eq(u8x16::splat(b'@')).to_bitmask());
+            let between = both(|block| {
+                let is = |byte| block.simd_eq(u8x16::splat(byte));
+                (is(b' ') | is(b',') | is(b';')).to_bitmask()
+            });
+            (ats.trailing_zeros() as usize, ats.is_power_of_two() && between == 0)
+        }
+        _ => {
+            // Of so many bytes the sum is one of this type.
+            let sum = || value.iter().map(|byte| IN_EMAIL[usize::from(*byte)]).sum::<u8>();
+            (memchr::memchr(b'@', value).unwrap_or(0), value.len() < 128 && sum() == 1)
+        }
+    };
+    is_one && at > 0 && !matches!(value[at + 1..], [] | [b'.', ..] | [.., b'.'])
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -400,6 +417,14 @@ mod tests {
             let row = row(&[(Parameter::City, &value)]);
             let together = suspicion(Parameter::City, &row.values(), may_be_damaged(whole.as_bytes()));
             prop_assert_eq!(together, suspicion(Parameter::City, &row.values(), true));
+        }
+
+        /// Of an address of any length the same is found.
+        #[test]
+        fn an_address_of_any_length_is_looked_at_to_its_end(value in "[a-z]{0,20}[a@. ,;]{0,3}[a-z.]{0,20}[@.;]{0,2}") {
+            if !value.is_empty() {
+                prop_assert_eq!(is_plain_email(value.as_bytes()), email(value.as_bytes()).is_none());
+            }
         }
 
         /// What is easily seen to be plain is.

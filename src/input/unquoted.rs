@@ -38,13 +38,14 @@ pub(super) fn divide(
             return (bytes[at] != b'"').then_some(at);
         }
     }
-    for at in bytes.len() - rest.len()..bytes.len() {
-        let byte = bytes[at];
-        if byte == b'"' {
+    let behind_blocks = bytes.len() - rest.len();
+    for (index, byte) in rest.iter().enumerate() {
+        let at = behind_blocks + index;
+        if *byte == b'"' {
             return None;
         }
         let is_end = matches!(byte, b'\n' | b'\r');
-        if is_end || byte == delimiter {
+        if is_end || *byte == delimiter {
             fields.push(start..at);
             start = at + 1;
         }
