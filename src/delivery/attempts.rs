@@ -23,7 +23,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         let next_retry = self.queue.wake(now, &self.slots);
         let deadline = self.settings.brakes.deadline.map(|at| at.saturating_duration_since(self.began));
-        let mut wake_at = earliest(earliest(next_retry, self.traffic.gives_up_at()), deadline);
+        // While an attempt is in flight, its end is waited for: a time that has passed would be no time to wait for.
+        let gives_up_at = self.traffic.gives_up_at().filter(|_| self.in_flight.is_empty());
+        let mut wake_at = earliest(earliest(next_retry, gives_up_at), deadline);
         while self.in_flight.len() < self.settings.concurrency.get() {
             let gate = self.traffic.gate(now, self.in_flight.len());
             let wait = match gate {

@@ -16,6 +16,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two probes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// So many pauses that the server asked for are not counted as outage while nothing gets through. One that asks for ever
+/// would be waited for for ever.
+const HOLDS: u32 = 10;
+
 /// Time since the run began.
 type Time = Duration;
 
@@ -29,6 +33,8 @@ pub(super) struct Health {
     outage: Option<Outage>,
     /// How many attempts got through so far.
     through: u64,
+    /// How many pauses the server asked for since the last attempt that got through.
+    holds: u32,
     /// The longest pause between two probes, if it is shorter than usual.
     longest_pause: Option<Duration>,
 }
@@ -46,6 +52,7 @@ impl Health {
         self.through += 1;
         self.series = 0;
         self.series_began = None;
+        self.holds = 0;
         self.outage.take().is_some()
     }
 
@@ -83,14 +90,23 @@ impl Health {
         true
     }
 
-    /// The server asked to be left alone for so long: that is no outage.
-    pub(super) fn held(&mut self, hold: Duration) {
+    /// The server asked to be left alone for so long, or for so much longer if that is no new wish: that is no outage.
+    pub(super) fn held(&mut self, hold: Duration, is_new: bool) {
+        self.holds += u32::from(is_new);
+        if self.asks_for_ever() {
+            return;
+        }
         if let Some(outage) = &mut self.outage {
             outage.began += hold;
         }
         if let Some(began) = &mut self.series_began {
             *began += hold;
         }
+    }
+
+    /// Whether the server asks for one pause after the other and lets nothing through.
+    pub(super) fn asks_for_ever(&self) -> bool {
+        self.holds > HOLDS
     }
 
     /// Since when nothing got through, if that is more than a short disturbance.
@@ -164,7 +180,14 @@ mod tests {
     fn time_that_the_server_asked_for_does_not_count_as_outage() {
         let mut health = Health::default();
         assert!((0..SERIES).filter(|_| health.did_not_get_through(SECOND)).count() == 1);
-        health.held(60 * SECOND);
+        health.held(50 * SECOND, true);
+        health.held(10 * SECOND, false);
         assert_eq!(health.silent_since(), Some(61 * SECOND));
+        (1..HOLDS).for_each(|_| health.held(SECOND, true));
+        let patience_is_counted_since =
+            Some((60 + u64::from(HOLDS)) * SECOND.as_secs()).map(Duration::from_secs);
+        assert_eq!(health.silent_since(), patience_is_counted_since);
+        health.held(1000 * SECOND, true);
+        assert_eq!(health.silent_since(), patience_is_counted_since, "it never ends");
     }
 }

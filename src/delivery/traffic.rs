@@ -204,7 +204,7 @@ impl Traffic {
         let until = now + asked;
         // Several replies ask for the same: only what is new counts.
         let before = self.hold.filter(|before| *before > now);
-        self.health.held(until.saturating_sub(before.unwrap_or(now)));
+        self.health.held(until.saturating_sub(before.unwrap_or(now)), before.is_none());
         self.hold = self.hold.max(Some(until));
         Ok(Hold { until, is_new: before.is_none() })
     }
@@ -212,7 +212,8 @@ impl Traffic {
     /// When the patience for a server that lets nothing through is at its end, holds it asked for aside.
     pub(super) fn gives_up_at(&self) -> Option<Time> {
         let at = self.health.silent_since()? + self.max_outage;
-        Some(self.hold.map_or(at, |hold| at.max(hold)))
+        let hold = self.hold.filter(|_| !self.health.asks_for_ever());
+        Some(hold.map_or(at, |hold| at.max(hold)))
     }
 }
 

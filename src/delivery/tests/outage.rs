@@ -80,6 +80,18 @@ async fn a_page_for_everybody_for_a_short_while_costs_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_pauses_for_ever_ends_the_run() {
+    for status in [429, 503] {
+        let server = Simulated::new(move |_| (SECOND / 100, busy(status, Some(30))));
+        let (ending, lines) = run(&settings("100", 16), &server, Rows::distinct(10_000)).await;
+        assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
+        assert_eq!(lines.count("failed"), 0);
+        // Ten pauses, and the patience for an outage.
+        assert!((600 * SECOND..1000 * SECOND).contains(&server.span()), "{:?}", server.span());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_that_failed_before_an_outage_are_not_burnt_in_it() {
     for broken in [|| busy(503, None), lost] {
         for percent in [5, 30] {
