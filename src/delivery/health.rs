@@ -184,8 +184,7 @@ mod tests {
         health.held(10 * SECOND, false);
         assert_eq!(health.silent_since(), Some(61 * SECOND));
         (1..HOLDS).for_each(|_| health.held(SECOND, true));
-        let patience_is_counted_since =
-            Some((60 + u64::from(HOLDS)) * SECOND.as_secs()).map(Duration::from_secs);
+        let patience_is_counted_since = Some((60 + HOLDS) * SECOND);
         assert_eq!(health.silent_since(), patience_is_counted_since);
         health.held(1000 * SECOND, true);
         assert_eq!(health.silent_since(), patience_is_counted_since, "it never ends");
