@@ -80,6 +80,8 @@ pub struct UpdateBuilder {
     places: Places,
     /// Whether a value begins inside a UTF-8 sequence, so that the text tells nothing about the values.
     is_torn: bool,
+    /// Whether a value was left out because there is no place behind the others.
+    is_too_long: bool,
     violations: Vec<Violation>,
     /// Whether the values are known to make an update.
     is_checked: bool,
@@ -91,7 +93,7 @@ impl UpdateBuilder {
         self.text.clear();
         self.places = [Place::default(); Parameter::COUNT];
         self.violations.clear();
-        (self.is_torn, self.is_checked) = (false, false);
+        (self.is_torn, self.is_too_long, self.is_checked) = (false, false, false);
     }
 
     /// Sets a value as the row has it. An empty one leaves the field alone.
@@ -99,8 +101,13 @@ impl UpdateBuilder {
         self.is_checked = false;
         self.is_torn |= value.first().is_some_and(|byte| byte & 0xc0 == 0x80);
         let start = self.text.len();
-        self.text.extend_from_slice(value);
-        self.places[parameter.index()] = Place { start, end: self.text.len() };
+        match Place::new(start, start + value.len()) {
+            Some(place) => {
+                self.text.extend_from_slice(value);
+                self.places[parameter.index()] = place;
+            }
+            None => self.is_too_long = true,
+        }
     }
 
     /// Refuses a value for a reason that lies outside the API's rules: the row will be no update.
@@ -116,8 +123,7 @@ impl UpdateBuilder {
     }
 
     fn value(&self, parameter: Parameter) -> &[u8] {
-        let Place { start, end } = self.places[parameter.index()];
-        &self.text[start..end]
+        self.places[parameter.index()].of(&self.text)
     }
 
     /// The values set so far, whether they are valid or not, for a fingerprint of a row that is no update.
@@ -167,7 +173,7 @@ impl UpdateBuilder {
         if !self.has_field() {
             self.refuse_row(NO_FIELD);
         }
-        if u32::try_from(self.text.len()).is_err() {
+        if self.is_too_long {
             self.refuse_row(TOO_LONG);
         }
         self.is_checked = self.violations.is_empty();

@@ -5,10 +5,37 @@ use super::{Parameter, Update, value_fault};
 /// Where a value lies in a text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place {
-    /// Its first byte.
-    pub start: usize,
+    /// Its first byte. Half as long as an address: there is a place for each parameter of each row that is looked at.
+    start: u32,
     /// The byte behind it.
-    pub end: usize,
+    end: u32,
+}
+
+impl Place {
+    /// From a first byte to the one behind the last; `None` of a text longer than a request can be.
+    #[must_use]
+    #[inline]
+    pub fn new(start: usize, end: usize) -> Option<Place> {
+        Some(Place { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
+    }
+
+    /// What lies there.
+    #[must_use]
+    #[inline]
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    /// Whether nothing lies there.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
 }
 
 /// Where each parameter's value lies.
@@ -28,20 +55,29 @@ impl<'row> Values<'row> {
         Values { text, places }
     }
 
+    /// The text in which they lie.
+    #[must_use]
+    pub fn text(&self) -> &'row [u8] {
+        self.text
+    }
+
+    /// Where in that text.
+    #[must_use]
+    pub fn places(&self) -> &'row Places {
+        self.places
+    }
+
     /// The value of a parameter.
     #[must_use]
     pub fn get(&self, parameter: Parameter) -> &'row [u8] {
-        let Place { start, end } = self.places[parameter.index()];
-        &self.text[start..end]
+        self.places[parameter.index()].of(self.text)
     }
 
     /// Every parameter that has a value, in the order of the API page.
     pub fn iter(&self) -> impl Iterator<Item = (Parameter, &'row [u8])> {
         let text = self.text;
         let values = Parameter::ALL.into_iter().zip(self.places);
-        values
-            .map(|(parameter, place)| (parameter, &text[place.start..place.end]))
-            .filter(|(_, value)| !value.is_empty())
+        values.map(|(parameter, place)| (parameter, place.of(text))).filter(|(_, value)| !value.is_empty())
     }
 
     /// Whether these make an update, if all of them are text without a NUL and together no longer than a request can
@@ -50,7 +86,7 @@ impl<'row> Values<'row> {
     pub fn make_an_update(&self) -> bool {
         let (lookups, fields) = self.places.split_at(Parameter::LOOKUPS);
         let is_sound = |parameter| value_fault(parameter, self.get(parameter)).is_none();
-        let has_any = |places: &[Place]| places.iter().any(|place| place.start < place.end);
+        let has_any = |places: &[Place]| !places.iter().all(|place| place.is_empty());
         has_any(lookups)
             && has_any(fields)
             // Only these have rules of their own.
@@ -60,7 +96,7 @@ impl<'row> Values<'row> {
     /// The update of values that were checked; `None` of others that are no text.
     #[must_use]
     pub fn update(&self) -> Option<Update> {
-        let mut text = String::with_capacity(self.places.iter().map(|place| place.end - place.start).sum());
+        let mut text = String::with_capacity(self.places.iter().map(|place| place.len()).sum());
         let mut ends = [0; Parameter::COUNT];
         for (end, parameter) in ends.iter_mut().zip(Parameter::ALL) {
             text.push_str(std::str::from_utf8(self.get(parameter)).ok()?);

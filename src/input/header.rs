@@ -22,8 +22,17 @@ pub(super) struct Header {
     /// None where a column is left out.
     columns: Vec<Option<Column>>,
     constants: Vec<(Parameter, Box<[u8]>)>,
-    /// Whether every value is the cell or a part of it.
-    only_borrows: bool,
+    /// The columns that are not left out, if every value is the cell or a part of it: else empty.
+    borrowed: Vec<Borrowed>,
+}
+
+/// A column of which every value is the cell or a part of it.
+#[derive(Debug)]
+struct Borrowed {
+    /// Its number, from 0.
+    index: usize,
+    parameter: Parameter,
+    only_trims: bool,
 }
 
 #[derive(Debug)]
@@ -79,9 +88,8 @@ impl Header {
             .iter()
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
-        let only_borrows =
-            mapping.constants.is_empty() && columns.iter().flatten().all(|column| column.only_borrows);
-        Ok(Header { columns, constants, only_borrows })
+        let borrowed = if mapping.constants.is_empty() { borrowed(&columns) } else { Vec::new() };
+        Ok(Header { columns, constants, borrowed })
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.
@@ -111,15 +119,13 @@ impl Header {
     /// there is anything in the cells that count. The other way to the same values is [`Header::fill`]. `places` are
     /// those of the record before.
     pub(super) fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
-        if !self.only_borrows {
-            return false;
-        }
         let mut has_text = false;
-        for (column, (start, cell)) in self.columns.iter().zip(record.iter_with_starts()) {
-            let Some(Column { parameter, only_trims, .. }) = column else { continue };
+        for Borrowed { index, parameter, only_trims } in &self.borrowed {
+            let Some((start, cell)) = record.field(*index) else { return false };
             let (before, value) = if *only_trims { trimmed_at(cell) } else { kept_at(*parameter, cell) };
             let start = start + before;
-            places[parameter.index()] = Place { start, end: start + value.len() };
+            let Some(place) = Place::new(start, start + value.len()) else { return false };
+            places[parameter.index()] = place;
             has_text |= !value.is_empty();
         }
         has_text
@@ -144,6 +150,20 @@ impl Header {
 
 /// A cell that is not trimmed, with the number of bytes before it.
 #[inline(never)]
+fn borrowed(columns: &[Option<Column>]) -> Vec<Borrowed> {
+    if !columns.iter().flatten().all(|column| column.only_borrows) {
+        return Vec::new();
+    }
+    let numbered = columns.iter().enumerate();
+    let there = numbered.filter_map(|(index, column)| Some((index, column.as_ref()?)));
+    let borrowed = there.map(|(index, Column { parameter, only_trims, .. })| Borrowed {
+        index,
+        parameter: *parameter,
+        only_trims: *only_trims,
+    });
+    borrowed.collect()
+}
+
 fn kept_at(parameter: Parameter, cell: &[u8]) -> (usize, &[u8]) {
     if is_blank_password(parameter, cell) { trimmed_at(cell) } else { (0, cell) }
 }

@@ -21,11 +21,8 @@ impl<'rows, R: Read> Judge<'rows, R> {
     /// all the same. `places` are those of the record before.
     pub(super) fn plain_update(&self, places: &'rows mut Places) -> Option<Values<'rows>> {
         let record = self.records.record();
-        // A record within the limits of the input can be longer than a request only if somebody wanted it so.
-        let is_plain = self.records.is_plain()
-            && self.records.is_well_quoted()
-            && record.len() == self.header.width()
-            && u32::try_from(record.text().len()).is_ok();
+        let is_plain =
+            self.records.is_plain() && self.records.is_well_quoted() && record.len() == self.header.width();
         let is_located = is_plain && self.header.locate(record, places);
         Some(Values::new(record.text(), places)).filter(|values| is_located && values.make_an_update())
     }

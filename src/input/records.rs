@@ -43,8 +43,6 @@ pub(super) struct Records<R> {
     after_cr: bool,
     current: Current,
     plain: Plain,
-    /// Whether something was read, see [`Records::take_fresh`].
-    is_fresh: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -61,7 +59,6 @@ impl<R: Read> Records<R> {
             after_cr: false,
             current: Current::default(),
             plain: Plain::default(),
-            is_fresh: false,
         }
     }
 
@@ -99,16 +96,6 @@ impl<R: Read> Records<R> {
     /// Whether the record read last is known to be UTF-8 without a NUL. One that is both may not be known to be.
     pub(super) fn is_plain(&self) -> bool {
         self.plain.covers(&self.current.text)
-    }
-
-    /// Whether something was read since this was asked last.
-    pub(super) fn take_fresh(&mut self) -> bool {
-        std::mem::take(&mut self.is_fresh)
-    }
-
-    /// From the record read last to the end of what was read.
-    pub(super) fn rest(&self) -> &[u8] {
-        &self.buffer[self.current.text.start..self.end]
     }
 
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
@@ -190,7 +177,6 @@ impl<R: Read> Records<R> {
         };
         self.end += read;
         self.has_ended = read == 0;
-        self.is_fresh |= read > 0;
         self.plain.extend(&self.buffer[..self.end], self.start);
         Ok(read > 0)
     }

@@ -96,9 +96,6 @@ pub struct Checked<'rows> {
     pub content: Result<(), Box<Invalid>>,
     /// Its values, as they would be sent. Of a row that is wrong as a whole they mean nothing.
     pub values: Values<'rows>,
-    /// If more was read for this row: a text that holds it, and of which the rows that follow are parts until one has
-    /// such a text again. For a look at many rows at once.
-    pub fresh_text: Option<&'rows [u8]>,
     pub(super) record: Record<'rows>,
 }
 

@@ -1,5 +1,6 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
+use super::batch::Batch;
 use super::fault::{in_one_column, shown};
 use super::format::Format;
 use super::judge::{Judge, refused};
@@ -121,7 +122,6 @@ impl Rows {
         if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
             return Ok(None);
         }
-        let is_fresh = self.records.take_fresh();
         let Rows { records, header, format, empty_rows, builder, places, number, .. } = self;
         let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
         let (content, values) = match judge.plain_update(places) {
@@ -134,9 +134,26 @@ impl Rows {
             last_line: records.last_line(),
             content,
             values,
-            fresh_text: is_fresh.then(|| records.rest()),
             record: records.record(),
         }))
+    }
+
+    /// Reads and checks the next row as [`Rows::check_next`] does, and keeps it in a batch; `false` behind the last.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn check_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
+            return Ok(false);
+        }
+        let Rows { records, header, format, empty_rows, builder, number, .. } = self;
+        let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
+        let lines = (records.line(), records.last_line());
+        batch.keep(*number, lines, records.record(), |places| match judge.plain_update(places) {
+            Some(_) => None,
+            None => Some((judge.content(builder).map_err(Box::new), builder.values())),
+        });
+        Ok(true)
     }
 
     /// Reads no further: the row read last was the last one.

@@ -1,14 +1,10 @@
 //! Customers that several rows name, with their lines, in bounded memory: a hash of every id is kept, up to a limit.
-//! Beyond it, only the customers that are known already are recognised, and that is said. The ids are looked up on a
-//! thread of their own: each look goes to another place of the memory, and reading would wait for it.
+//! Beyond it, only the customers that are known already are recognised, and that is said.
 
 use crate::customer::Parameter;
 use crate::report::{Duplicates, Repeated, SHOWN};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 
 /// The most ids that are remembered: 18 MB of memory.
 pub(super) const MOST_IDS: usize = 1_000_000;
@@ -16,92 +12,11 @@ pub(super) const MOST_IDS: usize = 1_000_000;
 /// So many ids that follow each other, such as 10240 to 10247, stand together in the table: a line of the cache.
 const BLOCK: u64 = 8;
 
-/// So many ids are handed over together.
-const BATCH: usize = 4096;
-
-/// So many batches may be full and not looked up yet.
-const BATCHES_AHEAD: usize = 2;
-
 /// Marks a line whose customer came again.
 const CAME_AGAIN: u32 = 1 << 31;
 
 /// Finds customers that come again.
 pub(super) struct Finder {
-    batch: Batch,
-    /// To the thread that looks up, and back from it what is empty again.
-    full: SyncSender<Batch>,
-    empty: Receiver<Batch>,
-    thread: JoinHandle<Duplicates>,
-}
-
-/// Ids on their way.
-#[derive(Default)]
-struct Batch {
-    sightings: Vec<Sighting>,
-    /// Their ids, one behind the other.
-    ids: Vec<u8>,
-}
-
-struct Sighting {
-    parameter: Parameter,
-    line: u64,
-    /// Where its id ends in `ids`.
-    end: usize,
-}
-
-impl Finder {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// If there is none to be had.
-    pub(super) fn start() -> io::Result<Finder> {
-        Finder::with_room(MOST_IDS)
-    }
-
-    fn with_room(most: usize) -> io::Result<Finder> {
-        let (full, to_look_up) = sync_channel::<Batch>(BATCHES_AHEAD);
-        let (looked_up, empty) = sync_channel(BATCHES_AHEAD + 1);
-        let thread = thread::Builder::new().name("duplicates".to_owned()).spawn(move || {
-            let mut known = Known::with_room(most);
-            for mut batch in to_look_up {
-                known.look_up(&mut batch);
-                // Nobody takes the last ones.
-                let _ = looked_up.try_send(batch);
-            }
-            known.found
-        })?;
-        Ok(Finder { batch: Batch::default(), full, empty, thread })
-    }
-
-    /// Sees a row's id; an empty one is none.
-    pub(super) fn see(&mut self, parameter: Parameter, id: &[u8], line: u64) {
-        if id.is_empty() {
-            return;
-        }
-        self.batch.ids.extend_from_slice(id);
-        self.batch.sightings.push(Sighting { parameter, line, end: self.batch.ids.len() });
-        if self.batch.sightings.len() == BATCH {
-            self.hand_over();
-        }
-    }
-
-    #[inline(never)]
-    fn hand_over(&mut self) {
-        let next = self.empty.try_recv().unwrap_or_default();
-        // If the thread has ended, it has panicked, and that shows in the end.
-        let _ = self.full.send(std::mem::replace(&mut self.batch, next));
-    }
-
-    /// What was found.
-    pub(super) fn finish(mut self) -> Duplicates {
-        self.hand_over();
-        drop(self.full);
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
-/// The customers that were seen.
-struct Known {
     /// For each kind of id, so that no id of one looks like an id of the other.
     hashers: [RandomState; Parameter::LOOKUPS],
     table: Table,
@@ -110,9 +25,13 @@ struct Known {
     shown: Vec<u64>,
 }
 
-impl Known {
-    fn with_room(most: usize) -> Known {
-        Known {
+impl Finder {
+    pub(super) fn new() -> Finder {
+        Finder::with_room(MOST_IDS)
+    }
+
+    fn with_room(most: usize) -> Finder {
+        Finder {
             hashers: [RandomState::default(), RandomState::default()],
             table: Table::new(most),
             found: Duplicates { is_complete: true, looked_at: most as u64, ..Duplicates::default() },
@@ -120,40 +39,52 @@ impl Known {
         }
     }
 
-    /// Looks up a batch and empties it.
-    fn look_up(&mut self, batch: &mut Batch) {
-        let mut start = 0;
-        for sighting in &batch.sightings {
-            let id = &batch.ids[start..sighting.end];
-            start = sighting.end;
-            let Some(hasher) = self.hashers.get(sighting.parameter.index()) else { continue };
-            let hash = hash(hasher, id);
-            match self.table.insert(hash, sighting.line) {
-                Seen::New => {}
-                Seen::NoRoom => self.found.is_complete = false,
-                Seen::Again { first, is_second } => {
-                    self.found.rows += 1;
-                    self.found.customers += u64::from(is_second);
-                    if let Some(at) = self.shown.iter().position(|shown| *shown == hash) {
-                        let example = &mut self.found.examples[at];
-                        example.rows += 1;
-                        if example.lines.len() < SHOWN {
-                            example.lines.push(sighting.line);
-                        }
-                    } else if is_second && self.shown.len() < SHOWN {
-                        self.shown.push(hash);
-                        self.found.examples.push(Repeated {
-                            parameter: sighting.parameter,
-                            id: id.to_vec(),
-                            rows: 2,
-                            lines: vec![first, sighting.line],
-                        });
-                    }
-                }
-            }
+    /// The hash of a row's id, for [`Finder::see`]; an empty id has none.
+    pub(super) fn hash(&self, parameter: Parameter, id: &[u8]) -> Option<u64> {
+        self.hashers.get(parameter.index()).filter(|_| !id.is_empty()).map(|hasher| hash(hasher, id))
+    }
+
+    /// Fetches what is known of ids that are to be seen soon. Each stands at another place of the memory: asked for one
+    /// after the other, each would be waited for.
+    pub(super) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
+        let known = hashes.fold(0, |known, hash| known ^ self.table.slots[self.table.start_of(hash)][LINE]);
+        std::hint::black_box(known);
+    }
+
+    /// Sees an id with its hash.
+    pub(super) fn see(&mut self, hash: u64, parameter: Parameter, id: &[u8], line: u64) {
+        match self.table.insert(hash, line) {
+            Seen::New => {}
+            Seen::NoRoom => self.found.is_complete = false,
+            Seen::Again { first, is_second } => self.see_again(hash, first, is_second, (parameter, id, line)),
         }
-        batch.sightings.clear();
-        batch.ids.clear();
+    }
+
+    fn see_again(
+        &mut self,
+        hash: u64,
+        first: u64,
+        is_second: bool,
+        (parameter, id, line): (Parameter, &[u8], u64),
+    ) {
+        self.found.rows += 1;
+        self.found.customers += u64::from(is_second);
+        if let Some(at) = self.shown.iter().position(|shown| *shown == hash) {
+            let example = &mut self.found.examples[at];
+            example.rows += 1;
+            if example.lines.len() < SHOWN {
+                example.lines.push(line);
+            }
+        } else if is_second && self.shown.len() < SHOWN {
+            self.shown.push(hash);
+            let lines = vec![first, line];
+            self.found.examples.push(Repeated { parameter, id: id.to_vec(), rows: 2, lines });
+        }
+    }
+
+    /// What was found.
+    pub(super) fn finish(self) -> Duplicates {
+        self.found
     }
 }
 
@@ -184,48 +115,64 @@ enum Seen {
     NoRoom,
 }
 
-/// Hashes with the line on which each came first: 12 bytes a slot. What is not used of it takes no memory.
+/// Hashes with the line on which each came first. What is not used of it takes no memory.
 struct Table {
-    hashes: Vec<u64>,
-    lines: Vec<u32>,
+    slots: Vec<Slot>,
     count: usize,
     most: usize,
+}
+
+/// The two halves of a hash, both zero if it is free, and the line. In one piece, as it is one look into the memory.
+type Slot = [u32; 3];
+
+/// Where the line stands.
+const LINE: usize = 2;
+
+fn halves(hash: u64) -> [u32; 2] {
+    [hash as u32, (hash >> 32) as u32]
 }
 
 impl Table {
     fn new(most: usize) -> Table {
         // A third is left free, or the ways to a free slot are long.
         let slots = (most + most / 2).next_multiple_of(BLOCK as usize) + BLOCK as usize;
-        Table { hashes: vec![0; slots], lines: vec![0; slots], count: 0, most }
+        Table { slots: vec![Slot::default(); slots], count: 0, most }
     }
 
     fn insert(&mut self, hash: u64, line: u64) -> Seen {
+        let [low, high] = halves(hash);
         let slot = self.slot_of(hash);
-        if self.hashes[slot] == hash {
-            let known = &mut self.lines[slot];
-            let is_second = *known & CAME_AGAIN == 0;
-            *known |= CAME_AGAIN;
-            return Seen::Again { first: u64::from(*known & !CAME_AGAIN), is_second };
+        let slot = &mut self.slots[slot];
+        if slot[..LINE] == [low, high] {
+            let is_second = slot[LINE] & CAME_AGAIN == 0;
+            slot[LINE] |= CAME_AGAIN;
+            return Seen::Again { first: u64::from(slot[LINE] & !CAME_AGAIN), is_second };
         }
         let short = u32::try_from(line).ok().filter(|line| line & CAME_AGAIN == 0);
         let Some(line) = short.filter(|_| self.count < self.most) else { return Seen::NoRoom };
-        (self.hashes[slot], self.lines[slot]) = (hash, line);
+        *slot = [low, high, line];
         self.count += 1;
         Seen::New
     }
 
     /// Where a hash stands, or the free slot for it.
     fn slot_of(&self, hash: u64) -> usize {
-        let slots = self.hashes.len();
-        let (block, within) = (hash / BLOCK * BLOCK, hash % BLOCK);
-        // The high half of the product: evenly spread over any number of blocks.
-        let blocks = slots as u128 / u128::from(BLOCK);
-        let start = ((u128::from(block) * blocks) >> 64) as usize * BLOCK as usize;
-        let mut slot = start + within as usize;
-        while self.hashes[slot] != hash && self.hashes[slot] != 0 {
-            slot = if slot + 1 == slots { 0 } else { slot + 1 };
+        let hash_halves = halves(hash);
+        let is_other = |slot: &Slot| slot[..LINE] != hash_halves && slot[..LINE] != [0, 0];
+        let mut slot = self.start_of(hash);
+        while is_other(&self.slots[slot]) {
+            slot = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
         }
         slot
+    }
+
+    /// From where a hash is looked for.
+    fn start_of(&self, hash: u64) -> usize {
+        let (block, within) = (hash / BLOCK * BLOCK, hash % BLOCK);
+        // The high half of the product: evenly spread over any number of blocks.
+        let blocks = self.slots.len() as u128 / u128::from(BLOCK);
+        let start = ((u128::from(block) * blocks) >> 64) as usize * BLOCK as usize;
+        start + within as usize
     }
 }
 
@@ -236,11 +183,19 @@ mod tests {
     use std::collections::HashMap;
 
     fn found(most: usize, ids: &[u32]) -> Duplicates {
-        let mut finder = Finder::with_room(most).expect("a thread");
+        let mut finder = Finder::with_room(most);
         for (index, id) in ids.iter().enumerate() {
-            finder.see(Parameter::CustomerId, id.to_string().as_bytes(), index as u64 + 2);
+            see(&mut finder, Parameter::CustomerId, id.to_string().as_bytes(), index as u64 + 2);
         }
         finder.finish()
+    }
+
+    fn see(finder: &mut Finder, parameter: Parameter, id: &[u8], line: u64) {
+        let hash = finder.hash(parameter, id);
+        finder.fetch(hash.into_iter());
+        if let Some(hash) = hash {
+            finder.see(hash, parameter, id, line);
+        }
     }
 
     #[test]
@@ -257,11 +212,11 @@ mod tests {
 
     #[test]
     fn ids_of_two_kinds_are_two_customers() {
-        let mut finder = Finder::with_room(10).expect("a thread");
-        finder.see(Parameter::CustomerId, b"7", 2);
-        finder.see(Parameter::SubscriptionId, b"7", 2);
-        finder.see(Parameter::SubscriptionId, b"", 3);
-        finder.see(Parameter::SubscriptionId, b"", 4);
+        let mut finder = Finder::with_room(10);
+        see(&mut finder, Parameter::CustomerId, b"7", 2);
+        see(&mut finder, Parameter::SubscriptionId, b"7", 2);
+        see(&mut finder, Parameter::SubscriptionId, b"", 3);
+        see(&mut finder, Parameter::SubscriptionId, b"", 4);
         assert_eq!(finder.finish().customers, 0);
     }
 
