@@ -258,3 +258,40 @@ fn a_job_that_ignores_hangups_outlives_its_terminal() {
     assert_eq!(server.count(), 40);
     assert_complete(&server, &offerit, 40);
 }
+
+/// Waits until the program looks out for a signal (by its number), as the kernel tells it.
+fn wait_until_caught(child: &mut Child, signal: u32) {
+    let status = format!("/proc/{}/status", child.pid());
+    let is_caught = || {
+        let status = std::fs::read_to_string(&status).expect("the state of the process");
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask of signals");
+        u64::from_str_radix(mask.trim(), 16).expect("a mask") >> (signal - 1) & 1 == 1
+    };
+    while !is_caught() {
+        assert!(child.is_running(), "it has ended");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_run_that_is_told_to_end_while_it_prepares_ends_with_the_code_for_it() {
+    for (signal, number, code, word) in [("TERM", 15, 143, "terminated"), ("INT", 2, 130, "interrupted")] {
+        let server = Server::start(|_, _| Reply::updated());
+        let offerit = Offerit::job(&server, "");
+        let outputs = ["--summary", "summary.json", "--rate", "unlimited"];
+        let mut command = offerit.command(&[&["run", "-", "--result", RESULT][..], &outputs].concat());
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Child::start(command);
+        let mut pipe = child.stdin().expect("a pipe");
+        // It reads on for the first row, which does not come.
+        pipe.write_all(b"customer_id,city\n").expect("a header written");
+        wait_until_caught(&mut child, number);
+        child.signal(signal);
+        let output = child.wait().expect_code(code);
+        assert!(output.stderr.contains(&format!("{word} before anything was sent")), "{}", output.stderr);
+        let summary = std::fs::read_to_string(offerit.path("summary.json")).expect("a summary");
+        assert!(summary.contains(&format!("\"reason\": \"{word}\"")), "{summary}");
+        assert!(!offerit.path(RESULT).exists() && server.requests().is_empty());
+        drop(pipe);
+    }
+}

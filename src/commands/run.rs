@@ -5,28 +5,29 @@ mod delta;
 mod ending;
 mod invalid;
 mod outputs;
+mod preparation;
 mod stopped;
 mod summary;
 mod survey;
 
 use super::signals::interrupts;
-use super::{SANDBOX_CREDENTIALS, runtime, shard};
+use super::{SANDBOX_CREDENTIALS, runtime};
 use crate::customer::Shard;
-use crate::delivery::{self, ChannelFeed, Ending, deliver};
+use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
-use crate::journal::{Existing, OwnFile, ResultFile, Writer};
+use crate::journal::{Existing, OwnFile, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
 use crate::report::{Observed, Plan, Watch, keep_watching};
 use crate::sandbox::{Options, Sandbox};
 use announcement::{ToSend, announce, named, plan, warn_of_superseded};
-use delta::Delta;
 use ending::Outcome;
+use preparation::{Preparation, Prepared};
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use survey::Terms;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use delta::{MaxChanges, Since};
 pub use invalid::MaxInvalid;
@@ -81,29 +82,30 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
     let (since, max_invalid) = (settings.since.is_some(), settings.max_invalid.is_some());
     refuse_stream(&input, settings.existing, since, max_invalid)?;
-    refuse_input(&input, &settings.result, settings.shard)?;
+    if input.is_at(&settings.result) {
+        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
+    }
     let runtime = runtime::start().map_err(cannot_start)?;
+    let mut interrupts = runtime.block_on(async { interrupts() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
-    let open_rows = settings.delivery.open_rows() as u64;
-    let (file, marks) = ResultFile::open(&settings.result, settings.existing, open_rows)?;
     let (sandbox, server) = open_target(settings.target)?;
-    let key = server.credentials.key().fingerprint_key();
-    let since = settings.since.map(|since| Delta::read(since, &settings.result, open_rows));
-    let terms = Terms {
-        part: settings.shard,
-        key: &key,
-        result: &settings.result,
-        accept: settings.accept_changed_input,
-        open_rows,
+    let preparation = Preparation {
+        input,
+        result: settings.result.clone(),
+        existing: settings.existing,
+        since: settings.since,
+        shard: settings.shard,
+        key: server.credentials.key().fingerprint_key(),
+        accept_changed_input: settings.accept_changed_input,
+        open_rows: settings.delivery.open_rows() as u64,
         max_invalid: settings.max_invalid,
+        is_quiet: outputs.is_quiet,
     };
-    let origin = server.endpoint.origin();
-    let looked = survey::look(&input, marks, since.transpose()?, &terms, outputs.is_quiet);
-    let rate = settings.delivery.rate;
-    let (survey, done) =
-        looked.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
-    let rows = survey::rows_to_send(&input, survey.as_ref())?;
+    let (origin, rate) = (server.endpoint.origin(), settings.delivery.rate);
+    let prepared = runtime.block_on(preparation.unless(&mut interrupts));
+    let Prepared { input, file, key, survey, done, rows } =
+        prepared.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
     let to_send = survey.as_ref().map(|survey| ToSend::of(survey, &done, settings.delivery.brakes.limit));
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, survey.as_ref());
@@ -115,7 +117,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let plan = plan(&outputs, survey.as_ref(), to_send, rate);
     let started_at = SystemTime::now();
-    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, plan)?;
+    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, interrupts, plan)?;
     if let Some(sandbox) = sandbox {
         sandbox.stop();
     }
@@ -133,14 +135,6 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let (code, message) = outcome.conclude(outputs.is_quiet);
     Ok(files.write(&mut outcome.document(code, message), code))
-}
-
-/// What is wrong with the input as a whole, but for what is in its rows.
-fn refuse_input(input: &Input, result: &Path, part: Option<Shard>) -> Result<(), Failure> {
-    if input.is_at(result) {
-        return Err(Failure::usage(format!("--result: {} is the input itself", result.display())));
-    }
-    part.map_or(Ok(()), |shard| shard::refuse_split_customers(input, shard))
 }
 
 /// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can
@@ -192,11 +186,11 @@ fn drive(
     client: &Client,
     records: OwnFile,
     feed: ChannelFeed,
+    interrupts: UnboundedReceiver<Interrupt>,
     plan: Plan,
 ) -> Result<(Ending, Observed), Failure> {
     let writer = Writer::start(records).map_err(cannot_start)?;
     runtime.block_on(async {
-        let interrupts = interrupts().map_err(cannot_start)?;
         let watch = RefCell::new(Watch::new(plan));
         let ending = tokio::select! {
             biased;

@@ -1,0 +1,104 @@
+//! What a run finds out before anything is sent, on a thread of its own: a long result file and a long input take a while
+//! to read, and whoever wants the run to end in that time does not wait for it.
+
+use super::delta::{Delta, Since};
+use super::survey::{self, Refused, Terms};
+use super::{MaxInvalid, cannot_start};
+use crate::commands::shard::refuse_split_customers;
+use crate::customer::{FingerprintKey, Shard};
+use crate::delivery::{Done, Interrupt};
+use crate::exit::{ExitCode, Failure};
+use crate::input::{Input, Rows};
+use crate::journal::{Existing, ResultFile, Survey};
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+/// What is to be read, and how.
+pub(super) struct Preparation {
+    pub input: Input,
+    pub result: PathBuf,
+    pub existing: Existing,
+    pub since: Option<Since>,
+    pub shard: Option<Shard>,
+    pub key: FingerprintKey,
+    pub accept_changed_input: bool,
+    pub open_rows: u64,
+    pub max_invalid: Option<MaxInvalid>,
+    pub is_quiet: bool,
+}
+
+/// What it came to.
+pub(super) struct Prepared {
+    pub input: Input,
+    pub file: ResultFile,
+    pub key: FingerprintKey,
+    /// `None` for a stream.
+    pub survey: Option<Survey>,
+    pub done: Done,
+    pub rows: Rows,
+}
+
+impl Preparation {
+    /// Prepares, unless a signal comes first.
+    ///
+    /// # Errors
+    /// If the run does not begin.
+    pub(super) async fn unless(
+        self,
+        interrupts: &mut UnboundedReceiver<Interrupt>,
+    ) -> Result<Prepared, Refused> {
+        let (sender, finished) = oneshot::channel();
+        let work = move || {
+            // If nobody listens any more, the process is about to end.
+            let _ = sender.send(self.prepare());
+        };
+        let thread =
+            thread::Builder::new().name("preparation".to_owned()).spawn(work).map_err(cannot_start)?;
+        tokio::select! {
+            biased;
+            Some(interrupt) = interrupts.recv() => Err(interrupted(interrupt)),
+            prepared = finished => match (prepared, thread) {
+                (Ok(prepared), _) => prepared,
+                // It has panicked.
+                (Err(_), thread) => match thread.join() {
+                    Err(panic) => resume_unwind(panic),
+                    Ok(()) => Err(Failure::fault("the preparation of the run has ended without a result").into()),
+                },
+            },
+        }
+    }
+
+    fn prepare(self) -> Result<Prepared, Refused> {
+        let Preparation { input, result, key, open_rows, is_quiet, .. } = self;
+        if let Some(shard) = self.shard {
+            refuse_split_customers(&input, shard)?;
+        }
+        let (file, marks) = ResultFile::open(&result, self.existing, open_rows).map_err(Failure::from)?;
+        let since = self.since.map(|since| Delta::read(since, &result, open_rows));
+        let terms = Terms {
+            part: self.shard,
+            key: &key,
+            result: &result,
+            accept: self.accept_changed_input,
+            open_rows,
+            max_invalid: self.max_invalid,
+        };
+        let (survey, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;
+        let rows = survey::rows_to_send(&input, survey.as_ref())?;
+        Ok(Prepared { input, file, key, survey, done, rows })
+    }
+}
+
+fn interrupted(interrupt: Interrupt) -> Refused {
+    let (code, what) = match interrupt {
+        Interrupt::Interrupt => (ExitCode::Interrupted, "interrupted"),
+        Interrupt::Terminate => (ExitCode::Terminated, "terminated"),
+    };
+    let message = format!(
+        "{what} before anything was sent: nothing was recorded, and the same command begins it again"
+    );
+    Refused { failure: Failure::new(code, message), reason: Some(what) }
+}
