@@ -33,6 +33,8 @@ pub struct Done {
     pub rows: RowSet,
     /// Rows whose very same update is the last one that was delivered to their customers: recorded, not sent.
     pub unchanged: RowSet,
+    /// Rows that failed by themselves, and are as they were then.
+    pub failed: RowSet,
     /// Rows that must not be sent any more.
     pub superseded: HashMap<u64, Superseded>,
 }
@@ -89,6 +91,7 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             row: number,
             line,
             fingerprint,
+            has_failed: done.failed.contains(number),
             work: match content {
                 Ok(update) => match done.kept_back(number) {
                     Some((status, reason)) => unsent(&update, status, reason),

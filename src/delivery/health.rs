@@ -37,6 +37,8 @@ pub(super) struct Health {
     holds: u32,
     /// The longest pause between two probes, if it is shorter than usual.
     longest_pause: Option<Duration>,
+    /// When the first attempt failed of a row that had failed in an earlier run, since the last one that got through.
+    failing_since: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,7 @@ impl Health {
         self.series = 0;
         self.series_began = None;
         self.holds = 0;
+        self.failing_since = None;
         self.outage.take().is_some()
     }
 
@@ -82,6 +85,11 @@ impl Health {
     /// Limits the pauses between probes from now on; `None`: no more than usual.
     pub(super) fn limit_pauses(&mut self, longest: Option<Duration>) {
         self.longest_pause = longest;
+    }
+
+    /// Since when rows that failed in an earlier run fail again and nothing gets through. That alone is no outage.
+    pub(super) fn failing_since(&mut self, now: Time) -> Time {
+        *self.failing_since.get_or_insert(now)
     }
 
     fn begin(&mut self, now: Time) -> bool {

@@ -85,6 +85,8 @@ pub struct Job {
     pub line: u64,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// Whether it failed in an earlier run, in which others got through.
+    pub has_failed: bool,
     /// What there is to do.
     pub work: Work,
 }

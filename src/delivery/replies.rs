@@ -52,8 +52,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         let through = self.traffic.health.through();
         let stands_out = self.slots.get(slot).is_some_and(|row| row.stands_out(through));
+        // A probe's pause grows with each that fails, whichever row it is.
+        let is_probe = self.traffic.health.next_probe().is_some();
         // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
-        if !(stands_out && may_lie_with_row(&reply)) {
+        if is_probe || !(stands_out && may_lie_with_row(&reply)) {
             self.limit_pauses();
             let notice = self.traffic.learn(&reply, start.at, now);
             self.notice(notice);
@@ -106,6 +108,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let (through, in_outage) =
             (self.traffic.health.through(), self.traffic.health.next_probe().is_some());
         let row = self.slots.get_mut(slot)?;
+        let fails_again = row.has_failed && may_lie_with_row(reply);
         row.request = Some(request);
         row.maybe_applied |= may_be_applied(reply);
         if matches!(reply, Reply::NotSent { .. }) {
@@ -114,12 +117,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.tally.attempts -= 1;
             self.tally.retries -= u64::from(row.attempts + row.not_sent > 1);
         }
-        let failed = *row.failed.get_or_insert(FirstFailure { at: now, through });
+        // Rows that fail again wait for a server that may be down together, not each for itself.
+        let since = if fails_again { self.traffic.health.failing_since(now) } else { now };
+        let failed = *row.failed.get_or_insert(FirstFailure { at: since, through });
+        let is_to_blame = fails_again || failed.through < through;
         Some(History {
             attempts: row.attempts,
             not_sent: row.not_sent,
             maybe_applied: row.maybe_applied,
-            is_alone: in_outage || failed.through == through,
+            is_alone: in_outage || !is_to_blame,
             max_attempts: self.settings.max_attempts.get(),
         })
     }

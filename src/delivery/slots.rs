@@ -27,6 +27,8 @@ pub(super) struct Open {
     pub maybe_applied: bool,
     /// When its first attempt failed.
     pub failed: Option<FirstFailure>,
+    /// Whether it failed in an earlier run, in which others got through.
+    pub has_failed: bool,
 }
 
 /// The first failure of a row.
@@ -38,10 +40,10 @@ pub(super) struct FirstFailure {
 }
 
 impl Open {
-    /// Whether others got through since its first attempt failed: that it fails again tells of itself and not of the
-    /// server.
+    /// Whether others got through since its first attempt failed, be it in an earlier run: that it fails again tells of
+    /// itself and not of the server.
     pub(super) fn stands_out(&self, through: u64) -> bool {
-        self.failed.is_some_and(|failed| failed.through < through)
+        self.has_failed || self.failed.is_some_and(|failed| failed.through < through)
     }
 
     /// A row that was not sent yet, with what to send if it is to be sent.
@@ -62,6 +64,7 @@ impl Open {
             not_sent: 0,
             maybe_applied: false,
             failed: None,
+            has_failed: false,
         }
     }
 }

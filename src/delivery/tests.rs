@@ -146,7 +146,13 @@ impl Rows {
         let job = |(index, (customer, subscription)): (usize, (String, String))| {
             let row = index as u64 + 1;
             let request = Request::new(update(row, &customer, &subscription));
-            Job { row, line: row + 1, fingerprint: Fingerprint(row), work: Work::Send(request) }
+            Job {
+                row,
+                line: row + 1,
+                fingerprint: Fingerprint(row),
+                has_failed: false,
+                work: Work::Send(request),
+            }
         };
         Rows(Some(ids.enumerate().map(job).collect()))
     }

@@ -9,7 +9,7 @@ use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Supersession};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Rows};
-use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, RowSet, Survey};
+use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, Status, Survey};
 use std::path::Path;
 
 /// What a survey goes by.
@@ -75,26 +75,32 @@ fn survey(
     let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
     let mut survey = Survey::default();
-    let (mut finished, mut unchanged) = (RowSet::default(), RowSet::default());
+    let mut done = Done::default();
     let mut supersession = Supersession::new(&marks);
     let mut scratch = Vec::new();
     while let Some(row) = rows.check_next()? {
         if !is_held(part, &row) {
             survey.pass_over(&marks, row.number);
-            finished.insert(row.number);
+            done.rows.insert(row.number);
             continue;
         }
         let print = row.fingerprint(key, &mut scratch);
         let doing = survey.add(&marks, row.number, print, !row.is_invalid());
         first_invalid.see(input, &row);
-        if doing == Doing::Skip {
-            finished.insert(row.number);
+        match doing {
+            Doing::Skip => done.rows.insert(row.number),
+            Doing::Again(Status::Failed | Status::Unknown)
+                if marks.get(row.number).is_some_and(|mark| mark.is_of(print)) =>
+            {
+                done.failed.insert(row.number);
+            }
+            _ => {}
         }
         if row.content.is_err() {
             continue;
         }
         if delta.as_mut().is_some_and(|delta| delta.see(row.ids(), print, doing)) {
-            unchanged.insert(row.number);
+            done.unchanged.insert(row.number);
             survey.unchanged += 1;
             continue;
         }
@@ -117,7 +123,7 @@ fn survey(
         }
         _ => first_invalid
             .brake(max_invalid, survey.invalid, survey.rows)
-            .map(|()| (survey, Done { rows: finished, unchanged, superseded: supersession.found() })),
+            .map(|()| (survey, Done { superseded: supersession.found(), ..done })),
     }
 }
 

@@ -108,3 +108,53 @@ async fn rows_that_failed_before_an_outage_are_not_burnt_in_it() {
         }
     }
 }
+
+/// The first so many rows failed in an earlier run.
+fn after_failures(failed: u64, mut rows: Rows) -> Rows {
+    let jobs = rows.0.iter_mut().flatten().filter(|job| job.row <= failed);
+    jobs.for_each(|job| job.has_failed = true);
+    rows
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_fail_once_more_in_a_run_of_their_own_are_no_outage() {
+    for (broken, status) in [(|| busy(503, None)) as fn() -> Reply, || busy(500, None), lost, page]
+        .into_iter()
+        .zip(["failed", "failed", "unknown", "unknown"])
+    {
+        for (count, concurrency) in [(1, 16), (40, 16), (200, 1), (1000, 8)] {
+            let server = Simulated::new(move |_| (SECOND / 10, broken()));
+            let rows = after_failures(count, Rows::distinct(count));
+            let (ending, lines) = run(&settings("1000", concurrency), &server, rows).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!(lines.count(status) as u64, count);
+            // Not a minute for each lot of them.
+            let least = Duration::from_secs_f64(0.5 * count as f64 / concurrency as f64);
+            assert!(server.span() < 60 * SECOND + 4 * least, "{count} {concurrency} {:?}", server.span());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_failed_in_an_earlier_run_survive_an_outage_all_the_same() {
+    for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
+        for (failed, count, back) in [(1, 1, 40), (3, 3, 40), (40, 40, 40), (5, 1000, 1800), (5, 12, 200)] {
+            let server = Simulated::new(move |arrival| {
+                (SECOND / 10, if arrival.now < back * SECOND { broken() } else { updated() })
+            });
+            let patient = Settings { max_outage: 3600 * SECOND, ..settings("100", 16) };
+            let rows = after_failures(failed, Rows::distinct(count));
+            let (ending, lines) = run(&patient, &server, rows).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!(lines.count("updated") as u64, count, "{failed} of {count}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_no_connection_comes_about_is_an_outage_for_rows_that_failed_before_too() {
+    let server = Simulated::new(|_| (SECOND / 10, not_sent()));
+    let (ending, lines) = run(&settings("100", 4), &server, after_failures(9, Rows::distinct(9))).await;
+    assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
+    assert_eq!(lines.statuses().len(), 0);
+}
