@@ -74,12 +74,16 @@ impl Delimiter {
         (is_fit && !matches!(byte, b'"' | b'_')).then_some(Delimiter(byte))
     }
 
-    /// What Excel's first line `sep=;` says, in a file that has one.
+    /// What Excel's first line `sep=;` says, in a file that has one. A spreadsheet that saved the file again has filled the
+    /// line up with delimiters, as it does with every row.
     pub(super) fn of_sep_line(line: &str) -> Option<Delimiter> {
         let line = line.trim_end_matches(['\r', '\n']);
         let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
         let (word, sign) = (line.get(..4)?, line.get(4..)?);
-        word.eq_ignore_ascii_case("sep=").then(|| Delimiter::new(sign)).flatten()
+        let sign = Some(sign.trim_end_matches(' ')).filter(|sign| !sign.is_empty()).unwrap_or(sign);
+        let first = sign.get(..1)?;
+        let is_one = word.eq_ignore_ascii_case("sep=") && sign.bytes().all(|byte| first.as_bytes() == [byte]);
+        is_one.then(|| Delimiter::new(first)).flatten()
     }
 
     /// The delimiter of a text that begins with its header: the one that splits it into the most columns the API
@@ -174,10 +178,17 @@ mod tests {
 
     #[test]
     fn a_line_of_excel_says_it_too() {
-        for (line, byte) in [("sep=;", b';'), ("SEP=\t\r\n", b'\t'), ("\"sep=,\"", b',')] {
+        for (line, byte) in [
+            ("sep=;", b';'),
+            ("SEP=\t\r\n", b'\t'),
+            ("\"sep=,\"", b','),
+            ("sep=; \r\n", b';'),
+            ("sep=;;;;", b';'),
+            ("sep= ", b' '),
+        ] {
             assert_eq!(Delimiter::of_sep_line(line).unwrap().byte(), byte, "{line:?}");
         }
-        for line in ["sep=", "sep=;;", "separator", "sep=a", "customer_id;city", "sé=;"] {
+        for line in ["sep=", "sep=;,", "sep=;x", "separator", "sep=a", "customer_id;city", "sé=;"] {
             assert_eq!(Delimiter::of_sep_line(line), None, "{line:?}");
         }
     }

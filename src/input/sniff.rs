@@ -1,12 +1,15 @@
 //! Tells what plainly is no CSV by its first bytes, before anything is made of it, and says what to do.
 
 /// Signatures of what people take for a CSV, with what it looks like and what to do.
-const SIGNATURES: [(&[u8], &str); 12] = [
+const SIGNATURES: [(&[u8], &str); 15] = [
     (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
     (b"%PDF", "looks like a PDF: export the data as CSV (UTF-8)"),
     (b"SQLite format 3", "looks like an SQLite database: export the table as CSV (UTF-8)"),
     (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
     (b"{\\rtf", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
+    (b"\x89PNG\r\n", "is a picture (PNG): name the CSV itself"),
+    (b"\xff\xd8\xff", "is a picture (JPEG): name the CSV itself"),
+    (b"GIF8", "is a picture (GIF): name the CSV itself"),
     (b"BZh", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
     (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
@@ -78,6 +81,9 @@ mod tests {
             (b"\xd0\xcf\x11\xe0\xa1\xb1", ".xls"),
             (b"%PDF-1.7", "PDF"),
             (b"\x1f\x8b\x08\0", "twice"),
+            (b"\x89PNG\r\n\x1a\n\0\0", "PNG"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "JPEG"),
+            (b"GIF89a\x01\0", "GIF"),
             (b"", "is empty"),
         ] {
             assert!(bytes(head).is_some_and(|told| told.contains(what)), "{what}");
