@@ -68,14 +68,20 @@ pub(super) struct Broken {
     source: io::Error,
 }
 
-/// zstd's decoder names the insides of its own types where a block is wrong, which helps nobody.
+/// zstd's decoder shows the insides of its own types, which help nobody.
 fn in_words(error: &io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<FrameDecoderError>());
-    match inner {
-        Some(FrameDecoderError::FailedToReadBlockHeader(_) | FrameDecoderError::FailedToReadBlockBody(_)) => {
-            "a block is damaged or not complete".to_owned()
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<FrameDecoderError>()) {
+        None => error.to_string(),
+        Some(FrameDecoderError::WindowSizeTooBig { .. }) => {
+            format!("it needs a window of more than {} MiB: pack it with less", LARGEST_WINDOW >> 20)
         }
-        _ => error.to_string(),
+        Some(FrameDecoderError::DictNotProvided { .. }) => {
+            "it needs a dictionary: pack it without".to_owned()
+        }
+        Some(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(_))) => {
+            "what follows there is no zstd frame".to_owned()
+        }
+        Some(_) => "a part of it is wrong or missing".to_owned(),
     }
 }
 
