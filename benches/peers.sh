@@ -86,8 +86,9 @@ peer_xargs() {
     measure xargs --arg-file "$folder/$1.bodies" -P "$connections" -I '{}' "${one_curl[@]}" '{}' "$url$endpoint"
 }
 
+# It hands its words to a shell: quoted, or a blank in a header makes two of them.
 peer_parallel() {
-    measure parallel --will-cite --jobs "$connections" --arg-file "$folder/$1.bodies" "${one_curl[@]}" '{}' "$url$endpoint"
+    measure parallel --will-cite --quote --jobs "$connections" --arg-file "$folder/$1.bodies" "${one_curl[@]}" '{}' "$url$endpoint"
 }
 
 # Whether a peer is there, or can be had.
