@@ -33,6 +33,8 @@ pub(super) struct Health {
     outage: Option<Outage>,
     /// How many attempts got through so far.
     through: u64,
+    /// When the latest of them started.
+    latest: Option<Time>,
     /// How many pauses the server asked for since the last attempt that got through.
     holds: u32,
     /// The longest pause between two probes, if it is shorter than usual.
@@ -49,9 +51,11 @@ struct Outage {
 }
 
 impl Health {
-    /// An attempt got through: the server answered for itself, whatever it said. True if that ends an outage.
-    pub(super) fn got_through(&mut self) -> bool {
+    /// An attempt that started at `started` got through: the server answered for itself, whatever it said. True if that
+    /// ends an outage.
+    pub(super) fn got_through(&mut self, started: Time) -> bool {
         self.through += 1;
+        self.latest = self.latest.max(Some(started));
         self.series = 0;
         self.series_began = None;
         self.holds = 0;
@@ -128,6 +132,12 @@ impl Health {
         self.outage.map(|outage| outage.next_probe)
     }
 
+    /// Whether an attempt got through that started after this. One that was under way before says nothing of it: a server
+    /// that goes down may answer what it has begun.
+    pub(super) fn got_through_after(&self, time: Time) -> bool {
+        self.latest.is_some_and(|started| started > time)
+    }
+
     /// How many attempts got through so far: if it has not changed, nothing did.
     pub(super) fn through(&self) -> u64 {
         self.through
@@ -150,7 +160,8 @@ mod tests {
         assert!(health.did_not_get_through(2 * SECOND));
         assert_eq!(health.silent_since(), Some(SECOND));
         assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
-        assert!(health.got_through());
+        assert!(health.got_through(2 * SECOND));
+        assert!(health.got_through_after(SECOND) && !health.got_through_after(2 * SECOND));
         assert_eq!(health.next_probe(), None);
         assert!(!health.did_not_get_through(3 * SECOND));
     }
@@ -177,7 +188,7 @@ mod tests {
         let mut health = Health::default();
         for attempt in 0..1000 {
             if attempt % 5 == 0 {
-                health.got_through();
+                health.got_through(SECOND);
             } else {
                 assert!(!health.did_not_get_through(SECOND));
             }

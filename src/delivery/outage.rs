@@ -25,13 +25,13 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let health = &self.traffic.health;
         let Some(row) = self.slots.get(slot) else { return Duration::ZERO };
         let is_silent = health.silent_since().is_some() || left == 1 && row.attempts > 1;
-        let alone = row.failed.filter(|failed| failed.through == health.through() && is_silent);
+        let alone = row.failed_at.filter(|at| !health.got_through_after(*at) && is_silent);
         let share = match left {
             1 => 1,
             2 => 3,
             _ => return Duration::ZERO,
         };
-        alone.map_or(Duration::ZERO, |failed| failed.at + self.disturbance() / share)
+        alone.map_or(Duration::ZERO, |failed_at| failed_at + self.disturbance() / share)
     }
 
     /// How long nothing may get through before the last rows of a job that went well are given up.
@@ -50,8 +50,20 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.traffic.health.limit_pauses(longest);
     }
 
-    /// Something got through: rows that spent their attempts before are to blame themselves after all.
+    /// Something got through: rows that had failed when it started and have spent their attempts are to blame
+    /// themselves after all.
     pub(super) fn settle_suspended(&mut self) {
+        for suspended in std::mem::take(&mut self.suspended) {
+            let health = &self.traffic.health;
+            if self.slots.get(suspended.slot).is_some_and(|row| row.stands_out(health)) {
+                self.record(suspended.slot, &suspended.outcome);
+            } else {
+                self.suspended.push(suspended);
+            }
+        }
+    }
+
+    fn record_suspended(&mut self) {
         for suspended in std::mem::take(&mut self.suspended) {
             self.record(suspended.slot, &suspended.outcome);
         }
@@ -66,7 +78,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return false;
         }
         if self.is_last_of_input() && self.traffic.health.through() > 0 {
-            self.settle_suspended();
+            self.record_suspended();
         } else if !self.record_unknown() && !self.blame_one() {
             self.brake_for_outage(None);
         }

@@ -4,7 +4,7 @@ use super::batch::Outcome;
 use super::outage::Suspended;
 use super::pipeline::{Ended, Pipeline, Start};
 use super::schedule::pause;
-use super::slots::{FirstFailure, SlotId};
+use super::slots::SlotId;
 use super::verdict::{History, Verdict, may_be_applied, verdict};
 use super::{Feed, Notice, Observer, Retry, Stop};
 use crate::journal::Log;
@@ -50,8 +50,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);
         }
-        let through = self.traffic.health.through();
-        let stands_out = self.slots.get(slot).is_some_and(|row| row.stands_out(through));
+        let health = &self.traffic.health;
+        let stands_out = self.slots.get(slot).is_some_and(|row| row.stands_out(health));
         // A probe's pause grows with each that fails, whichever row it is.
         let is_probe = self.traffic.health.next_probe().is_some();
         // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
@@ -105,12 +105,12 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Notes a reply with its row and gives what the row has been through.
     fn history(&mut self, slot: SlotId, request: Request, reply: &Reply) -> Option<History> {
         let now = self.now();
-        let (through, in_outage) =
-            (self.traffic.health.through(), self.traffic.health.next_probe().is_some());
+        let in_outage = self.traffic.health.next_probe().is_some();
         let row = self.slots.get_mut(slot)?;
         let fails_again = row.has_failed && may_lie_with_row(reply);
         row.request = Some(request);
         row.maybe_applied |= may_be_applied(reply);
+        row.unconfirmed += u32::from(matches!(reply, Reply::Unconfirmed { .. }));
         if matches!(reply, Reply::NotSent { .. }) {
             row.attempts -= 1;
             row.not_sent += 1;
@@ -119,11 +119,12 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         // Rows that fail again wait for a server that may be down together, not each for itself.
         let since = if fails_again { self.traffic.health.failing_since(now) } else { now };
-        let failed = *row.failed.get_or_insert(FirstFailure { at: since, through });
-        let is_to_blame = fails_again || failed.through < through;
+        let failed_at = *row.failed_at.get_or_insert(since);
+        let is_to_blame = fails_again || self.traffic.health.got_through_after(failed_at);
         Some(History {
             attempts: row.attempts,
             not_sent: row.not_sent,
+            unconfirmed: row.unconfirmed,
             maybe_applied: row.maybe_applied,
             is_alone: in_outage || !is_to_blame,
             max_attempts: self.settings.max_attempts.get(),

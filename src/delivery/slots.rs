@@ -1,6 +1,7 @@
 //! The open rows: being sent, waiting to retry, waiting for an older row of their customer, or waiting for
 //! their record to reach the disk. There are never more than there are slots.
 
+use super::health::Health;
 use super::lanes::Keys;
 use crate::customer::Fingerprint;
 use crate::offerit::Request;
@@ -23,27 +24,21 @@ pub(super) struct Open {
     pub attempts: u32,
     /// How often no connection came about, so that nothing went out.
     pub not_sent: u32,
+    /// How many replies confirmed nothing.
+    pub unconfirmed: u32,
     /// Whether an attempt may have been applied without being confirmed.
     pub maybe_applied: bool,
-    /// When its first attempt failed.
-    pub failed: Option<FirstFailure>,
+    /// When its first attempt failed, since the run began.
+    pub failed_at: Option<Duration>,
     /// Whether it failed in an earlier run, in which others got through.
     pub has_failed: bool,
-}
-
-/// The first failure of a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FirstFailure {
-    pub at: Duration,
-    /// How many attempts of any row had got through by then.
-    pub through: u64,
 }
 
 impl Open {
     /// Whether others got through since its first attempt failed, be it in an earlier run: that it fails again tells of
     /// itself and not of the server.
-    pub(super) fn stands_out(&self, through: u64) -> bool {
-        self.has_failed || self.failed.is_some_and(|failed| failed.through < through)
+    pub(super) fn stands_out(&self, health: &Health) -> bool {
+        self.has_failed || self.failed_at.is_some_and(|at| health.got_through_after(at))
     }
 
     /// A row that was not sent yet, with what to send if it is to be sent.
@@ -62,8 +57,9 @@ impl Open {
             request,
             attempts: 0,
             not_sent: 0,
+            unconfirmed: 0,
             maybe_applied: false,
-            failed: None,
+            failed_at: None,
             has_failed: false,
         }
     }

@@ -141,7 +141,7 @@ impl Traffic {
                 if let Some(adaptive) = &mut self.adaptive {
                     adaptive.got_through(now);
                 }
-                self.health.got_through().then(|| {
+                self.health.got_through(started).then(|| {
                     if let Some(adaptive) = &mut self.adaptive {
                         adaptive.recovered(now);
                     }

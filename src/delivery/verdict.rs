@@ -13,6 +13,8 @@ pub(super) struct History {
     pub attempts: u32,
     /// How often no connection came about.
     pub not_sent: u32,
+    /// How many replies confirmed nothing.
+    pub unconfirmed: u32,
     /// Whether an attempt may have been applied.
     pub maybe_applied: bool,
     /// Whether nothing got through, of any row, since this one first failed: then it is not to blame.
@@ -62,7 +64,8 @@ pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
         Reply::Denied { status, text } => Verdict::Stop(Refusal::Denied { status, text }),
         Reply::Redirected { status, target } => Verdict::Stop(Refusal::Redirected { status, target }),
         Reply::Unconfirmed { status, text } => {
-            history.again(format!("HTTP {status}: {text}"), MOST_UNCONFIRMED, history.attempts)
+            let left = MOST_UNCONFIRMED.saturating_sub(history.unconfirmed);
+            history.again(format!("HTTP {status}: {text}"), left, history.attempts)
         }
         Reply::Overloaded { status, text, .. } => {
             history.again(format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
@@ -77,11 +80,11 @@ pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
 }
 
 impl History {
+    /// `most`: how many more of the kind are of use.
     fn again(self, why: String, most: u32, tries: u32) -> Verdict {
-        let most = most.min(self.max_attempts);
-        if tries < most {
-            let left = most.saturating_sub(self.attempts + self.not_sent).max(1);
-            return Verdict::Again { why, left };
+        if most > 0 && tries < self.max_attempts {
+            let left = self.max_attempts.saturating_sub(self.attempts + self.not_sent).max(1);
+            return Verdict::Again { why, left: left.min(most) };
         }
         let status = if self.maybe_applied { Status::Unknown } else { Status::Failed };
         Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent) }
@@ -105,7 +108,14 @@ mod tests {
     use super::*;
 
     fn history(attempts: u32) -> History {
-        History { attempts, not_sent: 0, maybe_applied: false, is_alone: false, max_attempts: 5 }
+        History {
+            attempts,
+            not_sent: 0,
+            unconfirmed: 0,
+            maybe_applied: false,
+            is_alone: false,
+            max_attempts: 5,
+        }
     }
 
     fn overloaded() -> Reply {
@@ -161,11 +171,19 @@ mod tests {
     #[test]
     fn a_page_that_is_no_answer_gets_few_retries() {
         let page = || Reply::Unconfirmed { status: 200, text: "<html>".to_owned() };
-        let applied = |attempts| History { maybe_applied: true, ..history(attempts) };
+        let applied = |attempts| History { maybe_applied: true, unconfirmed: attempts, ..history(attempts) };
         assert!(matches!(verdict(page(), applied(2)), Verdict::Again { left: 1, .. }));
         assert_eq!(status(&verdict(page(), applied(3))), Some(Status::Unknown));
         let once = History { max_attempts: 1, ..applied(1) };
         assert_eq!(status(&verdict(page(), once)), Some(Status::Unknown));
+        // What went before it and was no page does not count as one, but as an attempt.
+        let first = History { unconfirmed: 1, ..applied(3) };
+        assert!(matches!(verdict(page(), first), Verdict::Again { left: 2, .. }));
+        assert!(matches!(
+            verdict(page(), History { unconfirmed: 2, ..applied(4) }),
+            Verdict::Again { left: 1, .. }
+        ));
+        assert_eq!(status(&verdict(page(), History { unconfirmed: 2, ..applied(5) })), Some(Status::Unknown));
     }
 
     #[test]

@@ -158,3 +158,45 @@ async fn that_no_connection_comes_about_is_an_outage_for_rows_that_failed_before
     assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
     assert_eq!(lines.statuses().len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_under_way_when_the_server_went_down_does_not_tell_that_it_is_up() {
+    for broken in [|| busy(503, None), lost, page] {
+        for (count, down) in [(2, 15), (30, 10), (200, 10), (200, 25)] {
+            // Every row takes a while to be answered; the server answers what it has begun, and nothing new.
+            let from = if count == 2 { SECOND / 20 } else { 15 * SECOND / 10 };
+            let server = Simulated::new(move |arrival| {
+                if (from..from + down * SECOND).contains(&arrival.now) {
+                    (SECOND / 500, broken())
+                } else {
+                    (SECOND * 8 / 10, updated())
+                }
+            });
+            let (ending, lines) = run(&settings("10", 16), &server, Rows::distinct(count)).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!(lines.count("updated"), count as usize, "{count} {:?}", broken());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_may_change_its_face() {
+    for faces in
+        [[busy(503, None), busy(503, None), page()], [lost(), lost(), page()], [page(), lost(), page()]]
+    {
+        for count in [1, 3, 15] {
+            let told = faces.clone();
+            let asked = Rc::new(Cell::new(0));
+            let server = Simulated::new(move |arrival| {
+                asked.set(asked.get() + 1);
+                let is_down = (SECOND / 20..25 * SECOND).contains(&arrival.now);
+                let face = told[(asked.get() - 1) as usize / count as usize % 3].clone();
+                (SECOND / 500, if is_down { face } else { updated() })
+            });
+            // One goes through before.
+            let (ending, lines) = run(&settings("10", 16), &server, Rows::distinct(count + 1)).await;
+            assert!(ending.stop.is_none(), "{:?}", ending.stop);
+            assert_eq!(lines.count("updated"), count as usize + 1, "{count} {faces:?}");
+        }
+    }
+}
