@@ -6,7 +6,7 @@ use super::client::Settings;
 use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost};
 use super::reply::{Body, Class, class};
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST};
+use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
@@ -63,6 +63,7 @@ impl Direct {
         let mut headers = headers(&settings.credentials)?;
         headers.insert(HOST, HeaderValue::from_str(&authority).ok()?);
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(settings.longest_connect()));
@@ -80,7 +81,12 @@ impl Direct {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::PATCH;
         *request.uri_mut() = self.path.clone();
-        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        // In its place already: hyper would add it, for which the copy had to grow.
+        if let Ok(length) = HeaderValue::from_str(itoa::Buffer::new().format(body.len())) {
+            headers.insert(CONTENT_LENGTH, length);
+        }
         request
     }
 

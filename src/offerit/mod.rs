@@ -35,7 +35,10 @@ impl Request {
     /// Encodes an update as `application/x-www-form-urlencoded`, parameters in the order of the API page.
     #[must_use]
     pub fn new(update: Update) -> Request {
-        let mut form = form_urlencoded::Serializer::new(String::new());
+        // Room for one letter in four that takes three.
+        let plain: usize =
+            update.values().map(|(parameter, value)| parameter.name().len() + value.len() + 2).sum();
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(plain + plain / 2));
         for (parameter, value) in update.values() {
             form.append_pair(parameter.name(), value);
         }
