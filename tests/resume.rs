@@ -146,6 +146,25 @@ fn resume_skips_what_is_in_sync_and_tries_the_rest() {
 }
 
 #[test]
+fn a_row_that_may_have_been_applied_stays_unknown_until_it_gets_through() {
+    let visits = Visits::default();
+    let server = Server::start(move |request, _| match request.field("customer_id").as_deref() {
+        Some("3") if visits.before(request) == 0 => Reply::new(200).body("<html>"),
+        Some("3" | "4") => Reply::new(503),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=10));
+    let few = ["--max-attempts", "1", "--max-outage", "10s"];
+    offerit.send(&few).expect_code(3);
+    offerit.send(&[&few[..], &["--resume"]].concat()).expect_code(3);
+    let statuses: Vec<String> = offerit.outcomes().into_values().map(|record| record.status).collect();
+    assert_eq!(
+        (statuses[2..4].to_vec(), sent_since(&server, 10)),
+        (vec!["unknown".into(), "failed".into()], vec![3, 4])
+    );
+}
+
+#[test]
 fn changed_and_new_rows_are_sent_and_counted_before_the_run_begins() {
     let gate = Gate::new();
     let at_the_door = gate.clone();

@@ -35,6 +35,8 @@ pub struct Done {
     pub unchanged: RowSet,
     /// Rows that failed by themselves, and are as they were then.
     pub failed: RowSet,
+    /// Those of them that may have been applied.
+    pub unknown: RowSet,
     /// Rows that must not be sent any more.
     pub superseded: HashMap<u64, Superseded>,
 }
@@ -92,6 +94,7 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             line,
             fingerprint,
             has_failed: done.failed.contains(number),
+            maybe_applied: done.unknown.contains(number),
             work: match content {
                 Ok(update) => match done.kept_back(number) {
                     Some((status, reason)) => unsent(&update, status, reason),

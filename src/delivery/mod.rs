@@ -87,6 +87,8 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// Whether it failed in an earlier run, in which others got through.
     pub has_failed: bool,
+    /// Whether it may have been applied in an earlier run without being confirmed.
+    pub maybe_applied: bool,
     /// What there is to do.
     pub work: Work,
 }

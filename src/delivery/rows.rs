@@ -63,12 +63,13 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     fn open(&mut self, job: Job) {
-        let (row, fingerprint, has_failed) = (job.row, job.fingerprint, job.has_failed);
+        let (row, fingerprint) = (job.row, job.fingerprint);
+        let (has_failed, maybe_applied) = (job.has_failed, job.maybe_applied);
         match job.work {
             Work::Send(request) => {
                 let keys = self.keys.keys(&request.update);
-                let open =
-                    Open { has_failed, ..Open::new(row, job.line, fingerprint, Some((keys, request))) };
+                let open = Open::new(row, job.line, fingerprint, Some((keys, request)));
+                let open = Open { has_failed, maybe_applied, ..open };
                 let Some(slot) = self.slots.open(open) else { return };
                 if self.lanes.join(slot, keys) {
                     self.queue.turn(row, slot);

@@ -151,6 +151,7 @@ impl Rows {
                 line: row + 1,
                 fingerprint: Fingerprint(row),
                 has_failed: false,
+                maybe_applied: false,
                 work: Work::Send(request),
             }
         };

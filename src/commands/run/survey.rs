@@ -89,10 +89,13 @@ fn survey(
         first_invalid.see(input, &row);
         match doing {
             Doing::Skip => done.rows.insert(row.number),
-            Doing::Again(Status::Failed | Status::Unknown)
+            Doing::Again(status @ (Status::Failed | Status::Unknown))
                 if marks.get(row.number).is_some_and(|mark| mark.is_of(print)) =>
             {
                 done.failed.insert(row.number);
+                if status == Status::Unknown {
+                    done.unknown.insert(row.number);
+                }
             }
             _ => {}
         }
