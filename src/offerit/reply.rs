@@ -193,13 +193,15 @@ fn said(value: &Value) -> String {
     }
 }
 
+/// What is no UTF-8 is taken for Latin-1, which many old servers speak, and only that: what they echo of a row is UTF-8
+/// still, and has to be found.
 fn lossy(body: &Body) -> String {
-    match std::str::from_utf8(&body.bytes) {
-        Ok(text) => text.to_owned(),
-        // Cut within a letter, or Latin-1, which many old servers speak: letters then are what they were.
-        Err(error) if error.error_len().is_none() => String::from_utf8_lossy(&body.bytes).into_owned(),
-        Err(_) => body.bytes.iter().map(|byte| char::from(*byte)).collect(),
+    let mut text = String::with_capacity(body.bytes.len());
+    for chunk in body.bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| char::from(*byte)));
     }
+    text
 }
 
 /// The start of a text, white space folded.
@@ -229,6 +231,12 @@ mod tests {
         let body = Body { bytes: body.as_bytes().to_vec(), is_cut: false };
         let status = StatusCode::from_u16(status).unwrap();
         meaning(status, &HeaderMap::new(), &body, SystemTime::now(), str::to_owned)
+    }
+
+    #[test]
+    fn a_stray_byte_does_not_change_the_text_around_it() {
+        let bytes = [&b"Ung\xfcltig: "[..], "München".as_bytes(), b" \xe9"].concat();
+        assert_eq!(lossy(&Body { bytes, is_cut: false }), "Ungültig: München é");
     }
 
     #[test]
