@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use support::{Offerit, Reply, Server, rows, table};
+use support::{Offerit, Reply, Request, Server, rows, table};
 
 /// A server that gives these replies first and updates from then on, and when it gave each reply.
 fn first(replies: Vec<Reply>) -> (Server, Arc<Mutex<Vec<Instant>>>) {
@@ -42,6 +42,20 @@ fn a_wish_counts_though_its_reply_breaks_off() {
     let offerit = Offerit::job(&server, table(1..=5));
     offerit.send(&["--concurrency", "1", "--no-adapt"]).expect_code(0);
     assert_held(&server, &times, 0);
+}
+
+#[test]
+fn a_wish_counts_while_its_reply_is_still_on_its_way() {
+    let stalled =
+        Reply::drip("HTTP/1.1 503 Busy\r\nretry-after: 1\r\ncontent-length: 9\r\n\r\nlate", Duration::ZERO);
+    let (server, times) = first(vec![stalled]);
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.send(&["--concurrency", "2", "--no-adapt", "--timeout", "1500ms"]).expect_code(0);
+    let asked = times.lock().expect("no panic")[0];
+    let within = |request: &&Request| request.arrived.duration_since(asked) < Duration::from_secs(1);
+    // Its own, and one that may have been on its way.
+    let requests = server.requests();
+    assert!(requests.iter().filter(within).count() <= 2, "{requests:?}");
 }
 
 #[test]

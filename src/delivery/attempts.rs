@@ -7,7 +7,6 @@ use super::{Feed, Observer};
 use crate::journal::Log;
 use crate::offerit::Transport;
 use futures::StreamExt;
-use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -78,10 +77,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.departures.start();
         let (transport, departures) = (self.transport, Rc::clone(&self.departures));
         self.in_flight.push(Box::pin(async move {
-            let left_at = Cell::new(None);
-            let leaves = || departures.leave(&left_at);
-            let attempt = departures.accompany(&left_at, pin!(transport.attempt(&request, &leaves))).await;
-            Ended { start, request, attempt, left_at: left_at.get() }
+            let departure = departures.departure();
+            let attempt = departure.accompany(pin!(transport.attempt(&request, &departure))).await;
+            let (left_at, held_until) = (departure.left_at(), departure.held_until());
+            Ended { start, request, attempt, left_at, held_until }
         }));
     }
 
@@ -90,7 +89,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         loop {
             // Anew after each reply: it may have asked for a pause.
             self.departures.set_closed(self.stop.is_some() || self.traffic.is_held(self.now()));
-            let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(context) else { return moved };
+            let polled = self.in_flight.poll_next_unpin(context);
+            moved |= self.take_wishes();
+            let Poll::Ready(Some(ended)) = polled else { return moved };
             moved = true;
             self.ended(ended);
         }

@@ -1,6 +1,7 @@
 //! What attempts on their way and the loop tell each other: when a request leaves, which is once a connection has
-//! come about, and whether any may leave at present.
+//! come about, whether any may leave at present, and what the server asks for before its reply is whole.
 
+use crate::offerit::Course;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -19,11 +20,35 @@ pub(super) struct Departures {
     waiting: Cell<usize>,
     /// When requests left, oldest first, until the loop takes note.
     left: RefCell<Vec<Time>>,
+    /// The pauses that the server asked for, until the loop takes note.
+    asked: RefCell<Vec<Wish>>,
+}
+
+/// A pause that the server asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// When.
+    pub at: Time,
+    /// For how long.
+    pub wait: Duration,
+}
+
+/// One attempt on its way.
+pub(super) struct Departure<'run> {
+    departures: &'run Departures,
+    left_at: Cell<Option<Time>>,
+    wish: Cell<Option<Wish>>,
 }
 
 impl Departures {
     pub(super) fn new(began: Instant) -> Departures {
-        Departures { began, is_closed: Cell::default(), waiting: Cell::default(), left: RefCell::default() }
+        Departures {
+            began,
+            is_closed: Cell::default(),
+            waiting: Cell::default(),
+            left: RefCell::default(),
+            asked: RefCell::default(),
+        }
     }
 
     /// Whether requests may leave. What has not left when they may not is called back: a connection can take longer
@@ -42,38 +67,69 @@ impl Departures {
         self.left.borrow_mut().drain(..).for_each(note);
     }
 
+    /// A pause that the server asked for and that the loop has not taken note of.
+    pub(super) fn next_wish(&self) -> Option<Wish> {
+        self.asked.borrow_mut().pop()
+    }
+
     /// An attempt starts, though not its request yet.
     pub(super) fn start(&self) {
         self.waiting.set(self.waiting.get() + 1);
     }
 
-    /// Drives an attempt that has [started](Departures::start) to its end; `None` if it was called back before its
-    /// request left.
-    pub(super) async fn accompany<A: Future>(
-        &self,
-        left_at: &Cell<Option<Time>>,
-        mut attempt: Pin<&mut A>,
-    ) -> Option<A::Output> {
+    /// What an attempt that has [started](Departures::start) is accompanied by.
+    pub(super) fn departure(&self) -> Departure<'_> {
+        Departure { departures: self, left_at: Cell::default(), wish: Cell::default() }
+    }
+
+    fn now(&self) -> Time {
+        Instant::now() - self.began
+    }
+}
+
+impl Departure<'_> {
+    /// Drives the attempt to its end; `None` if it was called back before its request left.
+    pub(super) async fn accompany<A: Future>(&self, mut attempt: Pin<&mut A>) -> Option<A::Output> {
+        let Departure { departures, left_at, .. } = self;
         let attempt = poll_fn(|context| {
-            if self.is_closed.get() && left_at.get().is_none() {
+            if departures.is_closed.get() && left_at.get().is_none() {
                 return Poll::Ready(None);
             }
             attempt.as_mut().poll(context).map(Some)
         });
         let output = attempt.await;
         if left_at.get().is_none() {
-            self.waiting.set(self.waiting.get() - 1);
+            departures.waiting.set(departures.waiting.get() - 1);
         }
         output
     }
 
-    /// The request of an attempt leaves, which has `left_at` for noting when.
-    pub(super) fn leave(&self, left_at: &Cell<Option<Time>>) {
-        if left_at.get().is_none() {
-            let now = Instant::now() - self.began;
-            left_at.set(Some(now));
-            self.left.borrow_mut().push(now);
-            self.waiting.set(self.waiting.get() - 1);
+    /// When the request left; `None` if no connection came about before.
+    pub(super) fn left_at(&self) -> Option<Time> {
+        self.left_at.get()
+    }
+
+    /// Until when the server asked to be left alone.
+    pub(super) fn held_until(&self) -> Option<Time> {
+        self.wish.get().map(|wish| wish.at.saturating_add(wish.wait))
+    }
+}
+
+impl Course for Departure<'_> {
+    fn leaves(&self) {
+        if self.left_at.get().is_none() {
+            let (now, departures) = (self.departures.now(), self.departures);
+            self.left_at.set(Some(now));
+            departures.left.borrow_mut().push(now);
+            departures.waiting.set(departures.waiting.get() - 1);
         }
+    }
+
+    fn asks_for_pause(&self, wait: Duration) {
+        let wish = Wish { at: self.departures.now(), wait };
+        self.wish.set(Some(wish));
+        self.departures.asked.borrow_mut().push(wish);
+        // At once, and not when the loop takes note: others may be about to leave.
+        self.departures.is_closed.set(true);
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Health {
     through: u64,
     /// When the latest of them started.
     latest: Option<Time>,
+    /// Until when it asked to be left alone, as far as that is not counted as outage.
+    held_until: Time,
     /// How many pauses the server asked for since the last attempt that got through.
     holds: u32,
     /// The longest pause between two probes, if it is shorter than usual.
@@ -66,7 +68,7 @@ impl Health {
     /// An attempt did not get through. True if that begins an outage.
     pub(super) fn did_not_get_through(&mut self, now: Time) -> bool {
         self.series = self.series.saturating_add(1);
-        self.series_began.get_or_insert(now);
+        self.series_began.get_or_insert(now.max(self.held_until));
         match &mut self.outage {
             // What was in flight when the outage began says nothing new.
             Some(outage) if now < outage.next_probe => false,
@@ -102,12 +104,13 @@ impl Health {
         true
     }
 
-    /// The server asked to be left alone for so long, or for so much longer if that is no new wish: that is no outage.
-    pub(super) fn held(&mut self, hold: Duration, is_new: bool) {
+    /// The server asked to be left alone until then, which is so much longer than before: that is no outage.
+    pub(super) fn held(&mut self, until: Time, hold: Duration, is_new: bool) {
         self.holds += u32::from(is_new);
         if self.asks_for_ever() {
             return;
         }
+        self.held_until = self.held_until.max(until);
         if let Some(outage) = &mut self.outage {
             outage.began += hold;
         }
@@ -199,13 +202,18 @@ mod tests {
     fn time_that_the_server_asked_for_does_not_count_as_outage() {
         let mut health = Health::default();
         assert!((0..SERIES).filter(|_| health.did_not_get_through(SECOND)).count() == 1);
-        health.held(50 * SECOND, true);
-        health.held(10 * SECOND, false);
+        health.held(51 * SECOND, 50 * SECOND, true);
+        health.held(61 * SECOND, 10 * SECOND, false);
         assert_eq!(health.silent_since(), Some(61 * SECOND));
-        (1..HOLDS).for_each(|_| health.held(SECOND, true));
+        (1..HOLDS).for_each(|hold| health.held((61 + hold) * SECOND, SECOND, true));
         let patience_is_counted_since = Some((60 + HOLDS) * SECOND);
         assert_eq!(health.silent_since(), patience_is_counted_since);
-        health.held(1000 * SECOND, true);
+        health.held(2000 * SECOND, 1000 * SECOND, true);
         assert_eq!(health.silent_since(), patience_is_counted_since, "it never ends");
+        // The wish is told before its reply is whole, with which the series begins.
+        let mut health = Health::default();
+        health.held(51 * SECOND, 50 * SECOND, true);
+        assert!((0..SERIES).filter(|_| health.did_not_get_through(SECOND)).count() == 1);
+        assert_eq!(health.silent_since(), Some(51 * SECOND));
     }
 }

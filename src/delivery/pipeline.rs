@@ -94,6 +94,8 @@ pub(super) struct Ended {
     pub attempt: Option<Attempt>,
     /// When its request left; `None` if no connection came about before.
     pub left_at: Option<Duration>,
+    /// Until when the server asked to be left alone, if it did.
+    pub held_until: Option<Duration>,
 }
 
 pub(super) struct Pipeline<'run, T, L, F, O> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Takes the end of an attempt.
     pub(super) fn ended(&mut self, ended: Ended) {
-        let Ended { start, request, attempt, left_at } = ended;
+        let Ended { start, request, attempt, left_at, held_until } = ended;
         let now = self.now();
         self.departures.hand_over(|at| self.traffic.left(at));
         match left_at {
@@ -23,7 +23,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             None => self.traffic.left(start.at),
         }
         match attempt {
-            Some(attempt) => self.replied(start, request, attempt, now),
+            Some(attempt) => self.replied(start, request, attempt, held_until),
             None => self.called_back(start.slot, request, now),
         }
     }
@@ -44,8 +44,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
     }
 
-    fn replied(&mut self, start: Start, request: Request, attempt: Attempt, now: Duration) {
-        let slot = start.slot;
+    fn replied(&mut self, start: Start, request: Request, attempt: Attempt, held_until: Option<Duration>) {
+        let (slot, now) = (start.slot, self.now());
         let Attempt { reply, duration } = attempt;
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);
@@ -69,8 +69,6 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.settle_suspended();
         }
         let http_status = reply.status();
-        // Whatever becomes of this row: what the server asks for concerns them all.
-        let held_until = self.hold_as_asked(&reply, now);
         let outcome = |status, error| Outcome { status, http_status, duration, error };
         match verdict(reply, history) {
             Verdict::Done { status, error } => self.record(slot, &outcome(status, error)),
@@ -86,7 +84,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
-                let until = held_until.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
+                let asked = held_until.filter(|until| *until > now);
+                let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
                 if let Some(row) = self.slots.get(slot) {
                     self.observer.retrying(&Retry {
                         row: row.row,
@@ -131,20 +130,21 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         })
     }
 
-    /// Holds all sending if the server asks for it, and says until when.
-    fn hold_as_asked(&mut self, reply: &Reply, now: Duration) -> Option<Duration> {
-        let Reply::Overloaded { retry_after: Some(asked), .. } = reply else { return None };
-        match self.traffic.hold(*asked, now) {
-            Ok(hold) => {
-                self.tally.holds += u64::from(hold.is_new);
-                self.notice(hold.is_new.then_some(Notice::Held { asked: *asked }));
-                Some(hold.until)
-            }
-            Err(brake) => {
-                self.stop(Stop::Brake(brake));
-                None
+    /// Holds all sending as long as the server asks for, whatever becomes of the rows whose replies say so. True if it
+    /// asked.
+    pub(super) fn take_wishes(&mut self) -> bool {
+        let mut any = false;
+        while let Some(wish) = self.departures.next_wish() {
+            any = true;
+            match self.traffic.hold(wish.wait, wish.at) {
+                Ok(is_new) => {
+                    self.tally.holds += u64::from(is_new);
+                    self.notice(is_new.then_some(Notice::Held { asked: wish.wait }));
+                }
+                Err(brake) => self.stop(Stop::Brake(brake)),
             }
         }
+        any
     }
 
     fn notice(&mut self, notice: Option<Notice>) {

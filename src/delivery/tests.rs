@@ -3,7 +3,7 @@
 use super::*;
 use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
 use crate::journal::{self, Log, Storage, Writer};
-use crate::offerit::{Attempt, Reply, Transport};
+use crate::offerit::{Attempt, Course, Reply, Transport};
 use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 /// What the server does with an attempt: how long it takes, and what it replies.
-type Script = Box<dyn Fn(&Arrival<'_>) -> (Duration, Reply)>;
+type Script = Box<dyn Fn(&Arrival<'_>) -> (Duration, Answer)>;
 
 /// What the server knows when an attempt arrives.
 struct Arrival<'account> {
@@ -53,7 +53,7 @@ struct Simulated {
 }
 
 impl Simulated {
-    fn new(script: impl Fn(&Arrival<'_>) -> (Duration, Reply) + 'static) -> Simulated {
+    fn new(script: impl Fn(&Arrival<'_>) -> (Duration, Answer) + 'static) -> Simulated {
         Simulated {
             began: Instant::now(),
             connects: Box::new(|_| Duration::ZERO),
@@ -94,39 +94,60 @@ impl Simulated {
 }
 
 impl Transport for Simulated {
-    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
+    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
         sleep((self.connects)(Instant::now() - self.began)).await;
         let began = Instant::now() - self.began;
-        leaves();
+        course.leaves();
         let value = |parameter| request.update.get(parameter).unwrap_or_default().to_owned();
         let row = value(Parameter::City).parse().unwrap();
-        let (latency, reply) = {
+        let (latency, Answer { reply, asked, body }) = {
             let account = self.account.borrow();
             let earlier = account.iter().filter(|seen| seen.row == row).count();
             (self.script)(&Arrival { now: began, row, earlier, account: &account })
         };
         let (customer, subscription) = (value(Parameter::CustomerId), value(Parameter::SubscriptionId));
-        let seen = Seen { customer, subscription, row, began, ended: began + latency };
+        let seen = Seen { customer, subscription, row, began, ended: began + latency + body };
         self.account.borrow_mut().push(seen);
         sleep(latency).await;
-        Attempt { reply, duration: latency }
+        if let Some(wait) = asked {
+            course.asks_for_pause(wait);
+        }
+        sleep(body).await;
+        Attempt { reply, duration: latency + body }
     }
 }
 
-fn updated() -> Reply {
-    Reply::Confirmed { status: 200 }
+/// What a server answers.
+#[derive(Debug, Clone, PartialEq)]
+struct Answer {
+    reply: Reply,
+    /// The wish in its head.
+    asked: Option<Duration>,
+    /// How long its body takes once its head is there.
+    body: Duration,
 }
 
-fn busy(status: u16, retry_after: Option<u64>) -> Reply {
-    Reply::Overloaded { status, retry_after: retry_after.map(Duration::from_secs), text: "busy".to_owned() }
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        Answer { reply, asked: None, body: Duration::ZERO }
+    }
 }
 
-fn lost() -> Reply {
-    Reply::Lost { text: "reset".to_owned() }
+fn updated() -> Answer {
+    Reply::Confirmed { status: 200 }.into()
 }
 
-fn not_sent() -> Reply {
-    Reply::NotSent { text: "connection refused".to_owned() }
+fn busy(status: u16, retry_after: Option<u64>) -> Answer {
+    let reply = Reply::Overloaded { status, text: "busy".to_owned() };
+    Answer { asked: retry_after.map(Duration::from_secs), ..reply.into() }
+}
+
+fn lost() -> Answer {
+    Reply::Lost { text: "reset".to_owned() }.into()
+}
+
+fn not_sent() -> Answer {
+    Reply::NotSent { text: "connection refused".to_owned() }.into()
 }
 
 /// A row by its ids; its number is its field's value.
@@ -304,7 +325,7 @@ async fn a_few_rows_survive_an_outage_too() {
 #[tokio::test(start_paused = true)]
 async fn one_bad_row_among_good_ones_ends_as_its_own_failure() {
     for (broken, status) in
-        [(lost as fn() -> Reply, "unknown"), (|| busy(500, None), "failed"), (not_sent, "failed")]
+        [(lost as fn() -> Answer, "unknown"), (|| busy(500, None), "failed"), (not_sent, "failed")]
     {
         // That no connection comes about for the last row only would be an outage indeed.
         for bad in if broken() == not_sent() { vec![1] } else { vec![1, 50, 100] } {
@@ -359,6 +380,24 @@ async fn nothing_is_sent_before_a_retry_after_is_over() {
     let told = account.iter().find(|seen| seen.row == 7).unwrap().ended;
     assert!(account.iter().all(|seen| seen.began <= told || seen.began >= told + 60 * SECOND));
     assert_eq!(server.attempts_of(7), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_counts_from_the_head_of_its_reply() {
+    for body in [20, 100] {
+        let server = Simulated::new(move |arrival| {
+            let first = arrival.row == 7 && arrival.earlier == 0;
+            let wish = || Answer { body: body * SECOND, ..busy(503, Some(60)) };
+            (SECOND / 10, if first { wish() } else { updated() })
+        });
+        let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
+        assert_eq!((lines.count("updated"), ending.tally.holds), (100, 1));
+        let account = server.account();
+        let told = account.iter().find(|seen| seen.row == 7).unwrap().began + SECOND / 10;
+        assert!(account.iter().all(|seen| seen.began <= told || seen.began >= told + 60 * SECOND));
+        // Nor does it count again when the reply is whole.
+        assert!(account.iter().any(|seen| seen.began <= told + 62 * SECOND && seen.began > told));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -476,7 +515,8 @@ async fn the_rate_settles_at_what_a_limited_server_admits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_credentials_stops_at_once_and_records_nothing() {
-    let server = Simulated::new(|_| (SECOND / 10, Reply::Denied { status: 403, text: "no".to_owned() }));
+    let server =
+        Simulated::new(|_| (SECOND / 10, Reply::Denied { status: 403, text: "no".to_owned() }.into()));
     let (ending, lines) = run(&settings("unlimited", 8), &server, Rows::distinct(1000)).await;
     assert!(matches!(ending.stop, Some(Stop::Refused(Refusal::Denied { status: 403, .. }))));
     assert_eq!((server.account().len(), lines.statuses().len()), (8, 0));
@@ -594,9 +634,9 @@ struct Buggy {
 }
 
 impl Transport for Buggy {
-    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
+    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
         assert!(request.update.get(Parameter::City) != Some(&self.row.to_string()), "a bug, on purpose");
-        self.server.attempt(request, leaves).await
+        self.server.attempt(request, course).await
     }
 }
 
@@ -705,8 +745,8 @@ proptest! {
                     0 => lost(),
                     1 => busy(503, None),
                     2 => busy(429, Some(2)),
-                    3 => Reply::Refused { status: 400, text: "no".to_owned() },
-                    4 => Reply::Unconfirmed { status: 200, text: "<html>".to_owned() },
+                    3 => Reply::Refused { status: 400, text: "no".to_owned() }.into(),
+                    4 => Reply::Unconfirmed { status: 200, text: "<html>".to_owned() }.into(),
                     5 => busy(429, None),
                     _ => updated(),
                 })

@@ -42,15 +42,6 @@ impl Standstill {
     }
 }
 
-/// A pause of all sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hold {
-    /// Until when.
-    pub until: Time,
-    /// Whether there was none before.
-    pub is_new: bool,
-}
-
 /// All that decides on the next attempt but the rows themselves.
 pub(super) struct Traffic {
     pacer: Pacer,
@@ -193,20 +184,20 @@ impl Traffic {
         Notice::Outage { why: why.to_owned(), patience: self.max_outage }
     }
 
-    /// Holds all sending as the server asked.
+    /// Holds all sending as the server asked. True if there was no hold before.
     ///
     /// # Errors
     /// If it is longer than we are willing to wait, however long that is: to go on at once would undercut it.
-    pub(super) fn hold(&mut self, asked: Duration, now: Time) -> Result<Hold, Brake> {
+    pub(super) fn hold(&mut self, asked: Duration, now: Time) -> Result<bool, Brake> {
         if asked > self.max_retry_after {
             return Err(Brake::RetryAfter { asked, most: self.max_retry_after });
         }
         let until = now + asked;
         // Several replies ask for the same: only what is new counts.
         let before = self.hold.filter(|before| *before > now);
-        self.health.held(until.saturating_sub(before.unwrap_or(now)), before.is_none());
+        self.health.held(until, until.saturating_sub(before.unwrap_or(now)), before.is_none());
         self.hold = self.hold.max(Some(until));
-        Ok(Hold { until, is_new: before.is_none() })
+        Ok(before.is_none())
     }
 
     /// When the patience for a server that lets nothing through is at its end, holds it asked for aside.
@@ -242,8 +233,8 @@ mod tests {
     #[test]
     fn a_hold_closes_the_gate_and_is_never_shortened() {
         let mut traffic = traffic();
-        assert_eq!(traffic.hold(10 * SECOND, SECOND), Ok(Hold { until: 11 * SECOND, is_new: true }));
-        assert_eq!(traffic.hold(2 * SECOND, SECOND), Ok(Hold { until: 3 * SECOND, is_new: false }));
+        assert_eq!(traffic.hold(10 * SECOND, SECOND), Ok(true));
+        assert_eq!(traffic.hold(2 * SECOND, SECOND), Ok(false));
         assert_eq!(traffic.gate(10 * SECOND, 0), Gate::Closed(Some(11 * SECOND)));
         assert_eq!(traffic.gate(11 * SECOND, 0), Gate::Open);
     }
@@ -278,10 +269,10 @@ mod tests {
     #[test]
     fn a_hold_within_an_outage_is_not_taken_from_the_patience() {
         let mut traffic = traffic();
-        let too_many = Reply::Overloaded { status: 429, retry_after: None, text: String::new() };
+        let too_many = Reply::Overloaded { status: 429, text: String::new() };
         assert!((0..100).all(|_| traffic.learn(&too_many, Duration::ZERO, SECOND).is_none()));
         assert_eq!(traffic.gate(SECOND, 0), Gate::Open);
-        let busy = Reply::Overloaded { status: 503, retry_after: None, text: String::new() };
+        let busy = Reply::Overloaded { status: 503, text: String::new() };
         (0..20).for_each(|_| drop(traffic.learn(&busy, SECOND, SECOND)));
         traffic.hold(50 * SECOND, SECOND).unwrap();
         traffic.hold(50 * SECOND, 2 * SECOND).unwrap();

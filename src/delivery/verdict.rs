@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn overloaded() -> Reply {
-        Reply::Overloaded { status: 503, retry_after: None, text: "busy".to_owned() }
+        Reply::Overloaded { status: 503, text: "busy".to_owned() }
     }
 
     fn not_sent() -> Reply {

@@ -5,10 +5,10 @@ use super::exchange::{Broken, Exchange, Received};
 use super::pooled::Pooled;
 use super::redact::redact;
 use super::reply::{Class, class, meaning};
-use super::{Attempt, Credentials, Endpoint, Reply, Request, Transport};
+use super::{Attempt, Course, Credentials, Endpoint, Reply, Request, Transport};
 use bytes::Bytes;
 use reqwest::Certificate;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long a connection may take to come about, within the attempt's own timeout.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
@@ -83,10 +83,10 @@ enum Wire {
 }
 
 impl Wire {
-    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
         match self {
-            Wire::Direct(direct) => direct.exchange(body, leaves).await,
-            Wire::Pooled(pooled) => pooled.exchange(body, leaves).await,
+            Wire::Direct(direct) => direct.exchange(body, course).await,
+            Wire::Pooled(pooled) => pooled.exchange(body, course).await,
         }
     }
 }
@@ -104,15 +104,15 @@ impl Client {
         Ok(Client { wire, settings })
     }
 
-    async fn send(&self, request: &Request, leaves: &dyn Fn()) -> Reply {
-        match self.wire.exchange(&request.body, leaves).await {
-            // Only a success needs its body; any other status is said already, and its Retry-After with it.
+    async fn send(&self, request: &Request, course: &dyn Course) -> Reply {
+        match self.wire.exchange(&request.body, course).await {
+            // Only a success needs its body; any other status is said already.
             Ok(Received { status, broken: Some(broken), .. }) if class(status.as_u16()) == Class::Success => {
                 self.broken(broken)
             }
             Ok(Received { status, headers, body, .. }) => {
                 let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
-                meaning(status, &headers, &body, SystemTime::now(), redact)
+                meaning(status, &headers, &body, redact)
             }
             Err(broken) => self.broken(broken),
         }
@@ -137,9 +137,9 @@ impl Client {
 }
 
 impl Transport for Client {
-    async fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> Attempt {
+    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
         let start = Instant::now();
-        let reply = self.send(request, leaves).await;
+        let reply = self.send(request, course).await;
         Attempt { reply, duration: start.elapsed() }
     }
 }

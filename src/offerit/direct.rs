@@ -2,8 +2,9 @@
 //! by the attempt that uses it. It does without a pool shared by tasks, a task for each connection and a URL parsed
 //! anew for each request, which together are more than half of what a row costs.
 
+use super::Course;
 use super::client::Settings;
-use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost};
+use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
 use super::reply::{Body, Class, class};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
@@ -115,12 +116,13 @@ impl Direct {
 }
 
 impl Exchange for Direct {
-    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
         let deadline = Instant::now() + self.timeout;
         loop {
             let (mut line, is_new) = self.line(deadline).await?;
-            match line.send(self.request(body), leaves).await? {
+            match line.send(self.request(body), course).await? {
                 Ok(response) => {
+                    tell_of_wish(response.status(), response.headers(), course);
                     let (received, is_reusable) = line.read(response).await?;
                     if is_reusable && line.drive.connection.is_some() {
                         self.idle.borrow_mut().push(line);
@@ -152,7 +154,7 @@ impl Line {
     fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-        leaves: &dyn Fn(),
+        course: &dyn Course,
     ) -> impl Future<Output = Result<Sent, Broken>> {
         // Not within the future: what it holds is copied with every attempt.
         let response = self.sender.try_send_request(request);
@@ -162,7 +164,7 @@ impl Line {
             // The connection takes it at the first poll, or gives it back.
             let first = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await;
             if !matches!(&first, Poll::Ready(Ok(Err(error))) if error.message().is_some()) {
-                leaves();
+                course.leaves();
             }
             match first {
                 Poll::Ready(sent) => sent,

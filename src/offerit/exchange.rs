@@ -1,12 +1,13 @@
 //! What both ways to send a PATCH have in common: headers in, a reply or the lack of one out.
 
-use super::Credentials;
-use super::reply::Body;
+use super::reply::{Body, asked_pause};
+use super::{Course, Credentials};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use std::error::Error;
 use std::future::Future;
+use std::time::SystemTime;
 
 /// How much of a body is read, in bytes. The API's answer is four.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
@@ -37,9 +38,16 @@ pub(super) enum Broken {
 
 /// Sends one request's body with the headers of the run and reads the reply.
 pub(super) trait Exchange {
-    /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out. Calls `leaves` when
-    /// it goes out.
-    fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> impl Future<Output = Result<Received, Broken>>;
+    /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out. Tells `course` what
+    /// the head of the reply asks for before its body is read.
+    fn exchange(&self, body: &Bytes, course: &dyn Course) -> impl Future<Output = Result<Received, Broken>>;
+}
+
+/// Tells of a wish to be left alone in the head of a reply.
+pub(super) fn tell_of_wish(status: StatusCode, headers: &HeaderMap, course: &dyn Course) {
+    if let Some(wait) = asked_pause(status, headers, SystemTime::now()) {
+        course.asks_for_pause(wait);
+    }
 }
 
 /// The headers of every request (API page, "Headers"). `None` if a credential is no header value.

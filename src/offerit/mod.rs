@@ -56,9 +56,18 @@ pub struct Attempt {
     pub duration: Duration,
 }
 
+/// Is told of an attempt while it lasts.
+pub trait Course {
+    /// The request goes out, for which a connection has to come about first; dropped before, nothing is sent.
+    fn leaves(&self);
+
+    /// The server asks to be left alone for so long; only with 429 and 503. Told as soon as the head of the reply is
+    /// there: its body may take as long as it likes.
+    fn asks_for_pause(&self, wait: Duration);
+}
+
 /// Sends attempts. The seam at which tests put a simulated server.
 pub trait Transport {
-    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too. Calls `leaves` once the
-    /// request goes out, for which a connection has to come about first; dropped before, nothing is sent.
-    fn attempt(&self, request: &Request, leaves: &dyn Fn()) -> impl Future<Output = Attempt>;
+    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too.
+    fn attempt(&self, request: &Request, course: &dyn Course) -> impl Future<Output = Attempt>;
 }

@@ -1,7 +1,8 @@
 //! The PATCH with reqwest, which speaks TLS, HTTP/2 and proxies.
 
+use super::Course;
 use super::client::{ClientError, Settings};
-use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost};
+use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
 use super::reply::{self, Class, class};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -51,13 +52,14 @@ impl Pooled {
 }
 
 impl Exchange for Pooled {
-    async fn exchange(&self, body: &Bytes, leaves: &dyn Fn()) -> Result<Received, Broken> {
+    async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
         let mut patch = reqwest::Request::new(Method::PATCH, self.url.clone());
         *patch.headers_mut() = self.headers.clone();
         let (body, is_taken) = Telling::new(body.clone());
         *patch.body_mut() = Some(reqwest::Body::wrap(body));
-        let response = telling(self.client.execute(patch), is_taken, leaves).await;
+        let response = telling(self.client.execute(patch), is_taken, course).await;
         let mut response = response.map_err(|error| why(&error))?;
+        tell_of_wish(response.status(), response.headers(), course);
         let mut body = reply::Body::default();
         let mut broken = None;
         // Of a redirect the head says it all.
@@ -80,8 +82,8 @@ impl Exchange for Pooled {
     }
 }
 
-/// Waits for `response`, and calls `leaves` when the request's body is taken.
-async fn telling<F: Future>(response: F, is_taken: oneshot::Receiver<()>, leaves: &dyn Fn()) -> F::Output {
+/// Waits for `response`, and tells `course` when the request's body is taken.
+async fn telling<F: Future>(response: F, is_taken: oneshot::Receiver<()>, course: &dyn Course) -> F::Output {
     let mut response = pin!(response);
     let mut is_taken = Some(is_taken);
     poll_fn(|context| {
@@ -90,7 +92,7 @@ async fn telling<F: Future>(response: F, is_taken: oneshot::Receiver<()>, leaves
         if let Some(Poll::Ready(taken)) = taken {
             is_taken = None;
             // An error means that it was given up before.
-            taken.iter().for_each(|()| leaves());
+            taken.iter().for_each(|()| course.leaves());
         }
         polled
     })

@@ -36,8 +36,6 @@ pub enum Reply {
     Overloaded {
         /// The HTTP status.
         status: u16,
-        /// How long the server asks to be left alone; only for 429 and 503.
-        retry_after: Option<Duration>,
         /// What it said.
         text: String,
     },
@@ -128,7 +126,6 @@ pub(super) fn meaning(
     status: StatusCode,
     headers: &HeaderMap,
     body: &Body,
-    now: SystemTime,
     redact: impl Fn(&str) -> String,
 ) -> Reply {
     let code = status.as_u16();
@@ -137,12 +134,14 @@ pub(super) fn meaning(
         Class::Redirect => Reply::Redirected { status: code, target: redact(&target(headers)) },
         Class::Denial => Reply::Denied { status: code, text: text(status, body, redact) },
         Class::Refusal => Reply::Refused { status: code, text: text(status, body, redact) },
-        Class::Overload => {
-            let holds = matches!(code, 429 | 503);
-            let retry_after = retry_after(headers, now).filter(|_| holds);
-            Reply::Overloaded { status: code, retry_after, text: text(status, body, redact) }
-        }
+        Class::Overload => Reply::Overloaded { status: code, text: text(status, body, redact) },
     }
+}
+
+/// How long the server asks to be left alone, as the head of a reply says it. RFC 9110 knows a wish to ask later for 503,
+/// RFC 6585 for 429.
+pub(super) fn asked_pause(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    retry_after(headers, now).filter(|_| matches!(status.as_u16(), 429 | 503))
 }
 
 /// 2xx: `true` confirms (documented), other JSON refuses, anything else confirms nothing (both inferred).
@@ -230,7 +229,7 @@ mod tests {
     fn reply(status: u16, body: &str) -> Reply {
         let body = Body { bytes: body.as_bytes().to_vec(), is_cut: false };
         let status = StatusCode::from_u16(status).unwrap();
-        meaning(status, &HeaderMap::new(), &body, SystemTime::now(), str::to_owned)
+        meaning(status, &HeaderMap::new(), &body, str::to_owned)
     }
 
     #[test]
@@ -321,14 +320,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("9"));
         for (status, expected) in [(429, Some(9)), (503, Some(9)), (500, None), (502, None)] {
-            let body = Body { bytes: Vec::new(), is_cut: false };
-            let status = StatusCode::from_u16(status).unwrap();
-            let Reply::Overloaded { retry_after, .. } =
-                meaning(status, &headers, &body, SystemTime::now(), str::to_owned)
-            else {
-                panic!("{status}")
-            };
-            assert_eq!(retry_after.map(|wait| wait.as_secs()), expected);
+            let asked = asked_pause(StatusCode::from_u16(status).unwrap(), &headers, SystemTime::now());
+            assert_eq!(asked.map(|wait| wait.as_secs()), expected, "{status}");
         }
     }
 }

@@ -6,8 +6,8 @@ fn braked(rate: &str, concurrency: usize, brakes: Brakes) -> Settings {
     Settings { brakes, ..settings(rate, concurrency) }
 }
 
-fn refused() -> Reply {
-    Reply::Refused { status: 400, text: "no such customer".to_owned() }
+fn refused() -> Answer {
+    Reply::Refused { status: 400, text: "no such customer".to_owned() }.into()
 }
 
 fn at_most(most: MaxFailures) -> Brakes {

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn page() -> Reply {
-    Reply::Unconfirmed { status: 200, text: "Back soon".to_owned() }
+fn page() -> Answer {
+    Reply::Unconfirmed { status: 200, text: "Back soon".to_owned() }.into()
 }
 
 /// Runs so many rows of which some always fail, and gives how long it took.
-async fn with_bad_rows(rate: &str, count: u64, is_bad: fn(u64) -> bool, broken: fn() -> Reply) -> Duration {
+async fn with_bad_rows(rate: &str, count: u64, is_bad: fn(u64) -> bool, broken: fn() -> Answer) -> Duration {
     let server =
         Simulated::new(move |arrival| (SECOND / 500, if is_bad(arrival.row) { broken() } else { updated() }));
     let (ending, lines) = run(&settings(rate, 16), &server, Rows::distinct(count)).await;
@@ -118,7 +118,7 @@ fn after_failures(failed: u64, mut rows: Rows) -> Rows {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_fail_once_more_in_a_run_of_their_own_are_no_outage() {
-    for (broken, status) in [(|| busy(503, None)) as fn() -> Reply, || busy(500, None), lost, page]
+    for (broken, status) in [(|| busy(503, None)) as fn() -> Answer, || busy(500, None), lost, page]
         .into_iter()
         .zip(["failed", "failed", "unknown", "unknown"])
     {

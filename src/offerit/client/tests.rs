@@ -4,10 +4,11 @@ use super::super::ApiKey;
 use super::*;
 use crate::customer::{Parameter, UpdateBuilder};
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -69,28 +70,63 @@ impl Server {
     }
 }
 
-/// The reply to one attempt and how often it said that it left, over each way to send that there is to this server.
-fn replies(server: Server) -> Vec<(Reply, u32)> {
+/// What an attempt told of its course.
+#[derive(Default)]
+struct Told {
+    departures: Cell<u32>,
+    asked: Cell<Option<Duration>>,
+}
+
+impl Course for Told {
+    fn leaves(&self) {
+        self.departures.set(self.departures.get() + 1);
+    }
+
+    fn asks_for_pause(&self, wait: Duration) {
+        self.asked.set(Some(wait));
+    }
+}
+
+/// Each way to send that there is to this server.
+fn clients(server: Server, timeout: Duration) -> [Client; 2] {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
     let endpoint = Endpoint::new(&server.start(), true).unwrap();
-    let settings = Settings { endpoint, credentials, authorities: Authorities::default(), timeout: TIMEOUT };
+    let settings = Settings { endpoint, credentials, authorities: Authorities::default(), timeout };
     let pooled = Client { wire: Wire::Pooled(Pooled::new(&settings).unwrap()), settings: settings.clone() };
     let usual = Client::new(settings).unwrap();
     assert_eq!(matches!(usual.wire, Wire::Direct(_)), !matches!(server, Server::Plain));
+    [pooled, usual]
+}
+
+/// The reply to one attempt and what it told of its course, over each way to send.
+fn replies(server: Server) -> [(Reply, Told); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reply = |client: &Client| {
-        let departures = Cell::new(0);
-        let leaves = || departures.set(departures.get() + 1);
-        let attempt = runtime.block_on(client.attempt(&request(), &leaves));
-        (attempt.reply, departures.get())
-    };
-    vec![reply(&pooled), reply(&usual)]
+    clients(server, TIMEOUT).map(|client| {
+        let told = Told::default();
+        let attempt = runtime.block_on(client.attempt(&request(), &told));
+        (attempt.reply, told)
+    })
+}
+
+const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n\r\nlate";
+
+#[test]
+fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
+    for client in clients(Server::SaysAndHangs(BUSY), Duration::from_secs(60)) {
+        let (request, told) = (request(), Told::default());
+        let mut attempt = Box::pin(client.attempt(&request, &told));
+        block_on(poll_fn(|context| match attempt.as_mut().poll(context) {
+            Poll::Ready(attempt) => panic!("over before it was told: {attempt:?}"),
+            Poll::Pending if told.asked.get().is_some() => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }));
+        assert_eq!(told.asked.get(), Some(Duration::from_secs(7)));
+    }
 }
 
 #[test]
 fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ntrue";
-    const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n\r\nlate";
     let (not_sent, lost) = ("cannot connect to", "the connection broke before the reply was whole: ");
     let slow = "no whole reply within 300ms";
     let expected: [(Server, &str, &[&str]); 11] = [
@@ -107,14 +143,14 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
         (Server::SaysAndHangs(HEAD), slow, &[""]),
     ];
     for (server, start, causes) in expected {
-        for (reply, departures) in replies(server) {
+        for (reply, told) in replies(server) {
             let (is_sent, text) = match reply {
                 Reply::NotSent { text } => (false, text),
                 Reply::Lost { text } => (true, text),
                 other => panic!("{server:?}: {other:?}"),
             };
             assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
-            assert_eq!(departures, u32::from(is_sent), "{server:?}: {text}");
+            assert_eq!(told.departures.get(), u32::from(is_sent), "{server:?}: {text}");
             assert!(text.starts_with(start), "{server:?}: {text}");
             // The cause at the bottom, not one of the errors above it, which say only that something failed.
             let told = text.to_lowercase();
@@ -123,10 +159,10 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     }
     // The status was said: whatever becomes of the body, it counts, and the wish with it.
     for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
-        for (reply, departures) in replies(server) {
-            let Reply::Overloaded { status: 503, retry_after, .. } = reply else { panic!("{reply:?}") };
-            assert_eq!(departures, 1);
-            assert_eq!(retry_after, Some(Duration::from_secs(7)));
+        for (reply, told) in replies(server) {
+            assert!(matches!(reply, Reply::Overloaded { status: 503, .. }), "{reply:?}");
+            assert_eq!(told.departures.get(), 1);
+            assert_eq!(told.asked.get(), Some(Duration::from_secs(7)));
         }
     }
 }
@@ -193,8 +229,8 @@ fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         for _ in 0..3 {
-            assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
-            assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
             close();
             // The runtime hears of it, as it does between requests of any run.
             tokio::task::yield_now().await;
@@ -216,10 +252,10 @@ fn what_comes_unasked_is_not_taken_for_the_next_reply() {
     });
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
         speak();
         tokio::task::yield_now().await;
-        let reply = client.attempt(&request(), &|| ()).await.reply;
+        let reply = client.attempt(&request(), &Told::default()).await.reply;
         assert_eq!(reply, Reply::Refused { status: 400, text: "no".to_owned() });
     });
 }
@@ -244,8 +280,8 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
     let long = Request::new(builder.build().unwrap());
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&long, &|| ()).await.reply, CONFIRMED);
-        assert_eq!(client.attempt(&request(), &|| ()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&long, &Told::default()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
     });
 }
 
@@ -259,7 +295,7 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
         // Until the client hangs up, or far longer than it should.
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
-    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &|| ()).await.reply });
+    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Told::default()).await.reply });
     assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
