@@ -105,7 +105,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     /// Records the suspended rows that may have been applied. True if there were any.
-    pub(super) fn record_unknown(&mut self) -> bool {
+    fn record_unknown(&mut self) -> bool {
         let is_unknown = |suspended: &Suspended| suspended.outcome.status == Status::Unknown;
         let (unknown, others) = std::mem::take(&mut self.suspended).into_iter().partition(is_unknown);
         self.suspended = others;
@@ -114,6 +114,24 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.record(suspended.slot, &suspended.outcome);
         }
         !unknown.is_empty()
+    }
+
+    /// When the patience has ended: open rows that may have been applied are `unknown`, however many attempts they would
+    /// have had. True if there were any. After any other stop they are as good as not dealt with: who stops a run goes on
+    /// with it.
+    pub(super) fn record_left_over(&mut self) -> bool {
+        if !matches!(self.stop, Some(Stop::Brake(Brake::Outage { .. }))) {
+            return false;
+        }
+        let mut any = self.record_unknown();
+        for slot in self.slots.taken() {
+            let outcome = self.slots.get_mut(slot).and_then(|row| row.if_left.take());
+            if let Some(outcome) = outcome {
+                self.record(slot, &outcome);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Whether every row that is left has a slot.
@@ -142,9 +160,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return false;
         };
         let lasted = now.saturating_sub(at) + self.settings.max_outage;
-        // First, so that rows which pay for the outage are not what is said to have ended the run.
         self.brake_for_outage(Some(lasted));
-        self.record_unknown();
         true
     }
 

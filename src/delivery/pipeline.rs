@@ -159,6 +159,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             moved |= started;
             moved |= self.submit(now);
             if self.is_over(now) {
+                if self.record_left_over() {
+                    continue;
+                }
                 return Poll::Ready(());
             }
             if moved || self.resolve_standstill() || self.give_up(now) {

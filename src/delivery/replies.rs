@@ -7,7 +7,7 @@ use super::schedule::pause;
 use super::slots::SlotId;
 use super::verdict::{History, Verdict, may_be_applied, verdict};
 use super::{Feed, Notice, Observer, Retry, Stop};
-use crate::journal::Log;
+use crate::journal::{Log, Status};
 use crate::offerit::{Attempt, Reply, Request, Transport};
 use std::time::Duration;
 
@@ -86,7 +86,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
                 let asked = held_until.filter(|until| *until > now);
                 let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
-                if let Some(row) = self.slots.get(slot) {
+                if let Some(row) = self.slots.get_mut(slot) {
+                    row.if_left = row.maybe_applied.then(|| outcome(Status::Unknown, left_over(&why)));
                     self.observer.retrying(&Retry {
                         row: row.row,
                         line: row.line,
@@ -108,6 +109,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let row = self.slots.get_mut(slot)?;
         let fails_again = row.has_failed && may_lie_with_row(reply);
         row.request = Some(request);
+        row.if_left = None;
         row.maybe_applied |= may_be_applied(reply);
         row.unconfirmed += u32::from(matches!(reply, Reply::Unconfirmed { .. }));
         if matches!(reply, Reply::NotSent { .. }) {
@@ -156,6 +158,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.observer.noticed(&notice);
         }
     }
+}
+
+fn left_over(why: &str) -> String {
+    format!("the run ended before another attempt: {why}")
 }
 
 /// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, and a

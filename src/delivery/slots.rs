@@ -1,6 +1,7 @@
 //! The open rows: being sent, waiting to retry, waiting for an older row of their customer, or waiting for
 //! their record to reach the disk. There are never more than there are slots.
 
+use super::batch::Outcome;
 use super::health::Health;
 use super::lanes::Keys;
 use crate::customer::Fingerprint;
@@ -28,6 +29,8 @@ pub(super) struct Open {
     pub unconfirmed: u32,
     /// Whether an attempt may have been applied without being confirmed.
     pub maybe_applied: bool,
+    /// Its record should the patience end before it has another attempt; `None` if it cannot have been applied.
+    pub if_left: Option<Outcome>,
     /// When its first attempt failed, since the run began.
     pub failed_at: Option<Duration>,
     /// Whether it failed in an earlier run, in which others got through.
@@ -59,6 +62,7 @@ impl Open {
             not_sent: 0,
             unconfirmed: 0,
             maybe_applied: false,
+            if_left: None,
             failed_at: None,
             has_failed: false,
         }
@@ -108,6 +112,12 @@ impl Slots {
 
     pub(super) fn get_mut(&mut self, id: SlotId) -> Option<&mut Open> {
         self.slots[id.0 as usize].as_mut()
+    }
+
+    /// Every slot that an open row has.
+    pub(super) fn taken(&self) -> Vec<SlotId> {
+        let ids = (0..).map(SlotId);
+        ids.zip(&self.slots).filter(|(_, row)| row.is_some()).map(|(id, _)| id).collect()
     }
 
     /// Frees the slot of a row that is dealt with.

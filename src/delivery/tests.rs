@@ -7,7 +7,7 @@ use crate::offerit::{Attempt, Course, Reply, Transport};
 use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -307,6 +307,10 @@ async fn a_server_that_is_down_for_good_stops_the_run_and_burns_no_row() {
         let (ending, lines) = run(&settings("100", 16), &server, Rows::distinct(10_000)).await;
         assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
         assert_eq!(lines.count("failed"), 0);
+        // Whatever may have been applied says so, be it that it has attempts left.
+        let seen = server.account().iter().map(|seen| seen.row).collect::<HashSet<_>>().len();
+        assert_eq!(lines.count("unknown"), if broken() == lost() { seen } else { 0 });
+        assert_eq!(lines.text.borrow().lines().count(), lines.count("unknown"), "one record a row");
         assert!(server.account().len() < 200, "{} attempts", server.account().len());
         assert!((590 * SECOND..700 * SECOND).contains(&server.span()) || server.span() < 610 * SECOND);
     }
