@@ -62,10 +62,12 @@ impl Queue {
     }
 
     /// The row to probe the server with: the one with the fewest attempts, so that no row spends all of its own
-    /// in an outage.
+    /// in an outage. Of those that were never sent the newest, as a scout: rows that a server always fails with often
+    /// stand side by side, and it is the most likely to stand behind them.
     pub(super) fn take_probe(&mut self, slots: &Slots) -> Option<SlotId> {
-        if let Some(fresh) = self.take_fresh() {
-            return Some(fresh);
+        if let Some(Reverse((_, newest))) = self.fresh.iter().min().copied() {
+            self.fresh.retain(|Reverse((_, slot))| *slot != newest);
+            return Some(newest);
         }
         let attempts = |slot| slots.get(slot).map_or(u32::MAX, |row| row.attempts);
         let chosen = self.again.iter().map(|Reverse((row, slot))| (attempts(*slot), *row, *slot)).min()?.2;

@@ -32,6 +32,19 @@ async fn rows_that_always_fail_do_not_bring_down_a_sound_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_that_always_fail_are_got_past_though_they_stand_side_by_side() {
+    for broken in [|| busy(500, None), || busy(503, None)] {
+        // Their retries come out of the budget: five a second while there is nothing else to send.
+        let took = with_bad_rows("50", 300, |row| (101..=120).contains(&row), broken).await;
+        assert!(took < 30 * SECOND, "{took:?}");
+        let took = with_bad_rows("50", 300, |row| (101..=150).contains(&row), broken).await;
+        assert!(took < 60 * SECOND, "{took:?}");
+        let took = with_bad_rows("50", 300, |row| (1..=60).contains(&row), broken).await;
+        assert!(took < 60 * SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_rows_of_a_sound_job_are_given_up_when_all_of_them_fail() {
     for broken in [|| busy(500, None), || busy(503, None)] {
         let took = with_bad_rows("50", 100, |row| row > 88, broken).await;
