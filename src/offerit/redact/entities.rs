@@ -23,6 +23,15 @@ pub fn named(name: &str) -> Option<char> {
     })
 }
 
+/// The letter of a name that a text in lower case begins with, and how long the name is: those that HTML has known longest
+/// need no semicolon (HTML standard, section 13.5).
+pub fn named_without_end(text: &str) -> Option<(char, usize)> {
+    let signs = ["amp", "lt", "gt", "quot"];
+    let known = signs.into_iter().chain(LATIN_1.split(' ')).filter(|name| text.starts_with(name));
+    let name = known.max_by_key(|name| name.len())?;
+    Some((named(name)?, name.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +52,10 @@ mod tests {
         ] {
             assert_eq!(named(name), Some(letter), "{name}");
         }
+        assert_eq!(named_without_end("ampere"), Some(('&', 3)));
+        assert_eq!(named_without_end("notin"), Some(('¬', 3)));
+        assert_eq!(named_without_end("sup2x"), Some(('²', 4)));
+        assert_eq!((named_without_end("euro"), named_without_end("")), (None, None));
         assert_eq!((named(""), named("amp&"), named("customer")), (None, None, None));
     }
 }

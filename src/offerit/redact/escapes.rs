@@ -1,6 +1,6 @@
 //! The escapes of forms, URLs, HTML, JSON, SQL, CSV and programming languages, undone.
 
-use super::entities::named;
+use super::entities::{named, named_without_end};
 use super::letter::{Letter, push_text};
 
 /// What escapes begin with.
@@ -17,9 +17,11 @@ pub fn is_cut(letters: &[char]) -> bool {
     let are_hex = |digits: &[char], most| digits.len() <= most && digits.iter().all(char::is_ascii_hexdigit);
     match &letters[parts..] {
         [] => parts > 0,
+        ['%', 'u', digits @ ..] => are_hex(digits, 3),
         ['%', digits @ ..] | ['\\', 'x', digits @ ..] => are_hex(digits, 1),
+        ['\\', 'u', '{', digits @ ..] => are_hex(digits, 6),
         ['\\', 'u', digits @ ..] => are_hex(digits, 7),
-        ['\\', rest @ ..] => rest.is_empty(),
+        ['\\', digits @ ..] => digits.len() < 3 && digits.iter().all(|digit| digit.is_digit(8)),
         ['&', name @ ..] => name.iter().all(|letter| *letter == '#' || letter.is_ascii_alphanumeric()),
         _ => false,
     }
@@ -61,11 +63,14 @@ pub fn unescaped(letters: &[Letter], sign: Option<char>) -> Option<Vec<Letter>> 
 fn escape(letters: &[Letter]) -> Option<(Meant, usize)> {
     let second = letters.get(1)?.letter;
     match letters[0].letter {
+        '%' if matches!(second, 'u' | 'U') => unicode(letters),
         '%' => byte(letters, 1),
         '&' => entity(letters),
         '\\' => match second {
             'x' | 'X' => byte(letters, 2),
+            'u' if letters.get(2)?.letter == '{' => braced(letters),
             'u' | 'U' => unicode(letters),
+            '0'..='3' => octal(letters),
             'n' => Some((Meant::Letter('\n'), 2)),
             'r' => Some((Meant::Letter('\r'), 2)),
             't' => Some((Meant::Letter('\t'), 2)),
@@ -86,10 +91,23 @@ fn byte(letters: &[Letter], before: usize) -> Option<(Meant, usize)> {
     Some((Meant::Byte(u8::try_from(value).ok()?), before + 2))
 }
 
-/// `\u` with four hex digits, two of them for a letter beyond U+FFFF (RFC 8259, section 7), or `\U` with eight.
+/// A backslash and three octal digits, as PostgreSQL and C have it.
+fn octal(letters: &[Letter]) -> Option<(Meant, usize)> {
+    Some((Meant::Byte(u8::try_from(number(letters.get(1..4)?, 8)?).ok()?), 4))
+}
+
+/// `\u{…}`, as JavaScript, PHP and Rust have it.
+fn braced(letters: &[Letter]) -> Option<(Meant, usize)> {
+    let end = letters.iter().take(LONGEST_ESCAPE).position(|letter| letter.letter == '}')?;
+    Some((Meant::Letter(char::from_u32(number(&letters[3..end], 16)?)?), end + 1))
+}
+
+/// `\u` with four hex digits, two of them for a letter beyond U+FFFF (RFC 8259, section 7), or `\U` with eight. `%u` is
+/// what JavaScript's `escape` writes.
 fn unicode(letters: &[Letter]) -> Option<(Meant, usize)> {
     let unit = |at: usize| {
-        let is_unicode = letters.get(at)?.letter == '\\' && matches!(letters.get(at + 1)?.letter, 'u' | 'U');
+        let is_unicode =
+            letters.get(at)?.letter == letters[0].letter && matches!(letters.get(at + 1)?.letter, 'u' | 'U');
         is_unicode.then(|| number(letters.get(at + 2..at + 6)?, 16)).flatten()
     };
     let long = letters.get(2..10).and_then(|digits| number(digits, 16)).and_then(char::from_u32);
@@ -104,16 +122,28 @@ fn unicode(letters: &[Letter]) -> Option<(Meant, usize)> {
     Some((Meant::Letter(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)), 6))
 }
 
-/// A character reference of HTML, by number or by name.
+/// A character reference of HTML, by number or by name. Its semicolon may be missing, but not at the end of the text: there
+/// it may have been cut.
 fn entity(letters: &[Letter]) -> Option<(Meant, usize)> {
-    let end = letters.iter().take(LONGEST_ESCAPE).position(|letter| letter.letter == ';')?;
-    let inner = &letters[1..end];
-    let letter = match inner.first()?.letter {
-        '#' if matches!(inner.get(1)?.letter, 'x' | 'X') => char::from_u32(number(inner.get(2..)?, 16)?)?,
-        '#' => char::from_u32(number(&inner[1..], 10)?)?,
-        _ => named(&inner.iter().map(|letter| letter.letter.to_ascii_lowercase()).collect::<String>())?,
+    let sign = |at: usize| letters.get(at).map(|letter| letter.letter);
+    let (start, radix) = match (sign(1)?, sign(2)?) {
+        ('#', 'x' | 'X') => (3, 16),
+        ('#', _) => (2, 10),
+        _ => return reference_by_name(letters),
     };
-    Some((Meant::Letter(letter), end + 1))
+    let digits = letters[start..].iter().take(LONGEST_ESCAPE - start);
+    let end = start + digits.take_while(|letter| letter.letter.is_digit(radix)).count();
+    let letter = char::from_u32(number(&letters[start..end], radix)?)?;
+    Some((Meant::Letter(letter), end + usize::from(sign(end)? == ';')))
+}
+
+fn reference_by_name(letters: &[Letter]) -> Option<(Meant, usize)> {
+    let name: String =
+        letters[1..].iter().take(LONGEST_ESCAPE).map(|letter| letter.letter.to_ascii_lowercase()).collect();
+    let whole = name.split_once(';').and_then(|(name, _)| Some((named(name)?, name.len() + 2)));
+    let without_end = || named_without_end(&name).filter(|(_, length)| *length < name.len());
+    let (letter, length) = whole.or_else(|| without_end().map(|(letter, length)| (letter, length + 1)))?;
+    Some((Meant::Letter(letter), length))
 }
 
 fn number(digits: &[Letter], radix: u32) -> Option<u32> {

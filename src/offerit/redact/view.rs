@@ -75,6 +75,11 @@ impl Waiting {
             (0..4).for_each(|skip| push(base64(&letters, skip), true, depth - 1, packed - 1, 1));
             hex(&letters).into_iter().for_each(|letters| push(letters, true, depth - 1, packed - 1, 1));
         }
+        // UTF-16 that was taken for bytes has one beside each letter of ASCII.
+        if letters.iter().any(|letter| letter.letter == '\0') {
+            let others = letters.iter().filter(|letter| letter.letter != '\0').copied();
+            push(others.collect(), is_packed, depth, packed, alone);
+        }
         if alone > 0 {
             let signs = SIGNS.iter().filter_map(|sign| unescaped(&letters, Some(*sign)));
             signs.for_each(|letters| push(letters, is_packed, 0, 0, alone - 1));
