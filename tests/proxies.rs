@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use support::{INPUT, KEY, Offerit, Output, USERNAME, table};
+use support::{INPUT, KEY, Offerit, Output, RESULT, USERNAME, table};
 
 /// Little patience for what will not get better.
 const SHORT: &[&str] = &["--max-outage", "100ms"];
@@ -116,6 +116,23 @@ fn a_proxy_that_wants_credentials_stops_the_run_at_once() {
     // As in the table of replies: every row would fail, and no patience helps.
     output.expect_code(6);
     assert!(proxy.told().len() <= 3, "{} tunnels asked for", proxy.told().len());
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_not_passed_by() {
+    for (value, told) in
+        [("http://:se cret@", "is not the URL"), ("socks5://x:secret@127.0.0.1:9", "neither http")]
+    {
+        let offerit = Offerit::with_credentials("https://offerit.test").env("HTTPS_PROXY", value);
+        offerit.input(INPUT, table(1..=3));
+        let output = offerit.send(SHORT).expect_code(2);
+        assert!(output.stderr.contains("HTTPS_PROXY") && output.stderr.contains(told), "{}", output.stderr);
+        assert!(!output.stderr.contains("cret"), "{}", output.stderr);
+        assert!(!offerit.path(RESULT).exists());
+        // Where it is not used, it does no harm.
+        let offerit = offerit.env("NO_PROXY", "offerit.test");
+        offerit.send(SHORT).expect_code(4);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, Writer};
-use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Settings as ServerSettings};
+use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings};
 use crate::report::{Observed, Plan, Watch, keep_watching};
 use crate::sandbox::{Options, Sandbox};
 use announcement::{ToSend, announce, named, plan, warn_of_superseded};
@@ -173,7 +173,13 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
             let credentials = Credentials::new(SANDBOX_CREDENTIALS, key).map_err(Failure::fault)?;
             Ok((
                 Some(sandbox),
-                ServerSettings { endpoint, credentials, authorities: Authorities::default(), timeout },
+                ServerSettings {
+                    endpoint,
+                    route: Route::Straight,
+                    credentials,
+                    authorities: Authorities::default(),
+                    timeout,
+                },
             ))
         }
     }

@@ -2,7 +2,7 @@
 
 use super::RunOptions;
 use crate::exit::Failure;
-use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Settings};
+use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Route, Settings};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -75,6 +75,7 @@ impl RunOptions {
         };
         let endpoint = Endpoint::new(&url, self.allow_http)
             .map_err(|error| Failure::usage(format!("{from}: the base URL {error}")))?;
+        let route = Route::from_environment(&endpoint).map_err(Failure::usage)?;
         let (from, username) = match (&self.api_username, &environment.api_username) {
             (Some(name), _) => ("--api-username", name.clone()),
             (None, Some(name)) => ("OFFERIT_API_USERNAME", text("OFFERIT_API_USERNAME", name)?),
@@ -90,7 +91,7 @@ impl RunOptions {
         let credentials = Credentials::new(&username, key)
             .map_err(|error| Failure::usage(format!("{from}: the API user name {error}")))?;
         let authorities = self.ca_cert.as_deref().map(authorities).transpose()?.unwrap_or_default();
-        Ok(Settings { endpoint, credentials, authorities, timeout })
+        Ok(Settings { endpoint, route, credentials, authorities, timeout })
     }
 }
 

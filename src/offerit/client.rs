@@ -5,7 +5,7 @@ use super::exchange::{Broken, Exchange, Received};
 use super::pooled::Pooled;
 use super::redact::redact;
 use super::reply::{Class, class, meaning};
-use super::{Attempt, Course, Credentials, Endpoint, Reply, Request, Transport};
+use super::{Attempt, Course, Credentials, Endpoint, Reply, Request, Route, Transport};
 use bytes::Bytes;
 use reqwest::Certificate;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 pub struct Settings {
     /// The URL of the call.
     pub endpoint: Endpoint,
+    /// How to get there.
+    pub route: Route,
     /// The two headers' values.
     pub credentials: Credentials,
     /// Certificate authorities to trust besides the system's.

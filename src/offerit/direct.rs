@@ -2,10 +2,10 @@
 //! by the attempt that uses it. It does without a pool shared by tasks, a task for each connection and a URL parsed
 //! anew for each request, which together are more than half of what a row costs.
 
-use super::Course;
 use super::client::Settings;
-use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
+use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
 use super::reply::{Body, Class, class};
+use super::{Course, Route};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
@@ -14,7 +14,6 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -23,7 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower_service::Service;
 
 /// How much of a reply's head is read, in bytes, and of anything at a time.
@@ -46,14 +45,11 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    /// `None` if this server takes more than plain HTTP/1.1: TLS, or a proxy that the environment names.
+    /// `None` if this server takes more than plain HTTP/1.1: TLS, or a proxy.
     pub(super) fn new(settings: &Settings) -> Option<Direct> {
         let endpoint = &settings.endpoint;
         let url = endpoint.url();
-        let uri = url.as_str().parse().ok()?;
-        if endpoint.is_https()
-            || (!endpoint.is_loopback() && Matcher::from_system().intercept(&uri).is_some())
-        {
+        if endpoint.is_https() || settings.route == Route::Proxy {
             return None;
         }
         let host = url.host_str()?;
@@ -93,7 +89,9 @@ impl Direct {
 
     async fn connect(&self, deadline: Instant) -> Result<Line, Broken> {
         let mut connector = self.connector.clone();
-        let io = connector.call(self.server.clone()).await;
+        // Its own timeout does not count what it takes to find the name.
+        let io = timeout_at(deadline, connector.call(self.server.clone())).await;
+        let io = io.map_err(|_| Broken::NotSent(LATE.to_owned()))?;
         let io = io.map_err(|error| Broken::NotSent(innermost(&error)))?;
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(LONGEST_HEAD).handshake(io).await;

@@ -36,6 +36,9 @@ pub(super) enum Broken {
     Proxy(String),
 }
 
+/// Why nothing was sent, if it took too long.
+pub(super) const LATE: &str = "no connection came about in time";
+
 /// Sends one request's body with the headers of the run and reads the reply.
 pub(super) trait Exchange {
     /// Sends it once, within the time of one attempt; nothing is repeated that may have gone out. Tells `course` what

@@ -12,6 +12,7 @@ mod pooled;
 mod redact;
 mod reply;
 mod retry_after;
+mod route;
 
 use crate::customer::Update;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ pub use client::{Authorities, BadCertificate, Client, ClientError, Settings};
 pub use credentials::{ApiKey, BadCredential, Credentials};
 pub use endpoint::{BadUrl, Endpoint};
 pub use reply::Reply;
+pub use route::{BadProxy, Route};
 
 /// An update with its encoded body, ready to be sent any number of times.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The PATCH with reqwest, which speaks TLS, HTTP/2 and proxies.
 
-use super::Course;
 use super::client::{ClientError, Settings};
-use super::exchange::{Broken, Exchange, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
+use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
 use super::reply::{self, Class, class};
+use super::{Course, Route};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::Full;
@@ -36,7 +36,7 @@ impl Pooled {
             .tcp_nodelay(true)
             .timeout(settings.timeout)
             .connect_timeout(settings.longest_connect());
-        if settings.endpoint.is_loopback() {
+        if settings.route == Route::Straight {
             builder = builder.no_proxy();
         }
         builder = if settings.endpoint.is_https() {
@@ -57,8 +57,12 @@ impl Exchange for Pooled {
         *patch.headers_mut() = self.headers.clone();
         let (body, is_taken) = Telling::new(body.clone());
         *patch.body_mut() = Some(reqwest::Body::wrap(body));
-        let response = telling(self.client.execute(patch), is_taken, course).await;
-        let mut response = response.map_err(|error| why(&error))?;
+        let (response, has_left) = telling(self.client.execute(patch), is_taken, course).await;
+        let mut response = response.map_err(|error| match why(&error) {
+            // TLS, or a proxy, that does not get on.
+            Broken::TimedOut if !has_left => Broken::NotSent(LATE.to_owned()),
+            other => other,
+        })?;
         tell_of_wish(response.status(), response.headers(), course);
         let mut body = reply::Body::default();
         let mut broken = None;
@@ -82,21 +86,27 @@ impl Exchange for Pooled {
     }
 }
 
-/// Waits for `response`, and tells `course` when the request's body is taken.
-async fn telling<F: Future>(response: F, is_taken: oneshot::Receiver<()>, course: &dyn Course) -> F::Output {
+/// Waits for `response`, and tells `course` when the request's body is taken. Says whether it was.
+async fn telling<F: Future>(
+    response: F,
+    is_taken: oneshot::Receiver<()>,
+    course: &dyn Course,
+) -> (F::Output, bool) {
     let mut response = pin!(response);
-    let mut is_taken = Some(is_taken);
-    poll_fn(|context| {
+    let (mut is_taken, mut has_left) = (Some(is_taken), false);
+    let output = poll_fn(|context| {
         let polled = response.as_mut().poll(context);
         let taken = is_taken.as_mut().map(|taken| Pin::new(taken).poll(context));
         if let Some(Poll::Ready(taken)) = taken {
             is_taken = None;
             // An error means that it was given up before.
+            has_left = taken.is_ok();
             taken.iter().for_each(|()| course.leaves());
         }
         polled
     })
-    .await
+    .await;
+    (output, has_left)
 }
 
 /// A body that tells when it is taken, which a client does once it has a connection to write it to.

@@ -91,7 +91,13 @@ impl Course for Told {
 fn clients(server: Server, timeout: Duration) -> [Client; 2] {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
     let endpoint = Endpoint::new(&server.start(), true).unwrap();
-    let settings = Settings { endpoint, credentials, authorities: Authorities::default(), timeout };
+    let settings = Settings {
+        endpoint,
+        route: Route::Straight,
+        credentials,
+        authorities: Authorities::default(),
+        timeout,
+    };
     let pooled = Client { wire: Wire::Pooled(Pooled::new(&settings).unwrap()), settings: settings.clone() };
     let usual = Client::new(settings).unwrap();
     assert_eq!(matches!(usual.wire, Wire::Direct(_)), !matches!(server, Server::Plain));
@@ -170,7 +176,14 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
 fn client(url: &str, timeout: Duration) -> Client {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
     let endpoint = Endpoint::new(url, false).unwrap();
-    Client::new(Settings { endpoint, credentials, authorities: Authorities::default(), timeout }).unwrap()
+    Client::new(Settings {
+        endpoint,
+        route: Route::Straight,
+        credentials,
+        authorities: Authorities::default(),
+        timeout,
+    })
+    .unwrap()
 }
 
 /// A server that serves one connection after the other with `serve`, which waits for a word of the test in between.
