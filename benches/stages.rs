@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput};
 use offerit_sync::customer::{Fingerprint, FingerprintKey, Parameter, Update};
 use offerit_sync::input::{Input, Reading, Row, Rows};
 use offerit_sync::journal::{Delivered, Keep, Record, ResultFile, Status, Timestamps};
-use offerit_sync::offerit::Request;
+use offerit_sync::offerit::Encoder;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufReader, Read};
@@ -116,9 +116,9 @@ fn fingerprint(folder: &Path) -> Pass {
 
 /// The bodies of updates that are there, a copy of the update included.
 fn encode(folder: &Path) -> Pass {
-    let updates = updates(folder);
+    let (updates, mut encoder) = (updates(folder), Encoder::default());
     Box::new(move || {
-        updates.iter().map(|update| black_box(Request::new(update.clone()))).map(|_| 1_u64).sum()
+        updates.iter().map(|update| black_box(encoder.request(update.clone()))).map(|_| 1_u64).sum()
     })
 }
 

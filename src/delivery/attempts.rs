@@ -88,7 +88,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let mut moved = false;
         loop {
             // Anew after each reply: it may have asked for a pause.
-            self.departures.set_closed(self.stop.is_some() || self.traffic.is_held(self.now()));
+            let is_held = self.traffic.is_held(|| self.now());
+            self.departures.set_closed(self.stop.is_some() || is_held);
             let polled = self.in_flight.poll_next_unpin(context);
             moved |= self.take_wishes();
             let Poll::Ready(Some(ended)) = polled else { return moved };

@@ -5,7 +5,7 @@ use super::{Feed, FeedError, Job, Superseded, Work};
 use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
 use crate::journal::{RowSet, Status};
-use crate::offerit::Request;
+use crate::offerit::Encoder;
 use std::collections::HashMap;
 use std::io;
 use std::task::{Context, Poll};
@@ -76,7 +76,7 @@ impl Feed for ChannelFeed {
 
 fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: &Sender<Message>) {
     let mut batch = Vec::with_capacity(most);
-    let mut scratch = Vec::new();
+    let (mut scratch, mut encoder) = (Vec::new(), Encoder::default());
     loop {
         let row = match rows.next_row_of(|number| !done.rows.contains(number)) {
             Ok(Some(row)) => row,
@@ -98,7 +98,7 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             work: match content {
                 Ok(update) => match done.kept_back(number) {
                     Some((status, reason)) => unsent(&update, status, reason),
-                    None => Work::Send(Request::new(update)),
+                    None => Work::Send(encoder.request(update)),
                 },
                 Err(invalid) => unfit(line, invalid),
             },

@@ -3,9 +3,11 @@
 
 use super::slots::SlotId;
 use crate::customer::{Parameter, Update, alike};
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 /// The lanes of one row: one or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl KeyMaker {
     /// The lanes of an update. A hash stands for the id: two customers that share one only wait for each
     /// other for nothing.
     pub(super) fn keys(&self, update: &Update) -> Keys {
-        self.keys_of(update, |id| Cow::Owned(alike(id)))
+        self.keys_of(update, alike)
     }
 
     /// The same for ids that are equal to the letter: what is concluded from these must hold for the customer, not
@@ -52,9 +54,10 @@ impl KeyMaker {
 /// The lanes of all open rows.
 #[derive(Default)]
 pub(super) struct Lanes {
-    lanes: HashMap<u64, VecDeque<SlotId>>,
+    /// Behind the first row of each, which mostly is the only one, those that wait for it.
+    lanes: HashMap<u64, VecDeque<SlotId>, RandomState>,
     /// For each open row, in how many lanes it is not first.
-    behind: HashMap<SlotId, u8>,
+    behind: HashMap<SlotId, u8, RandomState>,
 }
 
 impl Lanes {
@@ -62,9 +65,13 @@ impl Lanes {
     pub(super) fn join(&mut self, slot: SlotId, keys: Keys) -> bool {
         let mut behind = 0;
         for key in keys.iter() {
-            let lane = self.lanes.entry(key).or_default();
-            behind += u8::from(!lane.is_empty());
-            lane.push_back(slot);
+            match self.lanes.entry(key) {
+                Entry::Vacant(lane) => drop(lane.insert(VecDeque::new())),
+                Entry::Occupied(mut lane) => {
+                    behind += 1;
+                    lane.get_mut().push_back(slot);
+                }
+            }
         }
         if behind > 0 {
             self.behind.insert(slot, behind);
@@ -75,10 +82,9 @@ impl Lanes {
     /// Takes a row that had its turn out of its lanes, and names the rows whose turn it is now.
     pub(super) fn leave(&mut self, keys: Keys, mut turn: impl FnMut(SlotId)) {
         for key in keys.iter() {
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
-            lane.pop_front();
-            let Some(next) = lane.front().copied() else {
-                self.lanes.remove(&key);
+            let Entry::Occupied(mut lane) = self.lanes.entry(key) else { continue };
+            let Some(next) = lane.get_mut().pop_front() else {
+                lane.remove();
                 continue;
             };
             if let Some(behind) = self.behind.get_mut(&next) {

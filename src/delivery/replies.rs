@@ -23,7 +23,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             None => self.traffic.left(start.at),
         }
         match attempt {
-            Some(attempt) => self.replied(start, request, attempt, held_until),
+            Some(attempt) => self.replied(start, request, attempt, held_until, now),
             None => self.called_back(start.slot, request, now),
         }
     }
@@ -44,8 +44,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
     }
 
-    fn replied(&mut self, start: Start, request: Request, attempt: Attempt, held_until: Option<Duration>) {
-        let (slot, now) = (start.slot, self.now());
+    fn replied(
+        &mut self,
+        start: Start,
+        request: Request,
+        attempt: Attempt,
+        held_until: Option<Duration>,
+        now: Duration,
+    ) {
+        let slot = start.slot;
         let Attempt { reply, duration } = attempt;
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);
@@ -61,7 +68,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.notice(notice);
         }
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
-        let Some(history) = self.history(slot, request, &reply) else { return };
+        let Some(history) = self.history(slot, request, &reply, now) else { return };
         if got_through {
             if history.attempts + history.not_sent > 1 {
                 self.traffic.budget.retry_got_through();
@@ -103,8 +110,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     /// Notes a reply with its row and gives what the row has been through.
-    fn history(&mut self, slot: SlotId, request: Request, reply: &Reply) -> Option<History> {
-        let now = self.now();
+    fn history(&mut self, slot: SlotId, request: Request, reply: &Reply, now: Duration) -> Option<History> {
         let in_outage = self.traffic.health.next_probe().is_some();
         let row = self.slots.get_mut(slot)?;
         let fails_again = row.has_failed && may_lie_with_row(reply);

@@ -166,7 +166,7 @@ impl Rows {
     fn of(ids: impl Iterator<Item = (String, String)>) -> Rows {
         let job = |(index, (customer, subscription)): (usize, (String, String))| {
             let row = index as u64 + 1;
-            let request = Request::new(update(row, &customer, &subscription));
+            let request = Request::from(update(row, &customer, &subscription));
             Job {
                 row,
                 line: row + 1,

@@ -96,8 +96,8 @@ impl Traffic {
     }
 
     /// Whether the server wants nothing at all at present.
-    pub(super) fn is_held(&self, now: Time) -> bool {
-        self.hold.is_some_and(|until| until > now)
+    pub(super) fn is_held(&self, now: impl FnOnce() -> Time) -> bool {
+        self.hold.is_some_and(|until| until > now())
     }
 
     /// Takes the permit for one attempt, or says when to ask again; `Err(None)`: when an attempt has left or ended.

@@ -4,9 +4,10 @@
 
 use super::client::Settings;
 use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
-use super::reply::{Body, Class, class};
+use super::reply::{Class, class};
 use super::{Course, Route};
 use bytes::Bytes;
+use futures::task::AtomicWaker;
 use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
@@ -17,8 +18,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
@@ -96,7 +100,7 @@ impl Direct {
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(LONGEST_HEAD).handshake(io).await;
         let (sender, connection) = handshake.map_err(|error| Broken::NotSent(innermost(&error)))?;
-        let drive = Drive { connection: Some(connection), timer: Box::pin(sleep_until(deadline)) };
+        let drive = Drive::new(connection, deadline);
         Ok(Line { sender, drive: Box::new(drive) })
     }
 
@@ -118,11 +122,17 @@ impl Exchange for Direct {
         let deadline = Instant::now() + self.timeout;
         loop {
             let (mut line, is_new) = self.line(deadline).await?;
-            match line.send(self.request(body), course).await? {
+            // Here and not behind a call: what a future is given and what it keeps lie beside each other, and all of it is
+            // reserved for every attempt.
+            let response = pin!(line.sender.try_send_request(self.request(body)));
+            match line.drive.sent(response, course).await? {
                 Ok(response) => {
-                    tell_of_wish(response.status(), response.headers(), course);
-                    let (received, is_reusable) = line.read(response).await?;
-                    if is_reusable && line.drive.connection.is_some() {
+                    let (head, incoming) = response.into_parts();
+                    tell_of_wish(head.status, &head.headers, course);
+                    let mut received = Received::new(head.status, head.headers);
+                    let is_whole = line.drive.read(incoming, &mut received).await;
+                    line.drive.bell.is_on.store(false, Ordering::Relaxed);
+                    if is_whole && line.drive.connection.is_some() {
                         self.idle.borrow_mut().push(line);
                     }
                     return Ok(received);
@@ -145,58 +155,6 @@ struct Line {
     drive: Box<Drive>,
 }
 
-impl Line {
-    /// Sends a request. It comes back with the error if nothing of it was written: the server may have closed the
-    /// connection while it was idle, may have said something that nobody asked for, which must not be taken for the
-    /// reply, or may not have read the last request to its end.
-    fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        course: &dyn Course,
-    ) -> impl Future<Output = Result<Sent, Broken>> {
-        // Not within the future: what it holds is copied with every attempt.
-        let response = self.sender.try_send_request(request);
-        async move {
-            let response = pin!(response);
-            let mut sent = pin!(self.drive.until(response));
-            // The connection takes it at the first poll, or gives it back.
-            let first = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await;
-            if !matches!(&first, Poll::Ready(Ok(Err(error))) if error.message().is_some()) {
-                course.leaves();
-            }
-            match first {
-                Poll::Ready(sent) => sent,
-                Poll::Pending => sent.await,
-            }
-        }
-    }
-
-    /// Reads a reply up to the limit; says whether that was all of it, so that the connection can be used again.
-    async fn read(&mut self, response: Response<Incoming>) -> Result<(Received, bool), Broken> {
-        let (head, mut incoming) = response.into_parts();
-        let mut body = Body::default();
-        let mut broken = None;
-        // Of a redirect the head says it all.
-        let is_wanted = class(head.status.as_u16()) != Class::Redirect;
-        let mut is_whole = incoming.is_end_stream();
-        while is_wanted && !is_whole && !body.is_cut && broken.is_none() {
-            match self.drive.until(pin!(incoming.frame())).await {
-                Ok(None) => is_whole = true,
-                Ok(Some(Ok(frame))) => {
-                    if let Ok(chunk) = frame.into_data() {
-                        body.add(&chunk, LONGEST_BODY);
-                    }
-                    is_whole = incoming.is_end_stream();
-                }
-                Ok(Some(Err(error))) => broken = Some(Broken::Lost(innermost(&error))),
-                Err(timed_out) => broken = Some(timed_out),
-            }
-        }
-        let is_reusable = is_whole && !body.is_cut;
-        Ok((Received { status: head.status, headers: head.headers, body, broken }, is_reusable))
-    }
-}
-
 /// What moves a connection: whoever waits for something on it.
 struct Drive {
     /// `None` once it has ended. It must be gone then: a request that it did not take is given back only by its end.
@@ -204,31 +162,120 @@ struct Drive {
     /// When the attempt has lasted too long. It stays with the connection: to set it to a later time costs nothing,
     /// to enter and remove one for each attempt wakes the runtime each time.
     timer: Pin<Box<Sleep>>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
+}
+
+/// Wakes the attempt that uses a connection. It stays with the connection: a waker of each attempt's own would have to be
+/// told to all that can wake it, each time.
+#[derive(Default)]
+struct Bell {
+    /// Whether the connection was moved since it was last given something to do: else it is going to be.
+    is_on: AtomicBool,
+    attempt: AtomicWaker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_on.load(Ordering::Relaxed) {
+            self.attempt.wake();
+        }
+    }
 }
 
 impl Drive {
+    fn new(connection: Connection<TokioIo<TcpStream>, Full<Bytes>>, deadline: Instant) -> Drive {
+        let bell = Arc::<Bell>::default();
+        Drive {
+            connection: Some(connection),
+            timer: Box::pin(sleep_until(deadline)),
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+        }
+    }
+
     /// Moves the connection as far as it goes. Why it ended, those who wait for something on it learn too.
-    fn go_on(&mut self, context: &mut Context<'_>) {
-        if self.connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(context).is_ready()) {
+    fn go_on(&mut self, attempt: &Waker) {
+        self.bell.attempt.register(attempt);
+        self.bell.is_on.store(true, Ordering::Relaxed);
+        let mut context = Context::from_waker(&self.waker);
+        if self
+            .connection
+            .as_mut()
+            .is_some_and(|connection| Pin::new(connection).poll(&mut context).is_ready())
+        {
             self.connection = None;
         }
     }
 
     /// Waits for `future` and moves the connection meanwhile.
-    async fn until<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Broken> {
+    fn poll<F: Future>(
+        &mut self,
+        mut future: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<F::Output, Broken>> {
+        // Neither needs to wake the other, as both are asked here in turn. A budget that is used up would wake, so there is
+        // none; the connection has one.
+        let quiet = &mut Context::from_waker(Waker::noop());
+        self.bell.is_on.store(false, Ordering::Relaxed);
+        // Often the connection has brought already what is waited for.
+        if let Poll::Ready(output) = pin!(unconstrained(future.as_mut())).poll(quiet) {
+            return Poll::Ready(Ok(output));
+        }
+        self.go_on(context.waker());
+        if let Poll::Ready(output) = pin!(unconstrained(future.as_mut())).poll(quiet) {
+            return Poll::Ready(Ok(output));
+        }
+        // A server that never stops sending uses up the task's budget, without which a timer never rings.
+        let timer = pin!(unconstrained(self.timer.as_mut()));
+        timer.poll(context).map(|()| Err(Broken::TimedOut))
+    }
+
+    /// Waits for the head of the reply to a request. It comes back with the error if nothing of it was written: the server
+    /// may have closed the connection while it was idle, may have said something that nobody asked for, which must not be
+    /// taken for the reply, or may not have read the last request to its end.
+    async fn sent(
+        &mut self,
+        mut response: Pin<&mut impl Future<Output = Sent>>,
+        course: &dyn Course,
+    ) -> Result<Sent, Broken> {
+        let mut is_first = true;
         poll_fn(|context| {
-            // Often the connection has brought already what is waited for.
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready(Ok(output));
+            let polled = self.poll(response.as_mut(), context);
+            // The connection takes it at the first poll, or gives it back.
+            let is_back = matches!(&polled, Poll::Ready(Ok(Err(error))) if error.message().is_some());
+            if mem::take(&mut is_first) && !is_back {
+                course.leaves();
             }
-            self.go_on(context);
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready(Ok(output));
-            }
-            // A server that never stops sending uses up the task's budget, without which a timer never rings.
-            let timer = pin!(unconstrained(self.timer.as_mut()));
-            timer.poll(context).map(|()| Err(Broken::TimedOut))
+            polled
         })
         .await
+    }
+
+    /// Reads the body of a reply up to the limit; says whether that was all of it, so that the connection can be used again.
+    async fn read(&mut self, mut incoming: Incoming, received: &mut Received) -> bool {
+        // Of a redirect the head says it all.
+        let is_wanted = class(received.status.as_u16()) != Class::Redirect;
+        let mut is_whole = incoming.is_end_stream();
+        while is_wanted && !is_whole && !received.body.is_cut && received.broken.is_none() {
+            let frame = poll_fn(|context| self.poll(pin!(incoming.frame()), context)).await;
+            match frame {
+                Ok(None) => is_whole = true,
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        received.body.add(&chunk, LONGEST_BODY);
+                    }
+                    is_whole = incoming.is_end_stream();
+                }
+                Ok(Some(Err(error))) => received.broken = Some(Broken::Lost(innermost(&error))),
+                Err(timed_out) => received.broken = Some(timed_out),
+            }
+        }
+        is_whole && !received.body.is_cut
     }
 }

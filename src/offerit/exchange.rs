@@ -23,6 +23,13 @@ pub(super) struct Received {
     pub broken: Option<Broken>,
 }
 
+impl Received {
+    /// A reply whose head is there.
+    pub(super) fn new(status: StatusCode, headers: HeaderMap) -> Received {
+        Received { status, headers, body: Body::default(), broken: None }
+    }
+}
+
 /// Why there is no reply.
 #[derive(Debug)]
 pub(super) enum Broken {
@@ -48,7 +55,7 @@ pub(super) trait Exchange {
 
 /// Tells of a wish to be left alone in the head of a reply.
 pub(super) fn tell_of_wish(status: StatusCode, headers: &HeaderMap, course: &dyn Course) {
-    if let Some(wait) = asked_pause(status, headers, SystemTime::now()) {
+    if let Some(wait) = asked_pause(status, headers, SystemTime::now) {
         course.asks_for_pause(wait);
     }
 }

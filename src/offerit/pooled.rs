@@ -2,7 +2,7 @@
 
 use super::client::{ClientError, Settings};
 use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
-use super::reply::{self, Class, class};
+use super::reply::{Class, class};
 use super::{Course, Route};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -64,25 +64,19 @@ impl Exchange for Pooled {
             other => other,
         })?;
         tell_of_wish(response.status(), response.headers(), course);
-        let mut body = reply::Body::default();
-        let mut broken = None;
+        let mut received = Received::new(response.status(), std::mem::take(response.headers_mut()));
         // Of a redirect the head says it all.
-        while class(response.status().as_u16()) != Class::Redirect && !body.is_cut {
+        while class(received.status.as_u16()) != Class::Redirect && !received.body.is_cut {
             match response.chunk().await {
-                Ok(Some(chunk)) => body.add(&chunk, LONGEST_BODY),
+                Ok(Some(chunk)) => received.body.add(&chunk, LONGEST_BODY),
                 Ok(None) => break,
                 Err(error) => {
-                    broken = Some(why(&error));
+                    received.broken = Some(why(&error));
                     break;
                 }
             }
         }
-        Ok(Received {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
-            broken,
-        })
+        Ok(received)
     }
 }
 

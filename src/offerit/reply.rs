@@ -140,8 +140,12 @@ pub(super) fn meaning(
 
 /// How long the server asks to be left alone, as the head of a reply says it. RFC 9110 knows a wish to ask later for 503,
 /// RFC 6585 for 429.
-pub(super) fn asked_pause(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    retry_after(headers, now).filter(|_| matches!(status.as_u16(), 429 | 503))
+pub(super) fn asked_pause(
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: impl FnOnce() -> SystemTime,
+) -> Option<Duration> {
+    if matches!(status.as_u16(), 429 | 503) { retry_after(headers, now()) } else { None }
 }
 
 /// 2xx: `true` confirms (documented), other JSON refuses, anything else confirms nothing (both inferred).
@@ -320,7 +324,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("9"));
         for (status, expected) in [(429, Some(9)), (503, Some(9)), (500, None), (502, None)] {
-            let asked = asked_pause(StatusCode::from_u16(status).unwrap(), &headers, SystemTime::now());
+            let asked = asked_pause(StatusCode::from_u16(status).unwrap(), &headers, SystemTime::now);
             assert_eq!(asked.map(|wait| wait.as_secs()), expected, "{status}");
         }
     }

@@ -17,7 +17,7 @@ fn request() -> Request {
     let mut builder = UpdateBuilder::default();
     builder.set(Parameter::City, "a&b=c d+e%\u{e9}\n".as_bytes());
     builder.set(Parameter::CustomerId, b"007");
-    Request::new(builder.build().unwrap())
+    Request::from(builder.build().unwrap())
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
     builder.set(Parameter::CustomerId, b"007");
     // More than the buffers of a connection take.
     builder.set(Parameter::City, &vec![b'a'; 64 << 20]);
-    let long = Request::new(builder.build().unwrap());
+    let long = Request::from(builder.build().unwrap());
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         assert_eq!(client.attempt(&long, &Told::default()).await.reply, CONFIRMED);
