@@ -168,7 +168,7 @@ compare() {
 slow_server() {
     local count=$((connections * 100))
     generate "$count"
-    "$program" sandbox --listen 127.0.0.1:0 --latency 100ms >"$folder/address" 2>/dev/null &
+    python3 benches/peers/slow_server.py 0.1 >"$folder/address" 2>/dev/null &
     server=$!
     until [ -s "$folder/address" ]; do
         kill -0 "$server"
