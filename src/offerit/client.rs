@@ -88,7 +88,8 @@ impl Wire {
     async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
         match self {
             Wire::Direct(direct) => direct.exchange(body, course).await,
-            Wire::Pooled(pooled) => pooled.exchange(body, course).await,
+            // On the heap, or every attempt kept room for it.
+            Wire::Pooled(pooled) => Box::pin(pooled.exchange(body, course)).await,
         }
     }
 }

@@ -122,30 +122,34 @@ impl Exchange for Direct {
         let deadline = Instant::now() + self.timeout;
         loop {
             let (mut line, is_new) = self.line(deadline).await?;
-            // Here and not behind a call: what a future is given and what it keeps lie beside each other, and all of it is
-            // reserved for every attempt.
-            let response = pin!(line.sender.try_send_request(self.request(body)));
-            match line.drive.sent(response, course).await? {
-                Ok(response) => {
-                    let (head, incoming) = response.into_parts();
-                    tell_of_wish(head.status, &head.headers, course);
-                    let mut received = Received::new(head.status, head.headers);
-                    let is_whole = line.drive.read(incoming, &mut received).await;
-                    line.drive.bell.is_on.store(false, Ordering::Relaxed);
-                    if is_whole && line.drive.connection.is_some() {
-                        self.idle.borrow_mut().push(line);
+            // Of what stands here across a wait, room is kept for every attempt: as little as can be.
+            let (mut received, mut incoming) = {
+                let response = pin!(line.sender.try_send_request(self.request(body)));
+                match line.drive.sent(response, course).await? {
+                    Ok(response) => begun(response, course),
+                    // Nothing went out on a connection that was idle before: another one will do.
+                    Err(error) if error.message().is_some() && !is_new => continue,
+                    Err(error) if error.message().is_some() => {
+                        return Err(Broken::NotSent(innermost(error.error())));
                     }
-                    return Ok(received);
+                    Err(error) => return Err(Broken::Lost(innermost(error.error()))),
                 }
-                // Nothing went out on a connection that was idle before: another one will do.
-                Err(error) if error.message().is_some() && !is_new => {}
-                Err(error) if error.message().is_some() => {
-                    return Err(Broken::NotSent(innermost(error.error())));
-                }
-                Err(error) => return Err(Broken::Lost(innermost(error.error()))),
+            };
+            let is_whole = line.drive.read(&mut incoming, &mut received).await;
+            line.drive.bell.is_on.store(false, Ordering::Relaxed);
+            if is_whole && line.drive.connection.is_some() {
+                self.idle.borrow_mut().push(line);
             }
+            return Ok(received);
         }
     }
+}
+
+/// A reply whose head is there.
+fn begun(response: Response<Incoming>, course: &dyn Course) -> (Received, Incoming) {
+    let (head, incoming) = response.into_parts();
+    tell_of_wish(head.status, &head.headers, course);
+    (Received::new(head.status, head.headers), incoming)
 }
 
 /// One connection.
@@ -258,7 +262,7 @@ impl Drive {
     }
 
     /// Reads the body of a reply up to the limit; says whether that was all of it, so that the connection can be used again.
-    async fn read(&mut self, mut incoming: Incoming, received: &mut Received) -> bool {
+    async fn read(&mut self, incoming: &mut Incoming, received: &mut Received) -> bool {
         // Of a redirect the head says it all.
         let is_wanted = class(received.status.as_u16()) != Class::Redirect;
         let mut is_whole = incoming.is_end_stream();

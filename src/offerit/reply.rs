@@ -150,6 +150,9 @@ pub(super) fn asked_pause(
 
 /// 2xx: `true` confirms (documented), other JSON refuses, anything else confirms nothing (both inferred).
 fn success(status: u16, body: &Body, redact: impl Fn(&str) -> String) -> Reply {
+    if body.bytes == b"true" {
+        return Reply::Confirmed { status };
+    }
     if body.is_cut {
         let text = "the reply is far longer than the API's 'true'".to_owned();
         return Reply::Unconfirmed { status, text };
