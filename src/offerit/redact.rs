@@ -85,7 +85,8 @@ impl Sought {
         for value in [value, value.trim()] {
             let is_short = value.chars().count() < SHORT;
             for (nth, reading) in readings(value, LOOKED_AT).into_iter().enumerate() {
-                let reading: Vec<char> = reading.into_iter().map(folded).collect();
+                let mut reading: Vec<char> = reading.into_iter().map(folded).collect();
+                reading.dedup_by(|one, before| is_second_blank(*before, *one));
                 if is_secret {
                     let parts = reading.windows(PART).filter(|part| part.iter().any(|letter| *letter != ' '));
                     self.parts.extend(parts.filter_map(|part| <[char; PART]>::try_from(part).ok()));
@@ -118,7 +119,11 @@ impl Sought {
 
     /// Marks which letters of the server's text spell a secret, as one reader has it.
     fn mark(&self, view: &View, is_secret: &mut [bool]) {
-        let letters: Vec<char> = view.letters.iter().map(|letter| folded(letter.letter)).collect();
+        // Servers wrap what they say, and what is shown has no two blanks in a row: neither has what is looked at.
+        let mut read: Vec<Letter> =
+            view.letters.iter().map(|letter| Letter { letter: folded(letter.letter), ..*letter }).collect();
+        read.dedup_by(|one, before| is_second_blank(before.letter, one.letter));
+        let letters: Vec<char> = read.iter().map(|letter| letter.letter).collect();
         let (text, ends) = (letters.iter().collect::<String>(), ends(&letters));
         // With what stands between them: the blanks between hex digits.
         let mut hide = |found: &[Letter]| {
@@ -136,17 +141,17 @@ impl Sought {
                 let start = index_of[at];
                 let end = start + needle.length_at(&letters[start..]);
                 if end > seen && (needle.anywhere || stands_alone(&letters, start, end)) {
-                    hide(&view.letters[start.max(seen)..end]);
+                    hide(&read[start.max(seen)..end]);
                     seen = end;
                 }
             }
             if let Some(start) = needle.begun_before(&ends, &letters) {
-                hide(&view.letters[start..]);
+                hide(&read[start..]);
             }
         }
         for (start, part) in letters.windows(PART).enumerate() {
             if self.parts.contains(part) {
-                hide(&view.letters[start..start + PART]);
+                hide(&read[start..start + PART]);
             }
         }
     }
@@ -182,6 +187,10 @@ fn folded(letter: char) -> char {
         _ if letter.is_ascii() => letter.to_ascii_lowercase(),
         _ => letter.to_lowercase().next().unwrap_or(letter),
     }
+}
+
+fn is_second_blank(before: char, letter: char) -> bool {
+    before == ' ' && letter == ' '
 }
 
 fn stands_alone(letters: &[char], start: usize, end: usize) -> bool {
@@ -396,6 +405,12 @@ mod tests {
             "0x70217720642878297E71",
             "p&excl;w d&lpar;x&rpar;~q",
             "p!w\n\td(x)~q",
+            "p!w  d(x)~q",
+            "p!w%20%0d%0a%20d(x)~q",
+            "p!w\\r\\n   d(x)~q",
+            r"\160\41\167\40\144\50\170\51\176\161",
+            r"p\0!\0w\0 \0d\0(\0x\0)\0~\0q\0",
+            r"\x{70}\x{21}\x{77}\x{20}\x{64}\x{28}\x{78}\x{29}\x{7e}\x{71}",
             "p!w\r\nd(x)~q",
             "p\0!\0w\0 \0d\0(\0x\0)\0~\0q\0",
             "700021007700200064002800780029007e007100",
@@ -413,6 +428,9 @@ mod tests {
             ("Élodie Müller", "&Eacute;lodie M&uuml;ller"),
             ("Élodie Müller", r"\xc3\x89lodie M\xfcller"),
             ("Élodie Müller", "%C9lodie+M%FCller"),
+            ("Sankt Peter Ording", "Sankt\r\n    Peter   Ording"),
+            ("Sankt  Peter \t Ording", "Sankt Peter Ording"),
+            ("max.mustermann@example.de", "bWF4Lm11c3Rlcm1hbm\r\n5AZXhhbXBsZS5kZQ=="),
             ("AT&T <b> é", "AT&ampT &ltb&gt &eacute."),
             ("🙂 smile", r"\ud83d\ude42 smile"),
             ("🙂 smile", r"\U0001F642 smile"),

@@ -18,8 +18,8 @@ pub fn is_cut(letters: &[char]) -> bool {
     match &letters[parts..] {
         [] => parts > 0,
         ['%', 'u', digits @ ..] => are_hex(digits, 3),
+        ['\\', 'u' | 'x', '{', digits @ ..] => are_hex(digits, 6),
         ['%', digits @ ..] | ['\\', 'x', digits @ ..] => are_hex(digits, 1),
-        ['\\', 'u', '{', digits @ ..] => are_hex(digits, 6),
         ['\\', 'u', digits @ ..] => are_hex(digits, 7),
         ['\\', digits @ ..] => digits.len() < 3 && digits.iter().all(|digit| digit.is_digit(8)),
         ['&', name @ ..] => name.iter().all(|letter| *letter == '#' || letter.is_ascii_alphanumeric()),
@@ -67,10 +67,10 @@ fn escape(letters: &[Letter]) -> Option<(Meant, usize)> {
         '%' => byte(letters, 1),
         '&' => entity(letters),
         '\\' => match second {
+            'x' | 'u' if letters.get(2)?.letter == '{' => braced(letters),
             'x' | 'X' => byte(letters, 2),
-            'u' if letters.get(2)?.letter == '{' => braced(letters),
             'u' | 'U' => unicode(letters),
-            '0'..='3' => octal(letters),
+            '0'..='7' => octal(letters),
             'n' => Some((Meant::Letter('\n'), 2)),
             'r' => Some((Meant::Letter('\r'), 2)),
             't' => Some((Meant::Letter('\t'), 2)),
@@ -91,12 +91,19 @@ fn byte(letters: &[Letter], before: usize) -> Option<(Meant, usize)> {
     Some((Meant::Byte(u8::try_from(value).ok()?), before + 2))
 }
 
-/// A backslash and three octal digits, as PostgreSQL and C have it.
+/// A backslash and up to three octal digits, as PostgreSQL and C have it.
 fn octal(letters: &[Letter]) -> Option<(Meant, usize)> {
-    Some((Meant::Byte(u8::try_from(number(letters.get(1..4)?, 8)?).ok()?), 4))
+    let digits = letters[1..].iter().take(3).take_while(|letter| letter.letter.is_digit(8)).count();
+    if digits < 3 && letters.len() == digits + 1 {
+        // It may have been cut.
+        return None;
+    }
+    let value = |digits: usize| u8::try_from(number(letters.get(1..=digits)?, 8)?).ok();
+    // What does not fit is two digits, and a third that belongs to nothing.
+    (1..=digits).rev().find_map(|digits| Some((Meant::Byte(value(digits)?), digits + 1)))
 }
 
-/// `\u{…}`, as JavaScript, PHP and Rust have it.
+/// `\u{…}`, as JavaScript, PHP and Rust have it, and Perl's `\x{…}`.
 fn braced(letters: &[Letter]) -> Option<(Meant, usize)> {
     let end = letters.iter().take(LONGEST_ESCAPE).position(|letter| letter.letter == '}')?;
     Some((Meant::Letter(char::from_u32(number(&letters[3..end], 16)?)?), end + 1))

@@ -12,12 +12,13 @@ const HEX_DIGITS: usize = 8;
 /// from a later one: what was encoded together with it need not have stood at its beginning.
 pub fn base64(letters: &[Letter], skip: usize) -> Vec<Letter> {
     let mut clear = Vec::new();
-    for run in letters.split(|letter| digit64(letter.letter).is_none()) {
-        if run.len() < BASE64_DIGITS {
-            continue;
+    // MIME breaks it into lines (RFC 2045, section 6.8).
+    let is_within = |letter: char| matches!(letter, '\r' | '\n') || digit64(letter).is_some();
+    for run in letters.split(|letter| !is_within(letter.letter)) {
+        let digits = run.iter().filter_map(|letter| Some((digit64(letter.letter)?, *letter)));
+        if digits.clone().count() >= BASE64_DIGITS {
+            push_packed(&mut clear, digits.skip(skip), 6);
         }
-        let digits = run[skip..].iter().filter_map(|letter| Some((digit64(letter.letter)?, *letter)));
-        push_packed(&mut clear, digits, 6);
     }
     clear
 }
