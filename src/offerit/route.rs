@@ -4,6 +4,7 @@ use super::Endpoint;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use std::env;
+use url::Url;
 
 /// How the server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +58,21 @@ fn applies(except: &str, uri: &Uri) -> bool {
 }
 
 fn route(name: &'static str, value: String, uri: &Uri) -> Result<Route, BadProxy> {
-    let proxy = Matcher::builder().all(value).build().intercept(uri).ok_or(BadProxy::Malformed(name))?;
-    match proxy.uri().scheme_str() {
-        Some("http" | "https") => Ok(Route::Proxy),
-        _ => Err(BadProxy::Scheme(name)),
+    let malformed = BadProxy::Malformed(name);
+    // A URL without a scheme means http, as with curl.
+    let whole = if value.contains("://") { value.clone() } else { format!("http://{value}") };
+    let url = Url::parse(&whole).map_err(|_| malformed)?;
+    if url.scheme().starts_with("socks") {
+        return Err(BadProxy::Scheme(name));
     }
+    let proxy = Matcher::builder().all(value).build().intercept(uri).ok_or(malformed)?;
+    // It is more generous than the standard for URLs, and would ask another port than the one that is meant.
+    let asked = proxy.uri();
+    let port = asked.port_u16().unwrap_or(if asked.scheme_str() == Some("https") { 443 } else { 80 });
+    let has_host =
+        url.host_str().zip(asked.host()).is_some_and(|(meant, host)| meant.eq_ignore_ascii_case(host));
+    let is_meant = has_host && port > 0 && url.port_or_known_default() == Some(port);
+    if is_meant && matches!(url.scheme(), "http" | "https") { Ok(Route::Proxy) } else { Err(malformed) }
 }
 
 #[cfg(test)]
@@ -75,12 +86,31 @@ mod tests {
             ("http://proxy.test:3128", Ok(Route::Proxy)),
             ("https://user:word@proxy.test", Ok(Route::Proxy)),
             ("proxy.test:3128", Ok(Route::Proxy)),
+            ("Proxy.test", Ok(Route::Proxy)),
+            ("http://[::1]:3128/", Ok(Route::Proxy)),
+            ("http://user:pass%40word@proxy.test:8080", Ok(Route::Proxy)),
             ("socks5://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
+            ("SOCKS5H://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
             ("http://", Err(BadProxy::Malformed("HTTPS_PROXY"))),
-            ("http://a b:3128", Err(BadProxy::Malformed("HTTPS_PROXY"))),
-            ("ftp://proxy.test", Err(BadProxy::Malformed("HTTPS_PROXY"))),
         ] {
             assert_eq!(route("HTTPS_PROXY", value.to_owned(), &uri), expected, "{value}");
+        }
+        for value in [
+            "http://a b:3128",
+            "ftp://proxy.test",
+            "http://127.0.0.1:99999",
+            "127.0.0.1:99999",
+            "http://proxy.test:port",
+            "http://proxy.test:-1",
+            "http://proxy.test:080x",
+            "http://proxy.test:0",
+            "http://:3128",
+            "http://[zz]:80",
+            "[::1]:x",
+            " ",
+        ] {
+            let malformed = Err(BadProxy::Malformed("HTTPS_PROXY"));
+            assert_eq!(route("HTTPS_PROXY", value.to_owned(), &uri), malformed, "{value}");
         }
     }
 
