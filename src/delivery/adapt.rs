@@ -130,7 +130,8 @@ impl Adaptive {
     pub(super) fn rate(&mut self, now: Time) -> Option<f64> {
         let mut rate = self.rate?;
         let mut seconds = now.saturating_sub(self.moved).as_secs_f64();
-        self.moved = now;
+        // What is told late was said earlier.
+        self.moved = self.moved.max(now);
         let phases = [
             (self.limit * QUICK_UP_TO, self.limit * QUICK),
             (self.limit * GONE_ABOVE, self.limit * SLOW),

@@ -79,8 +79,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.in_flight.push(Box::pin(async move {
             let departure = departures.departure();
             let attempt = departure.accompany(pin!(transport.attempt(&request, &departure))).await;
-            let (left_at, held_until) = (departure.left_at(), departure.held_until());
-            Ended { start, request, attempt, left_at, held_until }
+            Ended { start, request, attempt, left_at: departure.left_at(), wish: departure.wish() }
         }));
     }
 

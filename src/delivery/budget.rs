@@ -12,6 +12,9 @@ const FULL: f64 = 20.0;
 /// What comes in a second while no first attempt can be made, at the least.
 const TRICKLE: f64 = 0.5;
 
+/// The same of a run whose rate is unlimited.
+const UNLIMITED_TRICKLE: f64 = 10.0;
+
 /// Tokens for retries.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -25,7 +28,7 @@ pub(super) struct Budget {
 impl Budget {
     /// A full budget for a run of at most `rate` attempts a second.
     pub(super) fn new(rate: Option<f64>) -> Budget {
-        let trickle = rate.map_or(TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
+        let trickle = rate.map_or(UNLIMITED_TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
         Budget { tokens: FULL, trickle, idle_since: None }
     }
 

@@ -33,6 +33,13 @@ pub(super) struct Wish {
     pub wait: Duration,
 }
 
+impl Wish {
+    /// Until when.
+    pub(super) fn until(self) -> Time {
+        self.at.saturating_add(self.wait)
+    }
+}
+
 /// One attempt on its way.
 pub(super) struct Departure<'run> {
     departures: &'run Departures,
@@ -109,9 +116,9 @@ impl Departure<'_> {
         self.left_at.get()
     }
 
-    /// Until when the server asked to be left alone.
-    pub(super) fn held_until(&self) -> Option<Time> {
-        self.wish.get().map(|wish| wish.at.saturating_add(wish.wait))
+    /// The pause that the server asked for.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        self.wish.get()
     }
 }
 

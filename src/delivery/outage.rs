@@ -36,7 +36,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     /// How long nothing may get through before the last rows of a job that went well are given up.
     fn disturbance(&self) -> Duration {
-        DISTURBANCE.min(self.settings.max_outage / 2)
+        // Their last attempts take some time too, and must not be what the patience ends in.
+        DISTURBANCE.min(self.settings.max_outage * 3 / 4)
     }
 
     /// Lets the attempts that are left in an outage be made within a disturbance if no row follows: whether it is one or

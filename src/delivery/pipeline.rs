@@ -8,7 +8,7 @@
 use super::attempts::earliest;
 use super::batch::{Batch, Recorded};
 use super::brakes::{FailureBrake, RowLimit};
-use super::departures::Departures;
+use super::departures::{Departures, Wish};
 use super::lanes::{KeyMaker, Lanes};
 use super::outage::Suspended;
 use super::queue::Queue;
@@ -94,8 +94,8 @@ pub(super) struct Ended {
     pub attempt: Option<Attempt>,
     /// When its request left; `None` if no connection came about before.
     pub left_at: Option<Duration>,
-    /// Until when the server asked to be left alone, if it did.
-    pub held_until: Option<Duration>,
+    /// The pause that the server asked for, if it did.
+    pub wish: Option<Wish>,
 }
 
 pub(super) struct Pipeline<'run, T, L, F, O> {

@@ -1,6 +1,7 @@
 //! What a reply leads to: the verdict on its row carried out, and what it tells of the server.
 
 use super::batch::Outcome;
+use super::departures::Wish;
 use super::outage::Suspended;
 use super::pipeline::{Ended, Pipeline, Start};
 use super::schedule::pause;
@@ -14,7 +15,7 @@ use std::time::Duration;
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Takes the end of an attempt.
     pub(super) fn ended(&mut self, ended: Ended) {
-        let Ended { start, request, attempt, left_at, held_until } = ended;
+        let Ended { start, request, attempt, left_at, wish } = ended;
         let now = self.now();
         self.departures.hand_over(|at| self.traffic.left(at));
         match left_at {
@@ -23,7 +24,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             None => self.traffic.left(start.at),
         }
         match attempt {
-            Some(attempt) => self.replied(start, request, attempt, held_until, now),
+            Some(attempt) => self.replied(start, request, attempt, wish, now),
             None => self.called_back(start.slot, request, now),
         }
     }
@@ -49,7 +50,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         start: Start,
         request: Request,
         attempt: Attempt,
-        held_until: Option<Duration>,
+        wish: Option<Wish>,
         now: Duration,
     ) {
         let slot = start.slot;
@@ -64,7 +65,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
         if is_probe || !(stands_out && may_lie_with_row(&reply)) {
             self.limit_pauses();
-            let notice = self.traffic.learn(&reply, start.at, now);
+            let notice = self.traffic.learn(&reply, start.at, wish.map_or(now, |wish| wish.at), now);
             self.notice(notice);
         }
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
@@ -91,7 +92,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
-                let asked = held_until.filter(|until| *until > now);
+                let asked = wish.map(Wish::until).filter(|until| *until > now);
                 let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
                 if let Some(row) = self.slots.get_mut(slot) {
                     row.if_left = row.maybe_applied.then(|| outcome(Status::Unknown, left_over(&why)));

@@ -405,6 +405,21 @@ async fn a_wish_counts_from_the_head_of_its_reply() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_takes_its_time_costs_no_more_of_the_rate_than_another() {
+    for body in [0, 1, 2, 3] {
+        let server = Simulated::new(move |arrival| {
+            let first = arrival.row == 201 && arrival.earlier == 0;
+            let wish = || Answer { body: body * SECOND, ..busy(429, Some(4)) };
+            (SECOND / 100, if first { wish() } else { updated() })
+        });
+        let (ending, lines) = run(&settings("50", 16), &server, Rows::distinct(1000)).await;
+        assert_eq!((lines.count("updated"), ending.tally.holds), (1000, 1));
+        // 20 s for the rows, 4 s for the wish, and what halving costs.
+        assert!(server.span() < 27 * SECOND, "{:?} with {body}", server.span());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_that_come_about_together_bring_no_second_above_the_rate() {
     for concurrency in [4, 16, 64] {
         // As with a server whose queue of connections is full for a while: whoever knocks is let in at once later.

@@ -125,8 +125,9 @@ impl Traffic {
         self.adaptive.as_mut().and_then(|adaptive| adaptive.rate(now))
     }
 
-    /// Learns from the reply to an attempt that started at `started`.
-    pub(super) fn learn(&mut self, reply: &Reply, started: Time, now: Time) -> Option<Notice> {
+    /// Learns from the reply to an attempt that started at `started`. What a reply says of an overload was said at
+    /// `said`: until its body is whole, others may have been kept from getting through by that itself.
+    pub(super) fn learn(&mut self, reply: &Reply, started: Time, said: Time, now: Time) -> Option<Notice> {
         match reply {
             Reply::Confirmed { .. } | Reply::Refused { .. } => {
                 if let Some(adaptive) = &mut self.adaptive {
@@ -146,7 +147,7 @@ impl Traffic {
                 // A probe in an outage tells that there still is one, and nothing of the rate.
                 if let Some(adaptive) = self.adaptive.as_mut().filter(|_| self.health.next_probe().is_none())
                 {
-                    adaptive.overloaded(now, started, is_too_many);
+                    adaptive.overloaded(said, started, is_too_many);
                 }
                 if is_too_many {
                     // A limit refuses all that was in flight together: that is one refusal, not many.
@@ -255,14 +256,14 @@ mod tests {
     fn in_an_outage_one_probe_at_a_time_may_pass() {
         let mut traffic = traffic();
         let lost = Reply::Lost { text: "reset".to_owned() };
-        let notices = (0..20).filter_map(|_| traffic.learn(&lost, SECOND, SECOND)).count();
+        let notices = (0..20).filter_map(|_| traffic.learn(&lost, SECOND, SECOND, SECOND)).count();
         assert_eq!(notices, 1);
         let Gate::Closed(Some(at)) = traffic.gate(SECOND, 0) else { panic!("an outage") };
         assert_eq!(traffic.gate(at, 1), Gate::Closed(None));
         assert_eq!(traffic.gate(at, 0), Gate::Probe);
         assert_eq!(traffic.gives_up_at(), Some(101 * SECOND));
         let confirmed = Reply::Confirmed { status: 200 };
-        assert_eq!(traffic.learn(&confirmed, at, at), Some(Notice::OutageOver));
+        assert_eq!(traffic.learn(&confirmed, at, at, at), Some(Notice::OutageOver));
         assert_eq!((traffic.gate(at, 5), traffic.gives_up_at()), (Gate::Open, None));
     }
 
@@ -270,10 +271,10 @@ mod tests {
     fn a_hold_within_an_outage_is_not_taken_from_the_patience() {
         let mut traffic = traffic();
         let too_many = Reply::Overloaded { status: 429, text: String::new() };
-        assert!((0..100).all(|_| traffic.learn(&too_many, Duration::ZERO, SECOND).is_none()));
+        assert!((0..100).all(|_| traffic.learn(&too_many, Duration::ZERO, SECOND, SECOND).is_none()));
         assert_eq!(traffic.gate(SECOND, 0), Gate::Open);
         let busy = Reply::Overloaded { status: 503, text: String::new() };
-        (0..20).for_each(|_| drop(traffic.learn(&busy, SECOND, SECOND)));
+        (0..20).for_each(|_| drop(traffic.learn(&busy, SECOND, SECOND, SECOND)));
         traffic.hold(50 * SECOND, SECOND).unwrap();
         traffic.hold(50 * SECOND, 2 * SECOND).unwrap();
         assert_eq!(traffic.gives_up_at(), Some(152 * SECOND));

@@ -79,6 +79,22 @@ async fn a_short_outage_costs_no_row_however_few_customers_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_rows_survive_an_outage_well_within_a_short_patience() {
+    for (patience, down) in [(20, 14), (30, 20), (50, 30)] {
+        for broken in [|| busy(503, None), lost, not_sent] {
+            let server = Simulated::new(move |arrival| {
+                let is_down = (2 * SECOND..(2 + down) * SECOND).contains(&arrival.now);
+                (SECOND / 500, if is_down { broken() } else { updated() })
+            });
+            let limits = Settings { max_outage: patience * SECOND, ..settings("50", 16) };
+            let (ending, lines) = run(&limits, &server, Rows::distinct(110)).await;
+            assert!(ending.stop.is_none(), "{patience} {down}: {:?}", ending.stop);
+            assert_eq!(lines.count("updated"), 110, "{patience} {down} {:?}", broken());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_for_everybody_for_a_short_while_costs_no_row() {
     for customers in [1, 3, 300] {
         let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
