@@ -114,7 +114,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// be sent, and not so many slots are taken that rows could run out.
     pub(super) fn gathers_until(&self, now: Duration) -> Option<Duration> {
         let until = self.gathering_since? + GATHERING;
-        let is_few = self.batch.recorded.rows.len() < self.settings.concurrency.get();
+        let is_few = self.batch.recorded.rows.len() < 2 * self.settings.concurrency.get();
         let others_go_on = self.queue.has_fresh() && self.traffic.standstill(now).is_none();
         (is_few && others_go_on && self.stop.is_none() && until > now).then_some(until)
     }
