@@ -49,12 +49,15 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let is_probe = gate == Gate::Probe;
         let has_again = self.queue.has_again();
         let may_retry = has_again && (is_probe || self.traffic.budget.has_token());
-        if !self.queue.has_fresh() && !may_retry {
+        // Rows that always fail must not take all places: then none would be left to see by that the server is up.
+        let is_crowded = 2 * self.queue.retries() >= self.settings.open_rows();
+        let may_begin = self.queue.has_fresh() && (is_probe || !is_crowded);
+        if !may_begin && !may_retry {
             return Err(has_again.then(|| self.traffic.budget.idle(now)));
         }
         self.traffic.permit(now, self.departures.waiting())?;
         let slot = match (is_probe, may_retry) {
-            (true, _) => self.queue.take_probe(&self.slots),
+            (true, _) => self.queue.take_probe(&self.slots, &self.traffic.health),
             (false, true) => self.queue.take_again(),
             (false, false) => self.queue.take_fresh(),
         };

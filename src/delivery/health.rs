@@ -48,16 +48,22 @@ pub(super) struct Health {
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     began: Time,
+    /// When it was taken for one.
+    noticed: Time,
     pause: Duration,
     next_probe: Time,
 }
 
 impl Health {
     /// An attempt that started at `started` got through: the server answered for itself, whatever it said. True if that
-    /// ends an outage.
+    /// ends an outage, which only one does that started in it.
     pub(super) fn got_through(&mut self, started: Time) -> bool {
         self.through += 1;
         self.latest = self.latest.max(Some(started));
+        if self.outage.is_some_and(|outage| started <= outage.noticed) {
+            // It was under way before: a server that goes down may answer what it has begun.
+            return false;
+        }
         self.series = 0;
         self.series_began = None;
         self.holds = 0;
@@ -100,7 +106,8 @@ impl Health {
 
     fn begin(&mut self, now: Time) -> bool {
         let began = self.series_began.unwrap_or(now);
-        self.outage = Some(Outage { began, pause: FIRST_PAUSE * 2, next_probe: now + FIRST_PAUSE });
+        self.outage =
+            Some(Outage { began, noticed: now, pause: FIRST_PAUSE * 2, next_probe: now + FIRST_PAUSE });
         true
     }
 
@@ -163,8 +170,9 @@ mod tests {
         assert!(health.did_not_get_through(2 * SECOND));
         assert_eq!(health.silent_since(), Some(SECOND));
         assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
-        assert!(health.got_through(2 * SECOND));
-        assert!(health.got_through_after(SECOND) && !health.got_through_after(2 * SECOND));
+        assert!(!health.got_through(2 * SECOND) && health.next_probe().is_some(), "it was under way before");
+        assert!(health.got_through(2 * SECOND + FIRST_PAUSE));
+        assert!(health.got_through_after(SECOND) && !health.got_through_after(3 * SECOND));
         assert_eq!(health.next_probe(), None);
         assert!(!health.did_not_get_through(3 * SECOND));
     }

@@ -1,5 +1,6 @@
 //! The rows that have a slot and wait to be sent: whose turn it is, and who has to wait for a retry.
 
+use super::health::Health;
 use super::slots::{SlotId, Slots};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -62,21 +63,27 @@ impl Queue {
     }
 
     /// The row to probe the server with: the one with the fewest attempts, so that no row spends all of its own
-    /// in an outage. Of those that were never sent the newest, as a scout: rows that a server always fails with often
+    /// in an outage, and before any that failed while others got through. Of those that were never sent the newest, as a scout: rows that a server always fails with often
     /// stand side by side, and it is the most likely to stand behind them.
-    pub(super) fn take_probe(&mut self, slots: &Slots) -> Option<SlotId> {
+    pub(super) fn take_probe(&mut self, slots: &Slots, health: &Health) -> Option<SlotId> {
         if let Some(Reverse((_, newest))) = self.fresh.iter().min().copied() {
             self.fresh.retain(|Reverse((_, slot))| *slot != newest);
             return Some(newest);
         }
-        let attempts = |slot| slots.get(slot).map_or(u32::MAX, |row| row.attempts);
-        let chosen = self.again.iter().map(|Reverse((row, slot))| (attempts(*slot), *row, *slot)).min()?.2;
+        let rank =
+            |slot| slots.get(slot).map_or((true, u32::MAX), |row| (row.failed_alone(health), row.attempts));
+        let chosen = self.again.iter().map(|Reverse((row, slot))| (rank(*slot), *row, *slot)).min()?.2;
         self.again.retain(|Reverse((_, slot))| *slot != chosen);
         Some(chosen)
     }
 
     pub(super) fn has_fresh(&self) -> bool {
         !self.fresh.is_empty()
+    }
+
+    /// How many could be tried again.
+    pub(super) fn retries(&self) -> usize {
+        self.again.len()
     }
 
     pub(super) fn has_again(&self) -> bool {

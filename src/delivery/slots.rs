@@ -41,7 +41,12 @@ impl Open {
     /// Whether others got through since its first attempt failed, be it in an earlier run: that it fails again tells of
     /// itself and not of the server.
     pub(super) fn stands_out(&self, health: &Health) -> bool {
-        self.has_failed || self.failed_at.is_some_and(|at| health.got_through_after(at))
+        self.has_failed || self.failed_alone(health)
+    }
+
+    /// Whether others got through since its first attempt failed in this run.
+    pub(super) fn failed_alone(&self, health: &Health) -> bool {
+        self.failed_at.is_some_and(|at| health.got_through_after(at))
     }
 
     /// A row that was not sent yet, with what to send if it is to be sent.

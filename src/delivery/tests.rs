@@ -507,7 +507,9 @@ async fn patience_for_days_is_patience_for_days() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_settles_at_what_a_limited_server_admits() {
-    for (rate, admits, retry_after) in [("100", 30, None), ("unlimited", 50, None), ("100", 20, Some(1))] {
+    for (rate, admits, retry_after) in
+        [("100", 30, None), ("unlimited", 50, None), ("100", 20, Some(1)), ("50", 5, None), ("20", 3, None)]
+    {
         let server = Simulated::new(move |arrival| {
             let since = arrival.now.saturating_sub(SECOND);
             // What it refused does not count: those ended with no latency.

@@ -51,6 +51,8 @@ pub(super) struct Traffic {
     hold: Option<Time>,
     /// When a 429 was last counted as an attempt that did not get through.
     too_many_since: Option<Time>,
+    /// Whether that was the last that did not get through.
+    is_throttled: bool,
     /// What the last attempt met that did not get through.
     last_failure: String,
     max_retry_after: Duration,
@@ -67,6 +69,7 @@ impl Traffic {
             health: Health::default(),
             hold: None,
             too_many_since: None,
+            is_throttled: false,
             last_failure: String::new(),
             max_retry_after: settings.max_retry_after,
             max_outage: settings.max_outage,
@@ -134,7 +137,8 @@ impl Traffic {
                     adaptive.got_through(now);
                 }
                 self.health.got_through(started).then(|| {
-                    if let Some(adaptive) = &mut self.adaptive {
+                    // What was learnt from refusals for too many holds: it was about the rate.
+                    if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !self.is_throttled) {
                         adaptive.recovered(now);
                     }
                     Notice::OutageOver
@@ -144,6 +148,7 @@ impl Traffic {
             Reply::Denied { .. } | Reply::Redirected { .. } => None,
             Reply::Overloaded { status, text, .. } => {
                 let is_too_many = *status == 429;
+                self.is_throttled = is_too_many;
                 // A probe in an outage tells that there still is one, and nothing of the rate.
                 if let Some(adaptive) = self.adaptive.as_mut().filter(|_| self.health.next_probe().is_none())
                 {
@@ -159,6 +164,7 @@ impl Traffic {
                 self.failed(now, text)
             }
             Reply::Unconfirmed { text, .. } | Reply::NotSent { text } | Reply::Lost { text } => {
+                self.is_throttled = false;
                 self.failed(now, text)
             }
         }
