@@ -9,6 +9,9 @@ use super::{Brake, Notice, Pause, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
 
+/// A limit of so many a second lets something through again by then, probes as they come. What says 429 for longer is down.
+const LIMITS_LAST: Duration = Duration::from_secs(3);
+
 /// Time since the run began.
 type Time = Duration;
 
@@ -136,9 +139,11 @@ impl Traffic {
                 if let Some(adaptive) = &mut self.adaptive {
                     adaptive.got_through(now);
                 }
+                let since = self.health.silent_since().unwrap_or(now);
+                let was_limit = self.is_throttled && now.saturating_sub(since) < LIMITS_LAST;
                 self.health.got_through(started).then(|| {
-                    // What was learnt from refusals for too many holds: it was about the rate.
-                    if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !self.is_throttled) {
+                    // What was learnt from a limit holds: it was about the rate.
+                    if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !was_limit) {
                         adaptive.recovered(now);
                     }
                     Notice::OutageOver
