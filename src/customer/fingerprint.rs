@@ -1,6 +1,7 @@
 //! What makes two updates the same: a keyed hash of the canonical update.
 
 use super::{Parameter, Update, Values};
+use siphasher::sip::SipHasher24;
 use std::fmt;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
@@ -64,9 +65,9 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The key of the hash, derived from the API key: without it, a guessed password cannot be tested against a
-/// result file.
+/// result file. The hash is SipHash-2-4, which is made for short inputs under a secret key; the derivation is BLAKE3's.
 #[derive(Clone)]
-pub struct FingerprintKey([u8; 32]);
+pub struct FingerprintKey(SipHasher24);
 
 /// Domain separation for BLAKE3's key derivation. Changing it makes every fingerprint ever written foreign.
 const CONTEXT: &str = "offerit-sync 2026-11 result file fingerprint";
@@ -75,7 +76,9 @@ impl FingerprintKey {
     /// Derives the key from the API key's bytes.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> FingerprintKey {
-        FingerprintKey(blake3::derive_key(CONTEXT, secret))
+        let mut key = [0; 16];
+        blake3::Hasher::new_derive_key(CONTEXT).update(secret).finalize_xof().fill(&mut key);
+        FingerprintKey(SipHasher24::new_with_key(&key))
     }
 
     /// The fingerprint of a valid update. `scratch` is reused from row to row.
@@ -117,14 +120,16 @@ impl FingerprintKey {
         scratch.clear();
         scratch.push(kind);
         for (parameter, value) in values {
-            let [a, b, c, d, e, f, g, h] = (value.len() as u64).to_le_bytes();
-            scratch.extend_from_slice(&[parameter as u8, a, b, c, d, e, f, g, h]);
+            match u8::try_from(value.len()) {
+                Ok(length) if length < u8::MAX => scratch.extend_from_slice(&[parameter as u8, length]),
+                _ => {
+                    scratch.extend_from_slice(&[parameter as u8, u8::MAX]);
+                    scratch.extend_from_slice(&(value.len() as u64).to_le_bytes());
+                }
+            }
             scratch.extend_from_slice(value);
         }
-        let hash = blake3::keyed_hash(&self.0, scratch);
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash.as_bytes()[..8]);
-        Fingerprint(u64::from_be_bytes(first))
+        Fingerprint(self.0.hash(scratch))
     }
 }
 
@@ -139,6 +144,7 @@ impl fmt::Debug for FingerprintKey {
 mod tests {
     use super::super::UpdateBuilder;
     use super::*;
+    use proptest::prelude::*;
 
     fn fingerprint(key: &str, values: &[(Parameter, &str)]) -> Fingerprint {
         let mut builder = UpdateBuilder::default();
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn it_never_changes_from_one_version_to_the_next() {
-        assert_eq!(fingerprint("key", &ROW).to_string(), "36533bd2a82c5680");
+        assert_eq!(fingerprint("key", &ROW).to_string(), "473ecde8addba3a3");
     }
 
     #[test]
@@ -166,6 +172,32 @@ mod tests {
             fingerprint("key", &[(Parameter::CustomerId, "1"), (Parameter::City, "91Riga")]),
         ];
         assert!(others.iter().all(|other| *other != base), "{base} {others:?}");
+    }
+
+    proptest! {
+        /// However long values are, and wherever one ends: each list has a fingerprint of its own.
+        #[test]
+        fn no_two_lists_look_the_same(
+            lengths in proptest::collection::vec(0_usize..600, 1..4),
+            index: proptest::sample::Index,
+            by in 1_usize..600,
+        ) {
+            let key = FingerprintKey::from_secret(b"key");
+            let of = |lengths: &[usize]| {
+                let values = lengths.iter().map(|length| vec![b'x'; *length]).collect::<Vec<_>>();
+                let parameters = [Parameter::City, Parameter::State, Parameter::Zip];
+                key.of_invalid(parameters.into_iter().zip(values.iter().map(Vec::as_slice)), &mut Vec::new())
+            };
+            let mut others = lengths.clone();
+            let one = index.get_mut(&mut others[..]);
+            *one = (*one + by) % 600;
+            prop_assert_eq!(of(&lengths) == of(&others), lengths == others);
+            // What one value loses the next one gains.
+            if let [first, second, ..] = &mut others[..] {
+                *second += std::mem::take(first);
+                prop_assert_eq!(of(&lengths) == of(&others), lengths == others);
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::record::shown_id;
 use super::{Error, RecordRef, ResultFile, Status};
 use crate::customer::Fingerprint;
 use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
 use std::path::Path;
 
 /// So many entries are gathered before those of one id are made one.
@@ -21,6 +22,48 @@ pub struct Delivered {
     /// In the order of ids once [`Delivered::settle`] was called.
     entries: Vec<(u64, Fingerprint)>,
     gathered: usize,
+    index: Index,
+}
+
+/// Where to look for a key among others in their order. Keys are hashes and lie evenly, so that a look here leaves a
+/// handful; halving all of them would look at a new place of memory twenty times.
+#[derive(Debug)]
+struct Index {
+    /// Where those begin of which the first bits are this number or more; one more than there are such numbers.
+    starts: Vec<usize>,
+    /// How many bits of a key are not looked at.
+    rest: u32,
+}
+
+/// So many keys share their first bits, about.
+const TOGETHER: usize = 8;
+
+impl Default for Index {
+    /// Of no keys.
+    fn default() -> Index {
+        Index::of(std::iter::empty())
+    }
+}
+
+impl Index {
+    fn of(keys: impl ExactSizeIterator<Item = u64>) -> Index {
+        let bits = (keys.len() / TOGETHER).max(2).ilog2();
+        let rest = u64::BITS - bits;
+        let mut starts = vec![0; (1 << bits) + 1];
+        keys.for_each(|key| starts[(key >> rest) as usize + 1] += 1);
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        Index { starts, rest }
+    }
+
+    /// Where this key is, if it is there.
+    fn range(&self, key: u64) -> Range<usize> {
+        let first = (key >> self.rest) as usize;
+        self.starts[first]..self.starts[first + 1]
+    }
 }
 
 /// What is known of a row's customer.
@@ -50,6 +93,7 @@ impl Delivered {
             }
         }
         self.settle();
+        self.index = Index::of(self.entries.iter().map(|(key, _)| *key));
         Ok(())
     }
 
@@ -66,12 +110,18 @@ impl Delivered {
         self.gathered = self.entries.len();
     }
 
+    fn find(&self, key: u64) -> Option<usize> {
+        let range = self.index.range(key);
+        let among = self.entries.get(range.clone())?;
+        among.iter().position(|(known, _)| *known == key).map(|index| range.start + index)
+    }
+
     /// What is known of the customer of the next row of an input, in its order, before that row is dealt with.
     /// `is_done`: this job has delivered it already. A row that is to be sent leaves its customer unsettled, as
     /// nobody knows yet whether it gets through: of A, B, A all but the first are sent.
     pub fn see(&mut self, ids: [&str; 2], print: Fingerprint, is_done: bool) -> Last {
         let [customer_id, subscription_id] = ids.map(shown_id);
-        let find = |key| self.entries.binary_search_by_key(&key, |(key, _)| *key).ok();
+        let find = |key| self.find(key);
         let found: [Option<Option<usize>>; 2] = {
             let mut keys = keys(&customer_id, &subscription_id).map(find);
             [keys.next(), keys.next()]
@@ -212,6 +262,23 @@ mod tests {
     }
 
     proptest! {
+        /// Few or many, the lowest and the highest among them.
+        #[test]
+        fn a_key_is_where_the_index_says(
+            mut keys in proptest::collection::vec(
+                prop_oneof![any::<u64>(), 0_u64..4, (u64::MAX - 3)..=u64::MAX], 0..200
+            ),
+            other: u64,
+        ) {
+            keys.sort_unstable();
+            keys.dedup();
+            let index = Index::of(keys.iter().copied());
+            for (place, key) in keys.iter().enumerate() {
+                prop_assert!(index.range(*key).contains(&place));
+            }
+            prop_assert!(index.range(other).all(|place| place < keys.len()));
+        }
+
         /// Against a plain simulation in which sending may fail: a row is only kept back if its customer has it.
         #[test]
         fn every_customer_ends_with_its_last_row(
