@@ -31,7 +31,7 @@ const LATE_ADAPTED: Duration = Duration::from_millis(5);
 
 /// How long to wait at least until the next start: what is due by then starts together. To wake up for each one of a
 /// thousand a second would cost more than to send it.
-const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(20);
 
 /// The most attempts that may start in any window of `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
