@@ -14,6 +14,8 @@ const GONE_ABOVE: f64 = 1.02;
 const QUICK: f64 = 0.5;
 /// How much of the known limit is added a second around it.
 const SLOW: f64 = 0.0025;
+/// The most of it that is added a second above that, up to twice the limit: some time passes before a refusal is told.
+const DOUBTFUL: f64 = 0.2;
 /// What an unlimited run takes for the limit if it knows nothing better, in attempts a second.
 const FIRST_LIMIT: f64 = 10.0;
 /// How much of the ceiling is added a second once the limit is gone, though no more than `QUICK` of the limit or
@@ -25,6 +27,17 @@ const SECOND: Duration = Duration::from_secs(1);
 const LOWEST: f64 = 0.5;
 /// So many overloads one after the other, of any kind, count like a 429.
 const REPEATED: u32 = 5;
+/// So do this many of so many attempts, but for a 500, which is mostly about a row: a limit that is told by a 503 lets
+/// some through whatever it is asked.
+const MANY: (u32, u32) = (20, 64);
+/// The same where a limit is known and asked for again.
+const MANY_AGAIN: (u32, u32) = (3, 16);
+/// So many limits one below the other, none of which was ever passed, are none.
+const IN_VAIN: u32 = 3;
+/// So many rows that fail again below the limit, while no other does better the second time, are to blame themselves.
+const BAD_ROWS: u32 = 3;
+/// How long no more than `REPEATED` tells of an overload then.
+const UNHEEDED: Duration = Duration::from_secs(60);
 /// Where an unlimited run counts as unlimited again, in attempts a second.
 const UNLIMITED: f64 = 100_000.0;
 /// In how many slices a second's throughput is counted. One more is kept, for the slice that is not over.
@@ -46,6 +59,14 @@ pub(super) struct Adaptive {
     /// Attempts that started before, or less than a second later, say nothing about the present rate.
     lowered: Option<Time>,
     overloads: u32,
+    /// The attempts since `lowered` that count, the latest as the lowest bit: 1 for an overload.
+    outcomes: u64,
+    /// How often it was lowered since it was last above `limit`.
+    in_vain: u32,
+    /// Until when it is not lowered because of `MANY`.
+    unheeded_until: Time,
+    /// How many rows failed again since the last retry that got through.
+    failed_again: u32,
     throughput: Throughput,
     /// Since when sending goes on without a pause.
     sending_since: Time,
@@ -64,6 +85,10 @@ impl Adaptive {
             moved: Duration::ZERO,
             lowered: None,
             overloads: 0,
+            outcomes: 0,
+            in_vain: 0,
+            failed_again: 0,
+            unheeded_until: Duration::ZERO,
             sending_since: Duration::ZERO,
             used_up_until: Duration::ZERO,
             throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
@@ -87,17 +112,30 @@ impl Adaptive {
     /// An attempt got through.
     pub(super) fn got_through(&mut self, now: Time) {
         self.overloads = 0;
+        self.outcomes <<= 1;
         self.throughput.count(now);
     }
 
-    /// The server answered an attempt that started at `started` with an overload. True if the rate was lowered.
-    pub(super) fn overloaded(&mut self, now: Time, started: Time, is_too_many: bool) -> bool {
-        self.overloads += 1;
-        if !is_too_many && self.overloads < REPEATED {
+    /// The server answered an attempt that started at `started` with an overload of this status. True if the rate was
+    /// lowered.
+    pub(super) fn overloaded(&mut self, now: Time, started: Time, status: u16) -> bool {
+        if self.lowered.is_some_and(|lowered| started < lowered + SECOND) {
             return false;
         }
-        self.overloads = 0;
-        if self.lowered.is_some_and(|lowered| started < lowered + SECOND) {
+        self.overloads += 1;
+        self.outcomes <<= 1;
+        // A 500 is mostly about a row.
+        if status != 500 {
+            self.outcomes |= 1;
+        }
+        let is_plain = status == 429 || self.overloads >= REPEATED;
+        if !is_plain && !(now >= self.unheeded_until && self.are_many()) {
+            return false;
+        }
+        (self.overloads, self.outcomes) = (0, 0);
+        if self.is_in_vain(now) && !is_plain {
+            self.recovered(now);
+            self.unheeded_until = now + UNHEEDED;
             return false;
         }
         let rate = self.rate(now).unwrap_or(self.ceiling);
@@ -116,9 +154,42 @@ impl Adaptive {
             rate
         };
         self.rate = Some((self.limit / 2.0).max(LOWEST));
+        self.failed_again = 0;
         self.lowered = Some(now);
         self.moved = now;
         true
+    }
+
+    /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate
+    /// was lowered because of such rows.
+    pub(super) fn failed_again(&mut self, started: Time, now: Time) {
+        if self.lowered.is_none_or(|lowered| started < lowered + SECOND) {
+            return;
+        }
+        self.failed_again += 1;
+        if self.failed_again >= BAD_ROWS {
+            self.failed_again = 0;
+            self.recovered(now);
+        }
+    }
+
+    /// A retry got through.
+    pub(super) fn retry_got_through(&mut self) {
+        self.failed_again = 0;
+    }
+
+    /// Whether so many of the last attempts met an overload that it is about the rate.
+    fn are_many(&self) -> bool {
+        let (many, of) = if self.rate.is_some() { MANY_AGAIN } else { MANY };
+        (self.outcomes << (u64::BITS - of)).count_ones() >= many
+    }
+
+    /// Whether it is to be lowered although it is below what the server took before, again and again: then the overloads
+    /// are not about the rate.
+    fn is_in_vain(&mut self, now: Time) -> bool {
+        let is_below = self.rate(now).is_some_and(|rate| rate <= self.limit * GONE_ABOVE);
+        self.in_vain = if is_below { self.in_vain + 1 } else { 0 };
+        self.in_vain >= IN_VAIN
     }
 
     /// Until when nothing more would be taken, if that is so.
@@ -135,6 +206,7 @@ impl Adaptive {
         let phases = [
             (self.limit * QUICK_UP_TO, self.limit * QUICK),
             (self.limit * GONE_ABOVE, self.limit * SLOW),
+            (self.limit * 2.0, (self.limit * DOUBTFUL).min(self.ceiling * STEADY)),
             (self.ceiling, (self.ceiling * STEADY).min((self.limit * QUICK).max(FIRST_LIMIT))),
         ];
         for (up_to, speed) in phases {
@@ -200,7 +272,7 @@ mod tests {
                 adaptive.got_through(now);
             } else {
                 refused += counts;
-                adaptive.overloaded(now, now, true);
+                adaptive.overloaded(now, now, 429);
             }
             now += Duration::from_secs_f64(1.0 / adaptive.rate(now).unwrap_or(ceiling));
         }
@@ -220,7 +292,7 @@ mod tests {
     fn it_climbs_back_to_the_ceiling_when_the_overload_is_over() {
         let mut adaptive = Adaptive::new(Some(100.0));
         (0..50).for_each(|_| adaptive.got_through(Duration::from_millis(900)));
-        assert!(adaptive.overloaded(Duration::from_secs(1), Duration::from_millis(900), true));
+        assert!(adaptive.overloaded(Duration::from_secs(1), Duration::from_millis(900), 429));
         assert_eq!(adaptive.rate(Duration::from_secs(1)), Some(25.0));
         assert_eq!(adaptive.rate(Duration::from_secs(120)), None);
     }
@@ -229,8 +301,8 @@ mod tests {
     fn replies_to_what_was_sent_before_a_lowering_do_not_lower_it_again() {
         let mut adaptive = Adaptive::new(Some(100.0));
         let (sent, now) = (Duration::from_secs(1), Duration::from_secs(2));
-        assert!(adaptive.overloaded(now, sent, true));
-        assert!((0..50).all(|_| !adaptive.overloaded(now, sent, true)));
+        assert!(adaptive.overloaded(now, sent, 429));
+        assert!((0..50).all(|_| !adaptive.overloaded(now, sent, 429)));
     }
 
     #[test]
@@ -238,10 +310,26 @@ mod tests {
         let mut adaptive = Adaptive::new(Some(100.0));
         let now = Duration::from_secs(1);
         for _ in 0..1000 {
-            assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, false)));
+            assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, 500)));
             adaptive.got_through(now);
         }
-        assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, false)));
-        assert!(adaptive.overloaded(now, now, false));
+        assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, 500)));
+        assert!(adaptive.overloaded(now, now, 500));
+    }
+
+    #[test]
+    fn a_part_of_all_attempts_lowers_it_too_unless_that_is_no_use() {
+        let mut adaptive = Adaptive::new(Some(100.0));
+        // A third of them, at a hundred a second: whatever is asked, it stays a third.
+        let (mut now, mut lowered) = (SECOND, 0);
+        for attempt in 0..6000 {
+            now += Duration::from_secs_f64(1.0 / adaptive.rate(now).unwrap_or(100.0));
+            match attempt % 3 {
+                0 => lowered += usize::from(adaptive.overloaded(now, now, 503)),
+                _ => adaptive.got_through(now),
+            }
+        }
+        assert!((1..=9).contains(&lowered), "{lowered} times in {now:?}");
+        assert!(now < Duration::from_secs(120), "{now:?}");
     }
 }

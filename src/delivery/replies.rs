@@ -67,12 +67,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.limit_pauses();
             let notice = self.traffic.learn(&reply, start.at, wish.map_or(now, |wish| wish.at), now);
             self.notice(notice);
+        } else {
+            self.traffic.failed_again(start.at, now);
         }
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let Some(history) = self.history(slot, request, &reply, now) else { return };
         if got_through {
             if history.attempts + history.not_sent > 1 {
-                self.traffic.budget.retry_got_through();
+                self.traffic.retry_got_through();
             }
             self.settle_suspended();
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How long a record may wait for others to go to the disk with it, while other rows go on. A sync costs the processor
 /// as much as several requests do.
-const GATHERING: Duration = Duration::from_millis(100);
+const GATHERING: Duration = Duration::from_millis(90);
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Opens rows while there is room.

@@ -9,7 +9,8 @@ use super::{Brake, Notice, Pause, Settings};
 use crate::offerit::Reply;
 use std::time::Duration;
 
-/// A limit of so many a second lets something through again by then, probes as they come. What says 429 for longer is down.
+/// A limit of so many a second lets something through again by then, probes as they come. What refuses all for longer is
+/// down.
 const LIMITS_LAST: Duration = Duration::from_secs(3);
 
 /// Time since the run began.
@@ -54,8 +55,10 @@ pub(super) struct Traffic {
     hold: Option<Time>,
     /// When a 429 was last counted as an attempt that did not get through.
     too_many_since: Option<Time>,
-    /// Whether that was the last that did not get through.
+    /// Whether the last attempt that did not get through was refused as a limit does it: with an overload, but no 500.
     is_throttled: bool,
+    /// Whether it was a 429.
+    is_too_many: bool,
     /// What the last attempt met that did not get through.
     last_failure: String,
     max_retry_after: Duration,
@@ -73,6 +76,7 @@ impl Traffic {
             hold: None,
             too_many_since: None,
             is_throttled: false,
+            is_too_many: false,
             last_failure: String::new(),
             max_retry_after: settings.max_retry_after,
             max_outage: settings.max_outage,
@@ -131,6 +135,22 @@ impl Traffic {
         self.adaptive.as_mut().and_then(|adaptive| adaptive.rate(now))
     }
 
+    /// An attempt that started at `started` failed, of a row that had failed before, although others got through in
+    /// between.
+    pub(super) fn failed_again(&mut self, started: Time, now: Time) {
+        if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !self.is_too_many) {
+            adaptive.failed_again(started, now);
+        }
+    }
+
+    /// A retry got through.
+    pub(super) fn retry_got_through(&mut self) {
+        self.budget.retry_got_through();
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.retry_got_through();
+        }
+    }
+
     /// Learns from the reply to an attempt that started at `started`. What a reply says of an overload was said at
     /// `said`: until its body is whole, others may have been kept from getting through by that itself.
     pub(super) fn learn(&mut self, reply: &Reply, started: Time, said: Time, now: Time) -> Option<Notice> {
@@ -153,11 +173,12 @@ impl Traffic {
             Reply::Denied { .. } | Reply::Redirected { .. } => None,
             Reply::Overloaded { status, text, .. } => {
                 let is_too_many = *status == 429;
-                self.is_throttled = is_too_many;
+                self.is_throttled = *status != 500;
+                self.is_too_many = is_too_many;
                 // A probe in an outage tells that there still is one, and nothing of the rate.
                 if let Some(adaptive) = self.adaptive.as_mut().filter(|_| self.health.next_probe().is_none())
                 {
-                    adaptive.overloaded(said, started, is_too_many);
+                    adaptive.overloaded(said, started, *status);
                 }
                 if is_too_many {
                     // A limit refuses all that was in flight together: that is one refusal, not many.
