@@ -98,7 +98,9 @@ impl Direct {
         let io = io.map_err(|_| Broken::NotSent(LATE.to_owned()))?;
         let io = io.map_err(|error| Broken::NotSent(innermost(&error)))?;
         let mut builder = http1::Builder::new();
-        let handshake = builder.max_buf_size(LONGEST_HEAD).handshake(io).await;
+        // RFC 9112, 5.2: a header line may be folded, as old servers do.
+        builder.max_buf_size(LONGEST_HEAD).allow_obsolete_multiline_headers_in_responses(true);
+        let handshake = builder.handshake(io).await;
         let (sender, connection) = handshake.map_err(|error| Broken::NotSent(innermost(&error)))?;
         let drive = Drive::new(connection, deadline);
         Ok(Line { sender, drive: Box::new(drive) })

@@ -33,6 +33,7 @@ impl Pooled {
             // Every attempt is paced and counted by delivery.
             .retry(retry::never())
             .referer(false)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .tcp_nodelay(true)
             .timeout(settings.timeout)
             .connect_timeout(settings.longest_connect());

@@ -131,6 +131,15 @@ fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
 }
 
 #[test]
+fn a_folded_header_breaks_no_reply() {
+    let server =
+        Server::Says("HTTP/1.1 200 OK\r\nset-cookie: a=b;\r\n path=/\r\ncontent-length: 4\r\n\r\ntrue");
+    for (reply, _) in replies(server) {
+        assert_eq!(reply, Reply::Confirmed { status: 200 });
+    }
+}
+
+#[test]
 fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ntrue";
     let (not_sent, lost) = ("cannot connect to", "the connection broke before the reply was whole: ");
