@@ -129,7 +129,8 @@ impl Adaptive {
             self.outcomes |= 1;
         }
         let is_plain = status == 429 || self.overloads >= REPEATED;
-        if !is_plain && !(now >= self.unheeded_until && self.are_many()) {
+        let is_one = is_plain || now >= self.unheeded_until && self.are_many();
+        if !is_one {
             return false;
         }
         (self.overloads, self.outcomes) = (0, 0);
