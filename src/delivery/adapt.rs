@@ -36,6 +36,8 @@ const MANY_AGAIN: (u32, u32) = (3, 16);
 const IN_VAIN: u32 = 3;
 /// So many rows that fail again below the limit, while no other does better the second time, are to blame themselves.
 const BAD_ROWS: u32 = 3;
+/// If so many attempts got through meanwhile and no other was refused.
+const CLEAN: u32 = 4;
 /// How long no more than `REPEATED` tells of an overload then.
 const UNHEEDED: Duration = Duration::from_secs(60);
 /// Where an unlimited run counts as unlimited again, in attempts a second.
@@ -63,8 +65,12 @@ pub(super) struct Adaptive {
     outcomes: u64,
     /// How often it was lowered since it was last above `limit`.
     in_vain: u32,
+    /// What `limit` was then, if that was seen and not guessed.
+    before: Option<f64>,
     /// Until when it is not lowered because of `MANY`.
     unheeded_until: Time,
+    /// How many attempts got through since the last overload.
+    clean: u32,
     /// How many rows failed again since the last retry that got through.
     failed_again: u32,
     throughput: Throughput,
@@ -87,6 +93,8 @@ impl Adaptive {
             overloads: 0,
             outcomes: 0,
             in_vain: 0,
+            before: None,
+            clean: 0,
             failed_again: 0,
             unheeded_until: Duration::ZERO,
             sending_since: Duration::ZERO,
@@ -113,12 +121,14 @@ impl Adaptive {
     pub(super) fn got_through(&mut self, now: Time) {
         self.overloads = 0;
         self.outcomes <<= 1;
+        self.clean = self.clean.saturating_add(1);
         self.throughput.count(now);
     }
 
     /// The server answered an attempt that started at `started` with an overload of this status. True if the rate was
     /// lowered.
     pub(super) fn overloaded(&mut self, now: Time, started: Time, status: u16) -> bool {
+        self.clean = 0;
         if self.lowered.is_some_and(|lowered| started < lowered + SECOND) {
             return false;
         }
@@ -135,7 +145,7 @@ impl Adaptive {
         }
         (self.overloads, self.outcomes) = (0, 0);
         if self.is_in_vain(now) && !is_plain {
-            self.recovered(now);
+            self.take_back(now);
             self.unheeded_until = now + UNHEEDED;
             return false;
         }
@@ -143,17 +153,21 @@ impl Adaptive {
         // What got through says what the server takes after a whole second of sending, or if it was not little.
         // Else a rate is halved and no more; where there was none, little is all there is to go by.
         let took = self.throughput.last_second(now);
-        self.limit = if now >= self.sending_since + SECOND {
-            took.clamp(LOWEST, rate)
+        let (limit, is_seen) = if now >= self.sending_since + SECOND {
+            (took.clamp(LOWEST, rate), true)
         } else if took >= FIRST_LIMIT {
             // All that it takes in a second went out in less than one: more would only be refused.
             self.used_up_until = self.sending_since + SECOND;
-            took.min(rate)
+            (took.min(rate), true)
         } else if rate >= UNLIMITED {
-            FIRST_LIMIT
+            (FIRST_LIMIT, false)
         } else {
-            rate
+            (rate, false)
         };
+        self.limit = limit;
+        if self.in_vain == 0 {
+            self.before = is_seen.then_some(limit);
+        }
         self.rate = Some((self.limit / 2.0).max(LOWEST));
         self.failed_again = 0;
         self.lowered = Some(now);
@@ -168,9 +182,19 @@ impl Adaptive {
             return;
         }
         self.failed_again += 1;
-        if self.failed_again >= BAD_ROWS {
+        if self.failed_again >= BAD_ROWS && self.clean >= CLEAN {
             self.failed_again = 0;
             self.recovered(now);
+        }
+    }
+
+    /// Takes back what it was lowered by in vain.
+    fn take_back(&mut self, now: Time) {
+        if let Some(before) = self.before {
+            self.goes_on(now);
+            self.limit = self.limit.max(before);
+            self.rate = self.rate.map(|rate| rate.max(before / 2.0));
+            self.moved = now;
         }
     }
 
@@ -188,7 +212,8 @@ impl Adaptive {
     /// Whether it is to be lowered although it is below what the server took before, again and again: then the overloads
     /// are not about the rate.
     fn is_in_vain(&mut self, now: Time) -> bool {
-        let is_below = self.rate(now).is_some_and(|rate| rate <= self.limit * GONE_ABOVE);
+        let is_below =
+            self.before.is_some() && self.rate(now).is_some_and(|rate| rate <= self.limit * GONE_ABOVE);
         self.in_vain = if is_below { self.in_vain + 1 } else { 0 };
         self.in_vain >= IN_VAIN
     }

@@ -33,14 +33,17 @@ async fn rows_that_always_fail_do_not_bring_down_a_sound_job() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_always_fail_are_got_past_though_they_stand_side_by_side() {
-    for broken in [|| busy(500, None), || busy(503, None)] {
+    // A 503 may be about the rate, which stays low until it shows that it is about rows.
+    let cases: [(fn() -> Answer, [u32; 2]); 2] =
+        [(|| busy(500, None), [30, 90]), (|| busy(503, None), [40, 125])];
+    for (broken, [few, many]) in cases {
         // Their retries come out of the budget: five a second while there is nothing else to send.
         let took = with_bad_rows("50", 300, |row| (101..=120).contains(&row), broken).await;
-        assert!(took < 30 * SECOND, "{took:?}");
+        assert!(took < few * SECOND, "{took:?}");
         let took = with_bad_rows("50", 300, |row| (101..=150).contains(&row), broken).await;
-        assert!(took < 90 * SECOND, "{took:?}");
+        assert!(took < many * SECOND, "{took:?}");
         let took = with_bad_rows("50", 300, |row| (1..=60).contains(&row), broken).await;
-        assert!(took < 90 * SECOND, "{took:?}");
+        assert!(took < many * SECOND, "{took:?}");
     }
 }
 
