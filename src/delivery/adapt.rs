@@ -23,6 +23,8 @@ const FIRST_LIMIT: f64 = 10.0;
 const STEADY: f64 = 1.0 / 60.0;
 /// Limits are mostly per second: one that was passed says no until its second is over, however slowly it is asked.
 const SECOND: Duration = Duration::from_secs(1);
+/// Fewer that got through in a second say nothing of a limit that is told by anything but a 429.
+const FEW: f64 = 2.0;
 /// The lowest rate, in attempts a second.
 const LOWEST: f64 = 0.5;
 /// So many overloads one after the other, of any kind, count like a 429.
@@ -56,6 +58,8 @@ pub(super) struct Adaptive {
     rate: Option<f64>,
     /// What the server took when it last said no.
     limit: f64,
+    /// Whether that was seen and not guessed.
+    is_seen: bool,
     /// When `rate` was last moved.
     moved: Time,
     /// Attempts that started before, or less than a second later, say nothing about the present rate.
@@ -65,7 +69,7 @@ pub(super) struct Adaptive {
     outcomes: u64,
     /// How often it was lowered since it was last above `limit`.
     in_vain: u32,
-    /// What `limit` was then, if that was seen and not guessed.
+    /// What `limit` was then, if that was seen.
     before: Option<f64>,
     /// Until when it is not lowered because of `MANY`.
     unheeded_until: Time,
@@ -88,6 +92,7 @@ impl Adaptive {
             ceiling,
             rate: None,
             limit: ceiling,
+            is_seen: false,
             moved: Duration::ZERO,
             lowered: None,
             overloads: 0,
@@ -112,6 +117,7 @@ impl Adaptive {
     pub(super) fn recovered(&mut self, now: Time) {
         self.goes_on(now);
         self.limit = self.ceiling;
+        self.is_seen = false;
         let half = if self.ceiling < UNLIMITED { self.ceiling / 2.0 } else { FIRST_LIMIT };
         self.rate = self.rate.map(|rate| rate.max(half));
         self.moved = now;
@@ -150,21 +156,9 @@ impl Adaptive {
             return false;
         }
         let rate = self.rate(now).unwrap_or(self.ceiling);
-        // What got through says what the server takes after a whole second of sending, or if it was not little.
-        // Else a rate is halved and no more; where there was none, little is all there is to go by.
-        let took = self.throughput.last_second(now);
-        let (limit, is_seen) = if now >= self.sending_since + SECOND {
-            (took.clamp(LOWEST, rate), true)
-        } else if took >= FIRST_LIMIT {
-            // All that it takes in a second went out in less than one: more would only be refused.
-            self.used_up_until = self.sending_since + SECOND;
-            (took.min(rate), true)
-        } else if rate >= UNLIMITED {
-            (FIRST_LIMIT, false)
-        } else {
-            (rate, false)
-        };
+        let (limit, is_seen) = self.taken(now, rate, status);
         self.limit = limit;
+        self.is_seen = is_seen;
         if self.in_vain == 0 {
             self.before = is_seen.then_some(limit);
         }
@@ -173,6 +167,28 @@ impl Adaptive {
         self.lowered = Some(now);
         self.moved = now;
         true
+    }
+
+    /// What the server takes of what it was asked at `rate`, and whether that was seen: what got through says it after a
+    /// whole second of sending, or if it was not little. Else a rate is halved and no more; where there was none, little
+    /// is all there is to go by.
+    fn taken(&mut self, now: Time, rate: f64, status: u16) -> (f64, bool) {
+        let took = self.throughput.last_second(now);
+        if now >= self.sending_since + SECOND {
+            // A limit lets some through in any second. Where all of them failed, or a limit had been found before, the
+            // rows may be to blame, which stand side by side: one such place must not cost more than another halving.
+            let may_be_rows = status != 429 && (self.is_seen || took < FEW);
+            let least = if may_be_rows { rate / 2.0 } else { LOWEST };
+            (took.clamp(least.min(rate), rate), true)
+        } else if took >= FIRST_LIMIT {
+            // All that it takes in a second went out in less than one: more would only be refused.
+            self.used_up_until = self.sending_since + SECOND;
+            (took.min(rate), true)
+        } else if rate >= UNLIMITED {
+            (FIRST_LIMIT, false)
+        } else {
+            (rate, false)
+        }
     }
 
     /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate
