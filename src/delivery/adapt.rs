@@ -4,6 +4,7 @@
 //! past that, and, once that limit seems gone, steadily to the configured ceiling. Halving alone would leave a
 //! quarter of what the server admits unused.
 
+use super::throughput::Throughput;
 use std::time::Duration;
 
 /// The part of the known limit up to which the rate climbs back quickly.
@@ -14,6 +15,8 @@ const GONE_ABOVE: f64 = 1.02;
 const QUICK: f64 = 0.5;
 /// How much of the known limit is added a second around it.
 const SLOW: f64 = 0.0025;
+/// Below this limit less, but for a quarter: so few attempts are made on the way that those refused at its end are many.
+const SMALL: f64 = 5.0;
 /// The most of it that is added a second above that, up to twice the limit: some time passes before a refusal is told.
 const DOUBTFUL: f64 = 0.2;
 /// What an unlimited run takes for the limit if it knows nothing better, in attempts a second.
@@ -23,8 +26,10 @@ const FIRST_LIMIT: f64 = 10.0;
 const STEADY: f64 = 1.0 / 60.0;
 /// Limits are mostly per second: one that was passed says no until its second is over, however slowly it is asked.
 const SECOND: Duration = Duration::from_secs(1);
-/// Fewer that got through in a second say nothing of a limit that is told by anything but a 429.
+/// Fewer that got through in a second say little of a limit that is told by anything but a 429.
 const FEW: f64 = 2.0;
+/// None at all say nothing of one as low as this.
+const NONE: f64 = 6.0;
 /// The lowest rate, in attempts a second.
 const LOWEST: f64 = 0.5;
 /// So many overloads one after the other, of any kind, count like a 429.
@@ -44,10 +49,6 @@ const CLEAN: u32 = 4;
 const UNHEEDED: Duration = Duration::from_secs(60);
 /// Where an unlimited run counts as unlimited again, in attempts a second.
 const UNLIMITED: f64 = 100_000.0;
-/// In how many slices a second's throughput is counted. One more is kept, for the slice that is not over.
-const SLICES: u64 = 50;
-const KEPT: u64 = SLICES + 1;
-
 type Time = Duration;
 
 /// The effective rate. Times are given to it.
@@ -104,7 +105,7 @@ impl Adaptive {
             unheeded_until: Duration::ZERO,
             sending_since: Duration::ZERO,
             used_up_until: Duration::ZERO,
-            throughput: Throughput { slices: [0; KEPT as usize], last: 0 },
+            throughput: Throughput::default(),
         }
     }
 
@@ -150,13 +151,13 @@ impl Adaptive {
             return false;
         }
         (self.overloads, self.outcomes) = (0, 0);
-        if self.is_in_vain(now) && !is_plain {
+        let rate = self.rate(now).unwrap_or(self.ceiling);
+        let (limit, is_seen) = self.taken(now, rate, status);
+        if self.is_in_vain(rate, limit) && !is_plain {
             self.take_back(now);
             self.unheeded_until = now + UNHEEDED;
             return false;
         }
-        let rate = self.rate(now).unwrap_or(self.ceiling);
-        let (limit, is_seen) = self.taken(now, rate, status);
         self.limit = limit;
         self.is_seen = is_seen;
         if self.in_vain == 0 {
@@ -175,11 +176,8 @@ impl Adaptive {
     fn taken(&mut self, now: Time, rate: f64, status: u16) -> (f64, bool) {
         let took = self.throughput.last_second(now);
         if now >= self.sending_since + SECOND {
-            // A limit lets some through in any second. Where all of them failed, or a limit had been found before, the
-            // rows may be to blame, which stand side by side: one such place must not cost more than another halving.
-            let may_be_rows = status != 429 && (self.is_seen || took < FEW);
-            let least = if may_be_rows { rate / 2.0 } else { LOWEST };
-            (took.clamp(least.min(rate), rate), true)
+            let least = if status == 429 { LOWEST } else { self.least(rate, took).min(rate) };
+            (took.clamp(least, rate), took >= least)
         } else if took >= FIRST_LIMIT {
             // All that it takes in a second went out in less than one: more would only be refused.
             self.used_up_until = self.sending_since + SECOND;
@@ -188,6 +186,18 @@ impl Adaptive {
             (FIRST_LIMIT, false)
         } else {
             (rate, false)
+        }
+    }
+
+    /// The least that is taken for a limit where `took` got through in a second of asking at `rate`. Rows that always fail
+    /// often stand side by side and let as little through as a limit does: one such place must not cost all of the rate.
+    fn least(&self, rate: f64, took: f64) -> f64 {
+        match took {
+            _ if self.is_seen => rate / 2.0,
+            FEW.. => LOWEST,
+            1.0.. => rate / 4.0,
+            // A limit lets some through in any second.
+            _ => (rate / 4.0).max(NONE),
         }
     }
 
@@ -225,12 +235,15 @@ impl Adaptive {
         (self.outcomes << (u64::BITS - of)).count_ones() >= many
     }
 
-    /// Whether it is to be lowered although it is below what the server took before, again and again: then the overloads
-    /// are not about the rate.
-    fn is_in_vain(&mut self, now: Time) -> bool {
-        let is_below =
-            self.before.is_some() && self.rate(now).is_some_and(|rate| rate <= self.limit * GONE_ABOVE);
-        self.in_vain = if is_below { self.in_vain + 1 } else { 0 };
+    /// Whether it is to be lowered although it is below what the server took before, again and again and to less each
+    /// time: then the overloads are not about the rate.
+    fn is_in_vain(&mut self, rate: f64, limit: f64) -> bool {
+        let is_below = self.before.is_some() && rate <= self.limit * GONE_ABOVE;
+        if !is_below {
+            self.in_vain = 0;
+        } else if limit < self.limit * QUICK_UP_TO {
+            self.in_vain += 1;
+        }
         self.in_vain >= IN_VAIN
     }
 
@@ -245,9 +258,10 @@ impl Adaptive {
         let mut seconds = now.saturating_sub(self.moved).as_secs_f64();
         // What is told late was said earlier.
         self.moved = self.moved.max(now);
+        let slow = self.limit * SLOW * (self.limit / SMALL).clamp(0.25, 1.0);
         let phases = [
             (self.limit * QUICK_UP_TO, self.limit * QUICK),
-            (self.limit * GONE_ABOVE, self.limit * SLOW),
+            (self.limit * GONE_ABOVE, slow),
             (self.limit * 2.0, (self.limit * DOUBTFUL).min(self.ceiling * STEADY)),
             (self.ceiling, (self.ceiling * STEADY).min((self.limit * QUICK).max(FIRST_LIMIT))),
         ];
@@ -260,34 +274,6 @@ impl Adaptive {
         }
         self.rate = (rate < self.ceiling).then_some(rate);
         self.rate
-    }
-}
-
-/// How many attempts got through in the last second, in slices.
-#[derive(Debug)]
-struct Throughput {
-    slices: [u64; KEPT as usize],
-    last: u64,
-}
-
-impl Throughput {
-    fn count(&mut self, now: Time) {
-        self.turn(now);
-        self.slices[(self.last % KEPT) as usize] += 1;
-    }
-
-    fn last_second(&mut self, now: Time) -> f64 {
-        self.turn(now);
-        self.slices.iter().sum::<u64>() as f64
-    }
-
-    /// Forgets what is more than a second ago.
-    fn turn(&mut self, now: Time) {
-        let slice = now.as_millis() as u64 * SLICES / 1000;
-        for old in (self.last + 1..=slice).take(KEPT as usize) {
-            self.slices[(old % KEPT) as usize] = 0;
-        }
-        self.last = self.last.max(slice);
     }
 }
 

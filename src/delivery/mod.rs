@@ -22,6 +22,7 @@ mod rows;
 mod schedule;
 mod slots;
 mod superseded;
+mod throughput;
 mod traffic;
 mod verdict;
 

@@ -560,7 +560,13 @@ async fn the_rate_settles_at_what_a_server_admits_that_says_so_by_503() {
         ("1000", 8, 8, 502),
         ("100", 50, 50, 502),
         ("50", 5, 5, 503),
+        ("1000", 3, 3, 503),
+        ("1000", 2, 2, 503),
         ("100", 2, 2, 503),
+        ("10", 2, 2, 503),
+        ("1000", 1, 1, 502),
+        ("100", 1, 1, 503),
+        ("10", 1, 1, 503),
         ("unlimited", 50, 50, 503),
         ("100", 20, 20, 429),
     ] {
@@ -576,13 +582,16 @@ async fn the_rate_settles_at_what_a_server_admits_that_says_so_by_503() {
         let through = (late.len() - refused) as f64 / (server.span() - 60 * SECOND).as_secs_f64();
         assert!(through >= 0.9 * f64::from(admits), "{case}: {through}/s");
         // Of few attempts some are needed to see that it is no chance.
-        let least = if admits < 5 { 15 } else { 20 };
+        let least = if admits == 1 { 15 } else { 20 };
         assert!(refused * least < late.len(), "{case}: {refused} of {} refused", late.len());
         let updated = lines.count("updated") as u64;
-        assert!(updated + 1 >= count, "{case}: {updated} of {count}");
+        // Until the limit is found.
+        let spent = if rate == "10" && admits == 2 { 2 } else { 1 };
+        assert!(updated + spent >= count, "{case}: {updated} of {count}");
         // Retries in vain: what there is at first and a tenth of the first attempts.
         let in_vain = account.iter().filter(is_refused).count() as u64;
-        assert!(in_vain <= 20 + count / 10 + 60, "{case}: {in_vain} refused in all");
+        let first = if admits == 1 { 90 } else { 60 };
+        assert!(in_vain <= 20 + count / 10 + first, "{case}: {in_vain} refused in all");
     }
 }
 
