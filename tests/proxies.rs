@@ -81,7 +81,7 @@ fn a_proxy_gets_a_connect_and_neither_key_nor_row() {
     for variable in ["HTTPS_PROXY", "ALL_PROXY"] {
         let proxy = Proxy::start("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
         let (offerit, output) = run(variable, &proxy, "https://offerit.test", SHORT);
-        output.expect_code(4);
+        let output = output.expect_code(4);
         let told = proxy.told();
         assert!(!told.is_empty(), "{variable} is not used");
         assert!(
@@ -90,7 +90,20 @@ fn a_proxy_gets_a_connect_and_neither_key_nor_row() {
         );
         assert_no_secret(&told);
         assert_eq!(offerit.records(), [], "no row pays for it");
+        let why = format!("through the proxy that {variable} names: it refuses to");
+        assert!(output.stderr.contains(&why), "{}", output.stderr);
     }
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_told_from_a_server_that_is_not() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let offerit = Offerit::with_credentials("https://offerit.test")
+        .env("HTTPS_PROXY", format!("http://someone:word@127.0.0.1:{port}"));
+    offerit.input(INPUT, table(1..=3));
+    let output = offerit.send(SHORT).expect_code(4);
+    assert!(output.stderr.contains("through the proxy that HTTPS_PROXY names: "), "{}", output.stderr);
+    assert!(!output.stderr.contains("word@") && !output.stderr.contains("someone"), "{}", output.stderr);
 }
 
 #[test]

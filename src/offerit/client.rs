@@ -125,15 +125,24 @@ impl Client {
     fn broken(&self, broken: Broken) -> Reply {
         match broken {
             Broken::Proxy(why) => Reply::Denied { status: 407, text: why },
-            Broken::NotSent(why) => Reply::NotSent {
-                text: format!("cannot connect to {}: {why}", self.settings.endpoint.origin()),
-            },
+            Broken::NotSent(why) => Reply::NotSent { text: self.not_connected(&why) },
             Broken::TimedOut => {
                 let timeout = humantime::format_duration(self.settings.timeout);
                 Reply::Lost { text: format!("no whole reply within {timeout}") }
             }
             Broken::Lost(why) => {
                 Reply::Lost { text: format!("the connection broke before the reply was whole: {why}") }
+            }
+        }
+    }
+
+    /// Why no connection came about. Of a proxy the variable is named: its value may hold a password.
+    fn not_connected(&self, why: &str) -> String {
+        let origin = self.settings.endpoint.origin();
+        match self.settings.route {
+            Route::Straight => format!("cannot connect to {origin}: {why}"),
+            Route::Proxy(variable) => {
+                format!("cannot connect to {origin} through the proxy that {variable} names: {why}")
             }
         }
     }

@@ -53,7 +53,7 @@ impl Direct {
     pub(super) fn new(settings: &Settings) -> Option<Direct> {
         let endpoint = &settings.endpoint;
         let url = endpoint.url();
-        if endpoint.is_https() || settings.route == Route::Proxy {
+        if endpoint.is_https() || settings.route != Route::Straight {
             return None;
         }
         let host = url.host_str()?;

@@ -146,6 +146,9 @@ fn why(error: &reqwest::Error) -> Broken {
     // hyper-util's words for a 407 to CONNECT; there is no other sign of it.
     if text.contains("proxy authorization required") {
         Broken::Proxy(text)
+    } else if text.contains("tunnel error: unsuccessful") {
+        // Its words for any other answer but a 200.
+        Broken::NotSent("it refuses to".to_owned())
     } else if error.is_connect() {
         Broken::NotSent(text)
     } else if error.is_timeout() {

@@ -11,8 +11,8 @@ use url::Url;
 pub enum Route {
     /// By a connection to it.
     Straight,
-    /// By a connection to a proxy.
-    Proxy,
+    /// By a connection to the proxy that this variable names. Its value may hold a password.
+    Proxy(&'static str),
 }
 
 /// Why a variable that names a proxy cannot be used. Its value may hold a password and is not shown.
@@ -72,7 +72,7 @@ fn route(name: &'static str, value: String, uri: &Uri) -> Result<Route, BadProxy
     let has_host =
         url.host_str().zip(asked.host()).is_some_and(|(meant, host)| meant.eq_ignore_ascii_case(host));
     let is_meant = has_host && port > 0 && url.port_or_known_default() == Some(port);
-    if is_meant && matches!(url.scheme(), "http" | "https") { Ok(Route::Proxy) } else { Err(malformed) }
+    if is_meant && matches!(url.scheme(), "http" | "https") { Ok(Route::Proxy(name)) } else { Err(malformed) }
 }
 
 #[cfg(test)]
@@ -83,12 +83,12 @@ mod tests {
     fn a_proxy_is_usable_or_an_error() {
         let uri = "https://offerit.test/".parse().unwrap();
         for (value, expected) in [
-            ("http://proxy.test:3128", Ok(Route::Proxy)),
-            ("https://user:word@proxy.test", Ok(Route::Proxy)),
-            ("proxy.test:3128", Ok(Route::Proxy)),
-            ("Proxy.test", Ok(Route::Proxy)),
-            ("http://[::1]:3128/", Ok(Route::Proxy)),
-            ("http://user:pass%40word@proxy.test:8080", Ok(Route::Proxy)),
+            ("http://proxy.test:3128", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("https://user:word@proxy.test", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("proxy.test:3128", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("Proxy.test", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("http://[::1]:3128/", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("http://user:pass%40word@proxy.test:8080", Ok(Route::Proxy("HTTPS_PROXY"))),
             ("socks5://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
             ("SOCKS5H://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
             ("http://", Err(BadProxy::Malformed("HTTPS_PROXY"))),

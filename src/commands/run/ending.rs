@@ -154,7 +154,7 @@ impl Outcome {
         };
         let parts: Vec<_> = [
             times(tally.holds, "asked for a pause"),
-            times(tally.outages, "did not answer"),
+            times(tally.outages, "seemed down"),
             tally.effective_rate.map(|rate| format!("took {rate:.1} attempts a second in the end")),
         ]
         .into_iter()
