@@ -49,6 +49,7 @@ const CLEAN: u32 = 4;
 const UNHEEDED: Duration = Duration::from_secs(60);
 /// Where an unlimited run counts as unlimited again, in attempts a second.
 const UNLIMITED: f64 = 100_000.0;
+
 type Time = Duration;
 
 /// The effective rate. Times are given to it.

@@ -26,7 +26,7 @@ impl Throughput {
         self.slices[(self.last % KEPT) as usize] += 1;
     }
 
-    /// How many in the second before `now`.
+    /// How many in the second before `now`, and up to a slice before that.
     pub(super) fn last_second(&mut self, now: Duration) -> f64 {
         self.turn(now);
         self.slices.iter().sum::<u64>() as f64
