@@ -254,6 +254,22 @@ fn a_single_overtaken_row_is_told_in_the_one_pass_over_the_input() {
 }
 
 #[test]
+fn a_row_that_names_both_ids_hands_on_that_its_customer_was_updated_since() {
+    let server = Server::start(|request, _| {
+        if request.field("city").as_deref() == Some("Ulm") { Reply::updated() } else { Reply::new(400) }
+    });
+    let table = "customer_id,subscription_id,city,zip\n5,,Bonn,1\n5,77,Kiel,\n,77,Ulm,\n";
+    let offerit = Offerit::job(&server, table);
+    offerit.send(&[]).expect_code(3);
+    offerit.send(&["--resume"]).expect_code(3);
+    let outcomes = offerit.outcomes();
+    // Row 3 sets the city, but no zip.
+    let status = |row: u64| outcomes[&row].status.as_str();
+    assert_eq!((server.count(), status(1), status(2), status(3)), (3, "rejected", "unchanged", "updated"));
+    assert!(outcomes[&1].error.contains("row 3 is a newer row"), "{}", outcomes[&1].error);
+}
+
+#[test]
 fn overtaken_rows_are_told_where_most_of_the_input_has_changed_too() {
     let (server, offerit, table) = overtaken(8);
     let edited = (2..=8).fold(table, |text, row| text.replace(&format!("City {row}\n"), "Elsewhere\n"));

@@ -1,11 +1,10 @@
 //! Rows that a resumed run must not send any more: a newer row of the same customer was delivered in the
 //! meantime, and the older one would overwrite it.
 
-use super::lanes::KeyMaker;
-use crate::customer::Update;
+use super::lanes::{KeyMaker, Keys};
+use crate::customer::{Parameter, Update};
 use crate::journal::{Doing, Marks, Status};
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 /// A row that a newer one has overtaken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,29 +45,38 @@ impl Superseded {
 }
 
 /// Finds superseded rows in one pass over the input, in its order. Remembers only rows that are not done and
-/// stand before the last row in sync, some sixty bytes each.
+/// stand before the last row in sync, some sixty bytes each, and the ids of later rows that name one of theirs.
 pub struct Supersession {
     keys: KeyMaker,
     last_in_sync: u64,
-    /// Each lane's last link.
-    lanes: HashMap<u64, u32>,
-    /// The pending rows of a lane, each leading to the one before it.
-    links: Vec<Link>,
+    /// Which customer is named by a key.
+    named: HashMap<u64, u32>,
+    /// The customers of pending rows. Two that a row names together are one: the later number leads to the other.
+    customers: Vec<Customer>,
     rows: Vec<Pending>,
 }
 
-struct Link {
-    row: u32,
-    previous: Option<NonZeroU32>,
+enum Customer {
+    /// With what was delivered since its first pending row.
+    Known(Option<Box<Delivered>>),
+    /// The same as this one.
+    SameAs(u32),
+}
+
+/// The newest row that was delivered of a customer; 0 is none.
+#[derive(Default)]
+struct Delivered {
+    row: u64,
+    /// The newest that set a field, by parameter.
+    fields: [u64; Parameter::COUNT],
 }
 
 /// A row that is not done.
 struct Pending {
     row: u64,
-    /// The newest delivered row of its customer; 0 if there is none.
-    by: u64,
-    /// The fields of the row that no newer delivered row has set, one bit a parameter.
-    missing: u32,
+    customer: u32,
+    /// The fields that it would set, one bit a parameter.
+    fields: u32,
     before: Option<Status>,
 }
 
@@ -79,9 +87,8 @@ impl Supersession {
         Supersession {
             keys: KeyMaker::default(),
             last_in_sync: marks.last_in_sync(),
-            lanes: HashMap::new(),
-            // Links are counted from 1.
-            links: vec![Link { row: 0, previous: None }],
+            named: HashMap::new(),
+            customers: Vec::new(),
             rows: Vec::new(),
         }
     }
@@ -96,44 +103,86 @@ impl Supersession {
             Doing::Again(status) => Some(status),
             Doing::New | Doing::Changed => None,
         };
-        for key in self.keys.exact_keys(update).iter() {
-            // More than four thousand million rows that are not done are beyond what is kept apart.
-            let (Ok(index), Ok(link)) = (u32::try_from(self.rows.len()), u32::try_from(self.links.len()))
-            else {
-                return;
-            };
-            let previous = self.lanes.insert(key, link).and_then(NonZeroU32::new);
-            self.links.push(Link { row: index, previous });
-        }
-        self.rows.push(Pending { row, by: 0, missing: fields(update), before });
+        let keys = self.keys.exact_keys(update);
+        // More than four thousand million customers are beyond what is kept apart.
+        let Ok(new) = u32::try_from(self.customers.len()) else { return };
+        let customer = self.join(keys).unwrap_or_else(|| {
+            self.customers.push(Customer::Known(None));
+            new
+        });
+        self.named.extend(keys.iter().map(|key| (key, customer)));
+        self.rows.push(Pending { row, customer, fields: fields(update), before });
     }
 
     fn overtake(&mut self, row: u64, update: &Update) {
-        let set = fields(update);
-        for key in self.keys.exact_keys(update).iter() {
-            let mut link = self.lanes.get(&key).copied();
-            while let Some(Link { row: index, previous }) =
-                link.and_then(|link| self.links.get(link as usize))
-            {
-                if let Some(pending) = self.rows.get_mut(*index as usize) {
-                    pending.missing &= !set;
-                    pending.by = row;
-                }
-                link = previous.map(NonZeroU32::get);
-            }
+        let keys = self.keys.exact_keys(update);
+        let Some(customer) = self.join(keys) else { return };
+        self.named.extend(keys.iter().map(|key| (key, customer)));
+        if let Some(Customer::Known(delivered)) = self.customers.get_mut(customer as usize) {
+            let delivered = delivered.get_or_insert_default();
+            delivered.row = row;
+            each(fields(update)).for_each(|field| delivered.fields[field] = row);
         }
+    }
+
+    /// The one customer that the keys of a row name, if they name a known one: where they named two, these are now one.
+    fn join(&mut self, keys: Keys) -> Option<u32> {
+        let mut named = keys.iter().filter_map(|key| self.named.get(&key).copied());
+        let (first, second) = (named.next()?, named.next());
+        let first = self.same_as(first);
+        let Some(second) = second.map(|second| self.same_as(second)).filter(|second| *second != first) else {
+            return Some(first);
+        };
+        let (one, other) = (first.min(second), first.max(second));
+        let gone = std::mem::replace(&mut self.customers[other as usize], Customer::SameAs(one));
+        if let (Customer::Known(Some(gone)), Customer::Known(kept)) =
+            (gone, &mut self.customers[one as usize])
+        {
+            kept.get_or_insert_default().add(&gone);
+        }
+        Some(one)
+    }
+
+    /// The number under which a customer is known, found quicker the next time.
+    fn same_as(&mut self, customer: u32) -> u32 {
+        let mut known = customer;
+        while let Customer::SameAs(other) = self.customers[known as usize] {
+            known = other;
+        }
+        let mut customer = customer;
+        while let Customer::SameAs(other) = &mut self.customers[customer as usize] {
+            customer = std::mem::replace(other, known);
+        }
+        known
     }
 
     /// The superseded rows, by row number.
     #[must_use]
-    pub fn found(self) -> HashMap<u64, Superseded> {
-        let superseded = self.rows.into_iter().filter(|pending| pending.by > 0);
-        superseded
-            .map(|Pending { row, by, missing, before }| {
-                (row, Superseded { by, is_covered: missing == 0, before })
-            })
-            .collect()
+    pub fn found(mut self) -> HashMap<u64, Superseded> {
+        let rows = std::mem::take(&mut self.rows);
+        let superseded = rows.into_iter().filter_map(|Pending { row, customer, fields, before }| {
+            let customer = self.same_as(customer);
+            let Customer::Known(Some(delivered)) = &self.customers[customer as usize] else {
+                return None;
+            };
+            let is_covered = each(fields).all(|field| delivered.fields[field] > row);
+            (delivered.row > row).then_some((row, Superseded { by: delivered.row, is_covered, before }))
+        });
+        superseded.collect()
     }
+}
+
+impl Delivered {
+    fn add(&mut self, other: &Delivered) {
+        self.row = self.row.max(other.row);
+        let fields = self.fields.iter_mut().zip(other.fields);
+        fields.for_each(|(row, other)| *row = (*row).max(other));
+    }
+}
+
+/// Which parameters these bits are.
+fn each(fields: u32) -> impl Iterator<Item = usize> {
+    (0..Parameter::COUNT).filter(move |field| fields & 1 << field != 0)
 }
 
 fn fields(update: &Update) -> u32 {
@@ -216,5 +265,43 @@ mod tests {
             (update("1", "t", CITY), Doing::Skip),
         ]);
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn ids_that_a_row_names_together_are_one_customers() {
+        let again = Doing::Again(Status::Rejected);
+        // Joined by a row that was sent and by one that was not, over two rows, and by rows of which each is pending.
+        for (rows, superseded) in [
+            (vec![("5", "", again), ("5", "77", again), ("", "77", Doing::Skip)], vec![1, 2]),
+            (vec![("", "77", again), ("5", "77", again), ("5", "", Doing::Skip)], vec![1, 2]),
+            (vec![("5", "", again), ("5", "77", Doing::Skip), ("", "77", Doing::Skip)], vec![1]),
+            (
+                vec![
+                    ("1", "", again),
+                    ("1", "a", again),
+                    ("2", "a", again),
+                    ("2", "b", again),
+                    ("", "b", Doing::Skip),
+                ],
+                vec![1, 2, 3, 4],
+            ),
+            // Joined only when a newer row of one of them was delivered.
+            (
+                vec![
+                    ("5", "", again),
+                    ("", "77", again),
+                    ("", "77", Doing::Skip),
+                    ("5", "77", again),
+                    ("9", "", Doing::Skip),
+                ],
+                vec![1, 2],
+            ),
+            (vec![("5", "", again), ("6", "77", again), ("", "77", Doing::Skip)], vec![2]),
+        ] {
+            let made: Vec<_> = rows.iter().map(|(c, s, doing)| (update(c, s, CITY), *doing)).collect();
+            let mut found: Vec<u64> = found(&made).into_keys().collect();
+            found.sort_unstable();
+            assert_eq!(found, superseded, "{rows:?}");
+        }
     }
 }
