@@ -4,52 +4,28 @@
 //! past that, and, once that limit seems gone, steadily to the configured ceiling. Halving alone would leave a
 //! quarter of what the server admits unused.
 
-use super::throughput::Throughput;
+use super::climb::{GONE_ABOVE, climbed};
+use super::signs::{Sign, Signs};
+use super::throughput::{FIRST_LIMIT, LOWEST, SECOND, Throughput, UNLIMITED};
+use super::trial::{Finding, Trial};
 use std::time::Duration;
 
-/// The part of the known limit up to which the rate climbs back quickly.
-const QUICK_UP_TO: f64 = 0.95;
-/// The part of the known limit above which the limit is taken for gone.
-const GONE_ABOVE: f64 = 1.02;
-/// How much of the known limit is added a second below it.
-const QUICK: f64 = 0.5;
-/// How much of the known limit is added a second around it.
-const SLOW: f64 = 0.0025;
-/// Below this limit less, but for a quarter: so few attempts are made on the way that those refused at its end are many.
-const SMALL: f64 = 5.0;
-/// The most of it that is added a second above that, up to twice the limit: some time passes before a refusal is told.
-const DOUBTFUL: f64 = 0.2;
-/// What an unlimited run takes for the limit if it knows nothing better, in attempts a second.
-const FIRST_LIMIT: f64 = 10.0;
-/// How much of the ceiling is added a second once the limit is gone, though no more than `QUICK` of the limit or
-/// `FIRST_LIMIT`.
-const STEADY: f64 = 1.0 / 60.0;
-/// Limits are mostly per second: one that was passed says no until its second is over, however slowly it is asked.
-const SECOND: Duration = Duration::from_secs(1);
-/// Fewer that got through in a second say little of a limit that is told by anything but a 429.
-const FEW: f64 = 2.0;
-/// None at all say nothing of one as low as this.
-const NONE: f64 = 6.0;
-/// The lowest rate, in attempts a second.
-const LOWEST: f64 = 0.5;
-/// So many overloads one after the other, of any kind, count like a 429.
-const REPEATED: u32 = 5;
-/// So do this many of so many attempts, but for a 500, which is mostly about a row: a limit that is told by a 503 lets
-/// some through whatever it is asked.
-const MANY: (u32, u32) = (20, 64);
-/// The same where a limit is known and asked for again.
-const MANY_AGAIN: (u32, u32) = (3, 16);
 /// So many limits one below the other, none of which was ever passed, are none.
 const IN_VAIN: u32 = 3;
 /// So many rows that fail again below the limit, while no other does better the second time, are to blame themselves.
 const BAD_ROWS: u32 = 3;
 /// If so many attempts got through meanwhile and no other was refused.
 const CLEAN: u32 = 4;
-/// How long no more than `REPEATED` tells of an overload then.
-const UNHEEDED: Duration = Duration::from_secs(60);
-/// Where an unlimited run counts as unlimited again, in attempts a second.
-const UNLIMITED: f64 = 100_000.0;
-
+/// So much of a rate that the server took until the first was refused is its limit at the least.
+const TAKEN_BEFORE: f64 = 0.98;
+/// If it is no more than so many times a limit below `FEW_ADMITTED`: of so few attempts a burst lets all through for long.
+const DOUBTED: f64 = 1.1;
+/// In attempts a second.
+const FEW_ADMITTED: f64 = 3.5;
+/// Below this part of the limit before, one is lower.
+const LOWER: f64 = 0.95;
+/// Below this part of the limit it is not the limit that refuses.
+const EARLY: f64 = 0.975;
 type Time = Duration;
 
 /// The effective rate. Times are given to it.
@@ -66,24 +42,17 @@ pub(super) struct Adaptive {
     moved: Time,
     /// Attempts that started before, or less than a second later, say nothing about the present rate.
     lowered: Option<Time>,
-    overloads: u32,
-    /// The attempts since `lowered` that count, the latest as the lowest bit: 1 for an overload.
-    outcomes: u64,
     /// How often it was lowered since it was last above `limit`.
     in_vain: u32,
     /// What `limit` was then, if that was seen.
     before: Option<f64>,
-    /// Until when it is not lowered because of `MANY`.
-    unheeded_until: Time,
-    /// How many attempts got through since the last overload.
-    clean: u32,
     /// How many rows failed again since the last retry that got through.
     failed_again: u32,
+    signs: Signs,
     throughput: Throughput,
-    /// Since when sending goes on without a pause.
-    sending_since: Time,
-    /// Until when the server's second is used up.
-    used_up_until: Time,
+    trial: Trial,
+    /// The rate and the limit before less was asked on trial.
+    untried: Option<(Option<f64>, f64)>,
 }
 
 impl Adaptive {
@@ -97,22 +66,20 @@ impl Adaptive {
             is_seen: false,
             moved: Duration::ZERO,
             lowered: None,
-            overloads: 0,
-            outcomes: 0,
             in_vain: 0,
             before: None,
-            clean: 0,
             failed_again: 0,
-            unheeded_until: Duration::ZERO,
-            sending_since: Duration::ZERO,
-            used_up_until: Duration::ZERO,
+            signs: Signs::default(),
             throughput: Throughput::default(),
+            trial: Trial::default(),
+            untried: None,
         }
     }
 
     /// Sending goes on after a pause: what got through before says nothing about the rate.
     pub(super) fn goes_on(&mut self, now: Time) {
-        self.sending_since = now;
+        self.throughput.goes_on(now);
+        self.end_trial(now);
     }
 
     /// An outage is over: what was learnt in it was about the outage.
@@ -125,38 +92,97 @@ impl Adaptive {
         self.moved = now;
     }
 
-    /// An attempt got through.
-    pub(super) fn got_through(&mut self, now: Time) {
-        self.overloads = 0;
-        self.outcomes <<= 1;
-        self.clean = self.clean.saturating_add(1);
+    /// An attempt that started at `started` got through.
+    pub(super) fn got_through(&mut self, now: Time, started: Time) {
+        self.signs.got_through();
         self.throughput.count(now);
+        if self.is_of_this_rate(started) {
+            self.try_less(now, false);
+        }
+    }
+
+    /// Whether an attempt that started at `started` says something about the present rate.
+    fn is_of_this_rate(&self, started: Time) -> bool {
+        self.lowered.is_none_or(|lowered| started >= lowered + SECOND)
+    }
+
+    /// Asks less for a while where a part is refused all the time, and goes on with it if fewer are then. True if it
+    /// begins to.
+    fn try_less(&mut self, now: Time, is_refused: bool) -> bool {
+        match self.trial.count(now, is_refused) {
+            Some(Finding::Try { through, ask }) => {
+                let rate = self.rate(now);
+                self.untried = Some((rate, self.limit));
+                self.limit = through.min(rate.unwrap_or(self.ceiling)).max(LOWEST);
+                self.rate = Some(ask.min(self.limit).max(LOWEST));
+                self.signs.forget();
+                self.lowered = Some(now);
+                self.moved = now;
+                true
+            }
+            Some(Finding::Helped) => {
+                self.untried = None;
+                self.is_seen = true;
+                self.before = Some(self.limit);
+                self.in_vain = 0;
+                self.moved = now;
+                false
+            }
+            Some(Finding::InVain) => {
+                self.end_trial(now);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Goes back to what was asked before the trial, if there is one.
+    fn end_trial(&mut self, now: Time) {
+        self.trial.reset();
+        if let Some((rate, limit)) = self.untried.take() {
+            (self.rate, self.limit) = (rate, limit);
+            self.signs.forget();
+            self.moved = now;
+        }
     }
 
     /// The server answered an attempt that started at `started` with an overload of this status. True if the rate was
     /// lowered.
     pub(super) fn overloaded(&mut self, now: Time, started: Time, status: u16) -> bool {
-        self.clean = 0;
-        if self.lowered.is_some_and(|lowered| started < lowered + SECOND) {
+        let rate = self.rate(now);
+        let is_of_this_rate = self.is_of_this_rate(started);
+        self.signs.refused(is_of_this_rate.then_some(rate));
+        if !is_of_this_rate {
             return false;
         }
-        self.overloads += 1;
-        self.outcomes <<= 1;
-        // A 500 is mostly about a row.
-        if status != 500 {
-            self.outcomes |= 1;
+        // A 500 is mostly about a row, a 429 needs no trial.
+        if status != 500 && status != 429 {
+            let was_tried = self.untried.is_some();
+            if self.try_less(now, true) || was_tried && self.untried.is_none() {
+                return !was_tried;
+            }
         }
-        let is_plain = status == 429 || self.overloads >= REPEATED;
-        let is_one = is_plain || now >= self.unheeded_until && self.are_many();
-        if !is_one {
-            return false;
+        match self.signs.of(status, now, rate.is_some()) {
+            Sign::None => false,
+            sign => self.lower(now, rate.unwrap_or(self.ceiling), status, sign == Sign::Mild),
         }
-        (self.overloads, self.outcomes) = (0, 0);
-        let rate = self.rate(now).unwrap_or(self.ceiling);
-        let (limit, is_seen) = self.taken(now, rate, status);
-        if self.is_in_vain(rate, limit) && !is_plain {
+    }
+
+    /// Lowers what is `rate` now, unless it was in vain before. A sign that is mild may be one of something else.
+    fn lower(&mut self, now: Time, rate: f64, status: u16, is_mild: bool) -> bool {
+        self.signs.forget();
+        self.trial.reset();
+        self.untried = None;
+        let (mut limit, is_seen) = self.throughput.taken(now, rate, status, self.is_seen);
+        let taken_before = self.signs.taken_before().map(|rate| rate * TAKEN_BEFORE);
+        if let Some(taken_before) = taken_before.filter(|_| is_mild) {
+            // One that admits no two at once refuses every other as soon as it is asked a little more than it takes.
+            let most = if self.limit < FEW_ADMITTED { self.limit * DOUBTED } else { rate };
+            limit = limit.max(taken_before.min(most).min(rate));
+        }
+        if self.is_in_vain(rate, limit) && is_mild {
             self.take_back(now);
-            self.unheeded_until = now + UNHEEDED;
+            self.signs.were_wrong(now);
             return false;
         }
         self.limit = limit;
@@ -171,45 +197,14 @@ impl Adaptive {
         true
     }
 
-    /// What the server takes of what it was asked at `rate`, and whether that was seen: what got through says it after a
-    /// whole second of sending, or if it was not little. Else a rate is halved and no more; where there was none, little
-    /// is all there is to go by.
-    fn taken(&mut self, now: Time, rate: f64, status: u16) -> (f64, bool) {
-        let took = self.throughput.last_second(now);
-        if now >= self.sending_since + SECOND {
-            let least = if status == 429 { LOWEST } else { self.least(rate, took).min(rate) };
-            (took.clamp(least, rate), took >= least)
-        } else if took >= FIRST_LIMIT {
-            // All that it takes in a second went out in less than one: more would only be refused.
-            self.used_up_until = self.sending_since + SECOND;
-            (took.min(rate), true)
-        } else if rate >= UNLIMITED {
-            (FIRST_LIMIT, false)
-        } else {
-            (rate, false)
-        }
-    }
-
-    /// The least that is taken for a limit where `took` got through in a second of asking at `rate`. Rows that always fail
-    /// often stand side by side and let as little through as a limit does: one such place must not cost all of the rate.
-    fn least(&self, rate: f64, took: f64) -> f64 {
-        match took {
-            _ if self.is_seen => rate / 2.0,
-            FEW.. => LOWEST,
-            1.0.. => rate / 4.0,
-            // A limit lets some through in any second.
-            _ => (rate / 4.0).max(NONE),
-        }
-    }
-
     /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate
     /// was lowered because of such rows.
     pub(super) fn failed_again(&mut self, started: Time, now: Time) {
-        if self.lowered.is_none_or(|lowered| started < lowered + SECOND) {
+        if self.lowered.is_none() || !self.is_of_this_rate(started) {
             return;
         }
         self.failed_again += 1;
-        if self.failed_again >= BAD_ROWS && self.clean >= CLEAN {
+        if self.failed_again >= BAD_ROWS && self.signs.clean() >= CLEAN {
             self.failed_again = 0;
             self.recovered(now);
         }
@@ -230,19 +225,13 @@ impl Adaptive {
         self.failed_again = 0;
     }
 
-    /// Whether so many of the last attempts met an overload that it is about the rate.
-    fn are_many(&self) -> bool {
-        let (many, of) = if self.rate.is_some() { MANY_AGAIN } else { MANY };
-        (self.outcomes << (u64::BITS - of)).count_ones() >= many
-    }
-
     /// Whether it is to be lowered although it is below what the server took before, again and again and to less each
     /// time: then the overloads are not about the rate.
     fn is_in_vain(&mut self, rate: f64, limit: f64) -> bool {
         let is_below = self.before.is_some() && rate <= self.limit * GONE_ABOVE;
         if !is_below {
             self.in_vain = 0;
-        } else if limit < self.limit * QUICK_UP_TO {
+        } else if limit < self.limit * LOWER || rate < self.limit * EARLY {
             self.in_vain += 1;
         }
         self.in_vain >= IN_VAIN
@@ -250,30 +239,19 @@ impl Adaptive {
 
     /// Until when nothing more would be taken, if that is so.
     pub(super) fn used_up_until(&self, now: Time) -> Option<Time> {
-        Some(self.used_up_until).filter(|until| *until > now)
+        self.throughput.used_up_until(now)
     }
 
     /// The effective rate in attempts a second; `None`: nothing below the ceiling.
     pub(super) fn rate(&mut self, now: Time) -> Option<f64> {
-        let mut rate = self.rate?;
-        let mut seconds = now.saturating_sub(self.moved).as_secs_f64();
-        // What is told late was said earlier.
-        self.moved = self.moved.max(now);
-        let slow = self.limit * SLOW * (self.limit / SMALL).clamp(0.25, 1.0);
-        let phases = [
-            (self.limit * QUICK_UP_TO, self.limit * QUICK),
-            (self.limit * GONE_ABOVE, slow),
-            (self.limit * 2.0, (self.limit * DOUBTFUL).min(self.ceiling * STEADY)),
-            (self.ceiling, (self.ceiling * STEADY).min((self.limit * QUICK).max(FIRST_LIMIT))),
-        ];
-        for (up_to, speed) in phases {
-            if rate < up_to {
-                let takes = (up_to - rate) / speed;
-                rate = if seconds < takes { rate + seconds * speed } else { up_to };
-                seconds = (seconds - takes).max(0.0);
-            }
+        let rate = self.rate?;
+        if self.untried.is_none() {
+            // What is told late was said earlier.
+            let seconds = now.saturating_sub(self.moved).as_secs_f64();
+            self.moved = self.moved.max(now);
+            let rate = climbed(rate, seconds, self.limit, self.ceiling);
+            self.rate = (rate < self.ceiling).then_some(rate);
         }
-        self.rate = (rate < self.ceiling).then_some(rate);
         self.rate
     }
 }
@@ -298,7 +276,7 @@ mod tests {
             if admitted.len() < admits {
                 admitted.push_back(now);
                 through += counts;
-                adaptive.got_through(now);
+                adaptive.got_through(now, now);
             } else {
                 refused += counts;
                 adaptive.overloaded(now, now, 429);
@@ -320,7 +298,7 @@ mod tests {
     #[test]
     fn it_climbs_back_to_the_ceiling_when_the_overload_is_over() {
         let mut adaptive = Adaptive::new(Some(100.0));
-        (0..50).for_each(|_| adaptive.got_through(Duration::from_millis(900)));
+        (0..50).for_each(|_| adaptive.got_through(Duration::from_millis(900), Duration::from_millis(900)));
         assert!(adaptive.overloaded(Duration::from_secs(1), Duration::from_millis(900), 429));
         assert_eq!(adaptive.rate(Duration::from_secs(1)), Some(25.0));
         assert_eq!(adaptive.rate(Duration::from_secs(120)), None);
@@ -335,14 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_of_few_a_minute_is_no_less_for_it() {
+        for status in [429, 503] {
+            let mut adaptive = Adaptive::new(Some(1.0 / 6.0));
+            (1..50).for_each(|attempt| {
+                let now = Duration::from_secs(6 * attempt);
+                adaptive.overloaded(now, now, status);
+                assert!(adaptive.rate(now).is_none());
+            });
+        }
+    }
+
+    #[test]
     fn a_single_failure_that_is_no_429_does_not_lower_it() {
         let mut adaptive = Adaptive::new(Some(100.0));
         let now = Duration::from_secs(1);
         for _ in 0..1000 {
-            assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, 500)));
-            adaptive.got_through(now);
+            assert!((1..5).all(|_| !adaptive.overloaded(now, now, 500)));
+            adaptive.got_through(now, now);
         }
-        assert!((1..REPEATED).all(|_| !adaptive.overloaded(now, now, 500)));
+        assert!((1..5).all(|_| !adaptive.overloaded(now, now, 500)));
         assert!(adaptive.overloaded(now, now, 500));
     }
 
@@ -355,7 +345,7 @@ mod tests {
             now += Duration::from_secs_f64(1.0 / adaptive.rate(now).unwrap_or(100.0));
             match attempt % 3 {
                 0 => lowered += usize::from(adaptive.overloaded(now, now, 503)),
-                _ => adaptive.got_through(now),
+                _ => adaptive.got_through(now, now),
             }
         }
         assert!((1..=9).contains(&lowered), "{lowered} times in {now:?}");

@@ -569,6 +569,20 @@ async fn the_rate_settles_at_what_a_server_admits_that_says_so_by_503() {
         ("10", 1, 1, 503),
         ("unlimited", 50, 50, 503),
         ("100", 20, 20, 429),
+        // A little below the rate: most gets through whatever is asked.
+        ("14", 10, 10, 503),
+        ("10", 9, 9, 503),
+        ("10", 8, 5, 408),
+        ("28", 20, 20, 503),
+        ("22", 20, 5, 502),
+        ("44", 40, 40, 503),
+        ("50", 43, 10, 503),
+        // No two at once: every other is refused as soon as it is asked a little more.
+        ("30", 7, 1, 503),
+        ("50", 10, 1, 503),
+        ("10", 8, 1, 502),
+        ("14", 10, 1, 503),
+        ("100", 50, 1, 503),
     ] {
         let server = bucket(f64::from(admits), f64::from(burst), status);
         let count = u64::try_from(admits * 180).unwrap();

@@ -157,7 +157,7 @@ impl Traffic {
         match reply {
             Reply::Confirmed { .. } | Reply::Refused { .. } => {
                 if let Some(adaptive) = &mut self.adaptive {
-                    adaptive.got_through(now);
+                    adaptive.got_through(now, started);
                 }
                 let since = self.health.silent_since().unwrap_or(now);
                 let was_limit = self.is_throttled && now.saturating_sub(since) < LIMITS_LAST;
