@@ -75,6 +75,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             _ if is_first => self.traffic.budget.first_attempt(),
             _ => self.traffic.budget.retry(),
         }
+        row.began_at.get_or_insert(start.at);
         row.attempts += 1;
         self.tally.attempts += 1;
         self.departures.start();

@@ -35,12 +35,14 @@ pub(super) struct Health {
     through: u64,
     /// When the latest of them started.
     latest: Option<Time>,
+    /// When the last of them ended.
+    last_through: Option<Time>,
     /// Until when it asked to be left alone, as far as that is not counted as outage.
     held_until: Time,
     /// How many pauses the server asked for since the last attempt that got through.
     holds: u32,
-    /// The longest pause between two probes, if it is shorter than usual.
-    longest_pause: Option<Duration>,
+    /// The shortest and the longest pause between two probes, where they are not the usual ones.
+    pauses: (Duration, Option<Duration>),
     /// When the first attempt failed of a row that had failed in an earlier run, since the last one that got through.
     failing_since: Option<Time>,
 }
@@ -57,8 +59,9 @@ struct Outage {
 impl Health {
     /// An attempt that started at `started` got through: the server answered for itself, whatever it said. True if that
     /// ends an outage, which only one does that started in it.
-    pub(super) fn got_through(&mut self, started: Time) -> bool {
+    pub(super) fn got_through(&mut self, started: Time, now: Time) -> bool {
         self.through += 1;
+        self.last_through = Some(now);
         self.latest = self.latest.max(Some(started));
         if self.outage.is_some_and(|outage| started <= outage.noticed) {
             // It was under way before: a server that goes down may answer what it has begun.
@@ -79,8 +82,9 @@ impl Health {
             // What was in flight when the outage began says nothing new.
             Some(outage) if now < outage.next_probe => false,
             Some(outage) => {
-                outage.next_probe =
-                    now + self.longest_pause.map_or(outage.pause, |most| most.min(outage.pause));
+                let (shortest, longest) = self.pauses;
+                let pause = longest.map_or(outage.pause, |most| most.min(outage.pause));
+                outage.next_probe = now + pause.max(shortest);
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
                 false
             }
@@ -94,9 +98,14 @@ impl Health {
         self.outage.is_none() && self.series >= SHORT_SERIES && self.begin(now)
     }
 
-    /// Limits the pauses between probes from now on; `None`: no more than usual.
-    pub(super) fn limit_pauses(&mut self, longest: Option<Duration>) {
-        self.longest_pause = longest;
+    /// Limits the pauses between probes from now on; zero and `None`: no more than usual.
+    pub(super) fn limit_pauses(&mut self, shortest: Duration, longest: Option<Duration>) {
+        self.pauses = (shortest, longest);
+    }
+
+    /// Whether an attempt that started then did so after the last that got through had ended.
+    pub(super) fn is_since_through(&self, started: Time) -> bool {
+        self.last_through.is_none_or(|last| started > last)
     }
 
     /// Since when rows that failed in an earlier run fail again and nothing gets through. That alone is no outage.
@@ -170,8 +179,11 @@ mod tests {
         assert!(health.did_not_get_through(2 * SECOND));
         assert_eq!(health.silent_since(), Some(SECOND));
         assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
-        assert!(!health.got_through(2 * SECOND) && health.next_probe().is_some(), "it was under way before");
-        assert!(health.got_through(2 * SECOND + FIRST_PAUSE));
+        assert!(
+            !health.got_through(2 * SECOND, 2 * SECOND) && health.next_probe().is_some(),
+            "it was under way before"
+        );
+        assert!(health.got_through(2 * SECOND + FIRST_PAUSE, 2 * SECOND + FIRST_PAUSE));
         assert!(health.got_through_after(SECOND) && !health.got_through_after(3 * SECOND));
         assert_eq!(health.next_probe(), None);
         assert!(!health.did_not_get_through(3 * SECOND));
@@ -199,7 +211,7 @@ mod tests {
         let mut health = Health::default();
         for attempt in 0..1000 {
             if attempt % 5 == 0 {
-                health.got_through(SECOND);
+                health.got_through(SECOND, SECOND);
             } else {
                 assert!(!health.did_not_get_through(SECOND));
             }

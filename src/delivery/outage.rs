@@ -2,14 +2,27 @@
 
 use super::batch::Outcome;
 use super::pipeline::Pipeline;
-use super::slots::SlotId;
+use super::slots::{Open, SlotId};
+use super::verdict::MOST_UNCONFIRMED;
 use super::{Brake, Feed, Observer, Stop};
 use crate::journal::{Log, Status};
-use crate::offerit::Transport;
+use crate::offerit::{Reply, Transport};
 use std::time::Duration;
 
 /// A server that is started anew is back by then.
 const DISTURBANCE: Duration = Duration::from_secs(45);
+
+/// So many rows that all fail, and were begun when nothing got through any more, tell that it is the server.
+const FOR_ALL: usize = 3;
+
+/// The last probe is made when so much of the patience that is left has passed.
+const LAST: f64 = 0.95;
+
+/// The longest pause is no more than one so manieth of the patience.
+const PROBES: u32 = 20;
+
+/// Unless one in so many failed before.
+const OFTEN: u64 = 10;
 
 /// A row that has spent its attempts while nothing got through. Whether that is its outcome shows when
 /// something does.
@@ -40,15 +53,62 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         DISTURBANCE.min(self.settings.max_outage * 3 / 4)
     }
 
-    /// Lets the attempts that are left in an outage be made within a disturbance if no row follows: whether it is one or
-    /// these rows are to blame shows in no other way.
-    pub(super) fn limit_pauses(&mut self) {
-        let is_last = self.is_last_of_input() && self.traffic.health.through() > 0;
-        let longest = is_last.then(|| {
+    /// Whether it is the server that fails and not these rows: so many do, in a job in which hardly any failed.
+    fn is_down_for_all(&self) -> bool {
+        let health = &self.traffic.health;
+        if (self.tally.count(Status::Failed) + self.tally.count(Status::Unknown)) * OFTEN > health.through() {
+            return false;
+        }
+        let tells = |row: &&Open| {
+            let is_begun = row.began_at.is_some_and(|at| health.is_since_through(at));
+            is_begun && row.failed_at.is_some() && !row.has_failed
+        };
+        self.given_up + self.slots.iter().filter(tells).take(FOR_ALL).count() >= FOR_ALL
+    }
+
+    /// Once such a reply leaves it at an outage: spreads the attempts that are left over the patience for it where they are
+    /// few, or lets them be made within a disturbance if no row follows, as whether it is one or these few rows are to blame
+    /// shows in no other way.
+    pub(super) fn limit_pauses(&mut self, slot: SlotId, reply: &Reply, now: Duration) {
+        let (mut shortest, mut longest) = (Duration::ZERO, None);
+        let is_down = self.traffic.health.next_probe().is_some() && self.is_down_for_all();
+        if is_down {
+            // What never left is no attempt.
+            shortest = match reply {
+                Reply::NotSent { .. } => Duration::ZERO,
+                _ => self.spread(slot, reply, now),
+            };
+        }
+        let is_sound_tail = self.is_last_of_input() && self.traffic.health.through() > 0;
+        if is_down && !self.traffic.may_be_limit(now) {
+            longest = Some(self.settings.max_outage / PROBES);
+        } else if is_sound_tail {
             let rows = u32::try_from(self.slots.count()).unwrap_or(u32::MAX).max(1);
-            self.disturbance() / rows.saturating_mul(self.settings.max_attempts.get())
-        });
-        self.traffic.health.limit_pauses(longest);
+            longest = Some(self.disturbance() / rows.saturating_mul(self.settings.max_attempts.get()));
+        }
+        self.traffic.health.limit_pauses(shortest, longest);
+    }
+
+    /// The next pause, if each is twice the one before, the last but just before the patience ends, and no row makes its last
+    /// attempt: who has none left has failed once the server is back.
+    fn spread(&self, slot: SlotId, reply: &Reply, now: Duration) -> Duration {
+        let most = self.settings.max_attempts.get().max(2) - 1;
+        let is_page = matches!(reply, Reply::Unconfirmed { .. });
+        let left = |slot| {
+            let row = self.slots.get(slot)?;
+            let pages = if is_page { (MOST_UNCONFIRMED - 1).saturating_sub(row.unconfirmed) } else { most };
+            Some(most.saturating_sub(row.attempts).min(pages))
+        };
+        // That of this reply is not counted with its row yet.
+        let here = left(slot).map_or(0, |left| left.saturating_sub(u32::from(is_page)));
+        let probes = here + self.queue.iter().filter_map(left).sum::<u32>();
+        let patience = self.traffic.gives_up_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
+        match 2_u32.checked_pow(probes) {
+            Some(1) => patience + Duration::from_secs(1),
+            Some(2) => patience.mul_f64(LAST),
+            Some(all) => patience / all,
+            None => Duration::ZERO,
+        }
     }
 
     /// Something got through: rows that had failed when it started and have spent their attempts are to blame
@@ -65,22 +125,24 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     fn record_suspended(&mut self) {
+        self.given_up += self.suspended.len();
         for suspended in std::mem::take(&mut self.suspended) {
             self.record(suspended.slot, &suspended.outcome);
         }
     }
 
     /// When nothing can go on. Rows that may have been applied are `unknown`, which is true whatever comes. The
-    /// others have failed if they are the last few of a job that went well; if nothing ever got through, or
-    /// more rows would follow, they are left without a record for a run that meets a better server. True if
+    /// others have failed if they are the last one or two of a job that went well; if nothing ever got through, or
+    /// more rows would follow or fail, they are left without a record for a run that meets a better server. True if
     /// anything was done.
     pub(super) fn resolve_standstill(&mut self) -> bool {
         if !self.stands_still() {
             return false;
         }
-        if self.is_last_of_input() && self.traffic.health.through() > 0 {
+        let is_down = self.is_down_for_all();
+        if self.is_last_of_input() && self.traffic.health.through() > 0 && !is_down {
             self.record_suspended();
-        } else if !self.record_unknown() && !self.blame_one() {
+        } else if !self.record_unknown() && !self.blame_one(is_down) {
             self.brake_for_outage(None);
         }
         true
@@ -89,14 +151,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Every open row waits for one that a living server refuses with an error of its own, so that no other row can
     /// show whether it is up: the oldest is taken to be at fault, and whoever comes after it goes next. Once in an
     /// outage of a server that was up before, or as often as it takes for a 500, which is mostly about the row.
-    /// True if there was one.
-    fn blame_one(&mut self) -> bool {
+    /// None but for that where it is the server. True if there was one.
+    fn blame_one(&mut self, is_down: bool) -> bool {
         let through = self.traffic.health.through();
         let is_first = through > 0 && self.blamed_at != Some(through);
         let more_follow = !self.is_last_of_input();
         let may_blame = |suspended: &Suspended| match suspended.outcome.http_status {
-            Some(500) => more_follow || is_first,
-            status => status.is_some() && is_first,
+            Some(500) if more_follow => true,
+            status => status.is_some() && is_first && !is_down,
         };
         let Some(index) = self.suspended.iter().position(may_blame) else { return false };
         self.blamed_at = Some(through);

@@ -61,6 +61,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
         blamed_at: None,
+        given_up: 0,
         batch: Batch::default(),
         gathering_since: None,
         under_way: None,
@@ -124,6 +125,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) suspended: Vec<Suspended>,
     /// How many attempts had got through when a row was last blamed for a standstill.
     pub(super) blamed_at: Option<u64>,
+    /// How many rows were given up since the last attempt that got through.
+    pub(super) given_up: usize,
     /// Gathers while another batch is on its way to the disk, and a little longer.
     pub(super) batch: Batch,
     /// When its first record came.

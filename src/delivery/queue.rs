@@ -90,6 +90,12 @@ impl Queue {
         !self.again.is_empty()
     }
 
+    /// All that wait to be sent.
+    pub(super) fn iter(&self) -> impl Iterator<Item = SlotId> {
+        let waiting = self.fresh.iter().chain(&self.again).map(|Reverse((_, slot))| *slot);
+        waiting.chain(self.pausing.iter().map(|Reverse((_, slot))| *slot))
+    }
+
     /// Whether nobody waits to be sent.
     pub(super) fn is_empty(&self) -> bool {
         self.fresh.is_empty() && self.again.is_empty() && self.pausing.is_empty()

@@ -64,7 +64,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let is_probe = self.traffic.health.next_probe().is_some();
         // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
         if is_probe || !(stands_out && may_lie_with_row(&reply)) {
-            self.limit_pauses();
+            self.limit_pauses(slot, &reply, now);
             let notice = self.traffic.learn(&reply, start.at, wish.map_or(now, |wish| wish.at), now);
             self.notice(notice);
         } else {
@@ -73,6 +73,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let Some(history) = self.history(slot, request, &reply, now) else { return };
         if got_through {
+            self.given_up = 0;
             if history.attempts + history.not_sent > 1 {
                 self.traffic.retry_got_through();
             }

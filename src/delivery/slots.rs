@@ -31,6 +31,8 @@ pub(super) struct Open {
     pub maybe_applied: bool,
     /// Its record should the patience end before it has another attempt; `None` if it cannot have been applied.
     pub if_left: Option<Outcome>,
+    /// When its first attempt started, since the run began.
+    pub began_at: Option<Duration>,
     /// When its first attempt failed, since the run began.
     pub failed_at: Option<Duration>,
     /// Whether it failed in an earlier run, in which others got through.
@@ -68,6 +70,7 @@ impl Open {
             unconfirmed: 0,
             maybe_applied: false,
             if_left: None,
+            began_at: None,
             failed_at: None,
             has_failed: false,
         }
@@ -109,6 +112,11 @@ impl Slots {
     /// How many rows are open.
     pub(super) fn count(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// The rows that are open.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Open> {
+        self.slots.iter().flatten()
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Open> {

@@ -159,9 +159,8 @@ impl Traffic {
                 if let Some(adaptive) = &mut self.adaptive {
                     adaptive.got_through(now, started);
                 }
-                let since = self.health.silent_since().unwrap_or(now);
-                let was_limit = self.is_throttled && now.saturating_sub(since) < LIMITS_LAST;
-                self.health.got_through(started).then(|| {
+                let was_limit = self.may_be_limit(now);
+                self.health.got_through(started, now).then(|| {
                     // What was learnt from a limit holds: it was about the rate.
                     if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !was_limit) {
                         adaptive.recovered(now);
@@ -194,6 +193,12 @@ impl Traffic {
                 self.failed(now, text)
             }
         }
+    }
+
+    /// Whether nothing gets through because of a limit, as far as can be told.
+    pub(super) fn may_be_limit(&self, now: Time) -> bool {
+        let since = self.health.silent_since().unwrap_or(now);
+        self.is_throttled && now.saturating_sub(since) < LIMITS_LAST
     }
 
     fn failed(&mut self, now: Time, why: &str) -> Option<Notice> {

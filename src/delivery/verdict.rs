@@ -4,7 +4,7 @@ use crate::journal::Status;
 use crate::offerit::Reply;
 
 /// After so many replies that confirm nothing, a maintenance page is taken for what the server has to say.
-const MOST_UNCONFIRMED: u32 = 3;
+pub(super) const MOST_UNCONFIRMED: u32 = 3;
 
 /// What a row has been through, this reply included.
 #[derive(Debug, Clone, Copy)]
