@@ -1,0 +1,69 @@
+//! The last rows of a job while nothing gets through any more.
+
+use super::outage::{page, with_bad_rows};
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_of_a_sound_job_are_given_up_when_all_of_them_fail() {
+    for broken in [|| busy(500, None), || busy(503, None)] {
+        for is_bad in [|row| row >= 99, |row| row == 100] {
+            let took = with_bad_rows("50", 100, is_bad, broken).await;
+            assert!((45 * SECOND..50 * SECOND).contains(&took), "{took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
+    for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
+        for (left, customers, attempts) in [(50, 300, 5), (20, 300, 2), (3, 300, 5), (3, 300, 3), (50, 3, 5)]
+        {
+            for (patience, back) in [(600, 560), (600, 30), (60, 50), (25, 20), (600, 100_000), (25, 100_000)]
+            {
+                let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
+                let through = Cell::new(0);
+                let down_since = Cell::new(None);
+                let server = Simulated::new(move |arrival| {
+                    through.set(through.get() + 1);
+                    if through.get() > 100 - left && down_since.get().is_none() {
+                        down_since.set(Some(arrival.now));
+                    }
+                    let is_down = down_since.get().is_some_and(|since| arrival.now < since + back * SECOND);
+                    (SECOND / 500, if is_down { broken() } else { updated() })
+                });
+                let limits = Settings {
+                    max_outage: patience * SECOND,
+                    max_attempts: NonZeroU32::MIN.saturating_add(attempts - 1),
+                    ..settings("50", 4)
+                };
+                let (ending, lines) = run(&limits, &server, rows).await;
+                let case = format!("{:?} {left} {customers} {attempts} {patience} {back}", broken());
+                assert_eq!(lines.count("failed"), 0, "{case}");
+                if back < 100_000 {
+                    assert!(ending.stop.is_none(), "{case}: {:?}", ending.stop);
+                    assert_eq!(lines.count("updated"), 100, "{case}");
+                } else {
+                    let is_outage = matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. })));
+                    assert!(is_outage, "{case}: {:?}", ending.stop);
+                    assert_eq!(lines.count("updated"), 100 - left, "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_survive_an_outage_well_within_a_short_patience() {
+    for (patience, down) in [(20, 14), (30, 20), (50, 30)] {
+        for broken in [|| busy(503, None), lost, not_sent] {
+            let server = Simulated::new(move |arrival| {
+                let is_down = (2 * SECOND..(2 + down) * SECOND).contains(&arrival.now);
+                (SECOND / 500, if is_down { broken() } else { updated() })
+            });
+            let limits = Settings { max_outage: patience * SECOND, ..settings("50", 16) };
+            let (ending, lines) = run(&limits, &server, Rows::distinct(110)).await;
+            assert!(ending.stop.is_none(), "{patience} {down}: {:?}", ending.stop);
+            assert_eq!(lines.count("updated"), 110, "{patience} {down} {:?}", broken());
+        }
+    }
+}
