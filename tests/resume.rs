@@ -265,8 +265,26 @@ fn a_row_that_names_both_ids_hands_on_that_its_customer_was_updated_since() {
     let outcomes = offerit.outcomes();
     // Row 3 sets the city, but no zip.
     let status = |row: u64| outcomes[&row].status.as_str();
-    assert_eq!((server.count(), status(1), status(2), status(3)), (3, "rejected", "unchanged", "updated"));
+    assert_eq!((server.count(), status(1), status(2), status(3)), (3, "rejected", "rejected", "updated"));
     assert!(outcomes[&1].error.contains("row 3 is a newer row"), "{}", outcomes[&1].error);
+}
+
+#[test]
+fn rows_that_name_both_ids_join_them_wherever_they_stand_and_however_often_it_is_resumed() {
+    let server = Server::start(|request, _| {
+        if request.field("city").as_deref() == Some("Kiel") { Reply::new(503) } else { Reply::updated() }
+    });
+    // The first row that is not done stands behind the one that joins.
+    let table = "customer_id,subscription_id,city\n5,77,Bonn\n5,,Kiel\n9,,Jena\n,77,Ulm\n";
+    let offerit = Offerit::job(&server, table);
+    let once = ["--max-attempts", "1", "--concurrency", "1"];
+    offerit.send(&once).expect_code(3);
+    for _ in 0..2 {
+        offerit.send(&["--resume"]).expect_code(3);
+        let outcomes = offerit.outcomes();
+        assert_eq!((server.count(), outcomes[&2].status.as_str()), (4, "failed"));
+        assert!(outcomes[&2].error.contains("row 4 is a newer row"), "{}", outcomes[&2].error);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub struct Superseded {
     /// The newest delivered row of the same customer.
     pub by: u64,
-    /// Whether newer delivered rows set every field that this one would: then nothing of it is missing.
+    /// Whether newer delivered rows with an id of this one set every field that it would: then nothing of it is missing.
     pub is_covered: bool,
     /// What became of the row before.
     before: Option<Status>,
@@ -38,43 +38,43 @@ impl Superseded {
             );
         }
         format!(
-            "not sent again: row {by} is a newer row of this customer and was delivered, this one would overwrite \
+            "not sent again: row {by} is a newer row of this customer and is in sync, this one would overwrite \
              it. What is still right of it belongs into a new row at the end of the input"
         )
     }
 }
 
-/// Finds superseded rows in one pass over the input, in its order. Remembers only rows that are not done and
-/// stand before the last row in sync, some sixty bytes each, and the ids of later rows that name one of theirs.
+/// Finds superseded rows in passes over the input, in its order. Remembers rows that are not done and stand before the
+/// last row in sync, some eighty bytes each, and the ids of rows that name one of theirs. Mostly one pass does; where rows
+/// name both ids, those before the first row of a customer that is not done join ids, too, and it takes another.
 pub struct Supersession {
     keys: KeyMaker,
     last_in_sync: u64,
-    /// Which customer is named by a key.
-    named: HashMap<u64, u32>,
-    /// The customers of pending rows. Two that a row names together are one: the later number leads to the other.
-    customers: Vec<Customer>,
+    /// Where the id is that has a key.
+    places: HashMap<u64, u32>,
+    ids: Vec<Id>,
     rows: Vec<Pending>,
+    /// Whether a row of this pass named two ids, neither of which was known.
+    is_missing: bool,
+    /// Whether this pass has found more ids, or that two are one customer's.
+    has_grown: bool,
 }
 
-enum Customer {
-    /// With what was delivered since its first pending row.
-    Known(Option<Box<Delivered>>),
-    /// The same as this one.
-    SameAs(u32),
-}
-
-/// The newest row that was delivered of a customer; 0 is none.
-#[derive(Default)]
-struct Delivered {
-    row: u64,
-    /// The newest that set a field, by parameter.
-    fields: [u64; Parameter::COUNT],
+/// An id of a customer of a row that is not done.
+struct Id {
+    /// Another one of the same customer, or this one.
+    same_as: u32,
+    /// The newest delivered row of the customer; known of the id that is the same as itself. 0 is none.
+    newest: u64,
+    /// The newest delivered row with this very id that set a field, by parameter.
+    set_by: Option<Box<[u64; Parameter::COUNT]>>,
 }
 
 /// A row that is not done.
 struct Pending {
     row: u64,
-    customer: u32,
+    id: u32,
+    other_id: Option<u32>,
     /// The fields that it would set, one bit a parameter.
     fields: u32,
     before: Option<Status>,
@@ -87,9 +87,11 @@ impl Supersession {
         Supersession {
             keys: KeyMaker::default(),
             last_in_sync: marks.last_in_sync(),
-            named: HashMap::new(),
-            customers: Vec::new(),
+            places: HashMap::new(),
+            ids: Vec::new(),
             rows: Vec::new(),
+            is_missing: false,
+            has_grown: false,
         }
     }
 
@@ -98,85 +100,110 @@ impl Supersession {
         if row > self.last_in_sync {
             return;
         }
+        let keys = self.keys.exact_keys(update);
         let before = match doing {
-            Doing::Skip => return self.overtake(row, update),
+            Doing::Skip if keys.iter().any(|key| self.places.contains_key(&key)) => {
+                return self.overtake(row, keys, fields(update));
+            }
+            Doing::Skip => {
+                self.is_missing |= keys.iter().count() > 1;
+                return;
+            }
             Doing::Again(status) => Some(status),
             Doing::New | Doing::Changed => None,
         };
-        let keys = self.keys.exact_keys(update);
-        // More than four thousand million customers are beyond what is kept apart.
-        let Ok(new) = u32::try_from(self.customers.len()) else { return };
-        let customer = self.join(keys).unwrap_or_else(|| {
-            self.customers.push(Customer::Known(None));
-            new
-        });
-        self.named.extend(keys.iter().map(|key| (key, customer)));
-        self.rows.push(Pending { row, customer, fields: fields(update), before });
+        let Some((id, other_id)) = self.known(keys) else { return };
+        self.rows.push(Pending { row, id, other_id, fields: fields(update), before });
     }
 
-    fn overtake(&mut self, row: u64, update: &Update) {
-        let keys = self.keys.exact_keys(update);
-        let Some(customer) = self.join(keys) else { return };
-        self.named.extend(keys.iter().map(|key| (key, customer)));
-        if let Some(Customer::Known(delivered)) = self.customers.get_mut(customer as usize) {
-            let delivered = delivered.get_or_insert_default();
-            delivered.row = row;
-            each(fields(update)).for_each(|field| delivered.fields[field] = row);
-        }
+    /// Passes over a row before any that is not done, by its ids.
+    pub fn pass_over(&mut self, ids: [Option<&str>; 2]) {
+        self.is_missing |= ids.iter().all(Option::is_some);
     }
 
-    /// The one customer that the keys of a row name, if they name a known one: where they named two, these are now one.
-    fn join(&mut self, keys: Keys) -> Option<u32> {
-        let mut named = keys.iter().filter_map(|key| self.named.get(&key).copied());
-        let (first, second) = (named.next()?, named.next());
-        let first = self.same_as(first);
-        let Some(second) = second.map(|second| self.same_as(second)).filter(|second| *second != first) else {
-            return Some(first);
-        };
-        let (one, other) = (first.min(second), first.max(second));
-        let gone = std::mem::replace(&mut self.customers[other as usize], Customer::SameAs(one));
-        if let (Customer::Known(Some(gone)), Customer::Known(kept)) =
-            (gone, &mut self.customers[one as usize])
-        {
-            kept.get_or_insert_default().add(&gone);
+    fn overtake(&mut self, row: u64, keys: Keys, fields: u32) {
+        let Some((id, other_id)) = self.known(keys) else { return };
+        for id in std::iter::once(id).chain(other_id) {
+            let set_by = self.ids[id as usize].set_by.get_or_insert_default();
+            each(fields).for_each(|field| set_by[field] = row);
         }
-        Some(one)
+        let customer = self.customer(id);
+        self.ids[customer as usize].newest = row;
     }
 
-    /// The number under which a customer is known, found quicker the next time.
-    fn same_as(&mut self, customer: u32) -> u32 {
-        let mut known = customer;
-        while let Customer::SameAs(other) = self.customers[known as usize] {
-            known = other;
+    /// The ids of a row, which are one customer's, from now on known if they were not. More than four thousand million
+    /// are beyond what is kept apart.
+    fn known(&mut self, keys: Keys) -> Option<(u32, Option<u32>)> {
+        let mut places = [None; 2];
+        for (place, key) in places.iter_mut().zip(keys.iter()) {
+            let new = u32::try_from(self.ids.len()).ok()?;
+            *place = Some(*self.places.entry(key).or_insert(new));
+            if *place == Some(new) {
+                self.ids.push(Id { same_as: new, newest: 0, set_by: None });
+                self.has_grown = true;
+            }
         }
-        let mut customer = customer;
-        while let Customer::SameAs(other) = &mut self.customers[customer as usize] {
-            customer = std::mem::replace(other, known);
+        let [id, other_id] = places;
+        if let (Some(id), Some(other_id)) = (id, other_id) {
+            let (one, other) = (self.customer(id), self.customer(other_id));
+            if one != other {
+                self.ids[other as usize].same_as = one;
+                self.ids[one as usize].newest =
+                    self.ids[one as usize].newest.max(self.ids[other as usize].newest);
+                self.has_grown = true;
+            }
         }
-        known
+        Some((id?, other_id))
+    }
+
+    /// The id under which a customer is known, found quicker the next time.
+    fn customer(&mut self, id: u32) -> u32 {
+        let mut customer = id;
+        while self.ids[customer as usize].same_as != customer {
+            customer = self.ids[customer as usize].same_as;
+        }
+        let mut id = id;
+        while id != customer {
+            id = std::mem::replace(&mut self.ids[id as usize].same_as, customer);
+        }
+        customer
+    }
+
+    /// Whether the whole input must be seen once more; it is forgotten then, but for the ids.
+    pub fn looks_again(&mut self) -> bool {
+        let looks_again = self.is_missing && self.has_grown && !self.rows.is_empty();
+        if looks_again {
+            self.rows.clear();
+            self.ids.iter_mut().for_each(|id| (id.newest, id.set_by) = (0, None));
+            (self.is_missing, self.has_grown) = (false, false);
+        }
+        looks_again
     }
 
     /// The superseded rows, by row number.
     #[must_use]
     pub fn found(mut self) -> HashMap<u64, Superseded> {
         let rows = std::mem::take(&mut self.rows);
-        let superseded = rows.into_iter().filter_map(|Pending { row, customer, fields, before }| {
-            let customer = self.same_as(customer);
-            let Customer::Known(Some(delivered)) = &self.customers[customer as usize] else {
-                return None;
-            };
-            let is_covered = each(fields).all(|field| delivered.fields[field] > row);
-            (delivered.row > row).then_some((row, Superseded { by: delivered.row, is_covered, before }))
+        let superseded = rows.into_iter().filter_map(|pending| {
+            let customer = self.customer(pending.id);
+            let by = self.ids[customer as usize].newest;
+            let superseded = Superseded { by, is_covered: self.is_covered(&pending), before: pending.before };
+            (by > pending.row).then_some((pending.row, superseded))
         });
         superseded.collect()
     }
-}
 
-impl Delivered {
-    fn add(&mut self, other: &Delivered) {
-        self.row = self.row.max(other.row);
-        let fields = self.fields.iter_mut().zip(other.fields);
-        fields.for_each(|(row, other)| *row = (*row).max(other));
+    /// Whether nothing is missing of a row. Of one that was refused, for either id: they may not belong together.
+    fn is_covered(&self, pending: &Pending) -> bool {
+        let ids = || std::iter::once(pending.id).chain(pending.other_id);
+        let is_set = |id: u32, field: usize| {
+            self.ids[id as usize].set_by.as_ref().is_some_and(|set_by| set_by[field] > pending.row)
+        };
+        let is_refused = pending.before == Some(Status::Rejected);
+        each(pending.fields).all(|field| match is_refused {
+            true => ids().all(|id| is_set(id, field)),
+            false => ids().any(|id| is_set(id, field)),
+        })
     }
 }
 
@@ -210,10 +237,15 @@ mod tests {
         let last = rows.iter().rposition(|(_, doing)| *doing == Doing::Skip).unwrap_or(0) as u64 + 1;
         marks.set(last, Status::Updated, Fingerprint(0));
         let mut supersession = Supersession::new(&marks);
-        for (index, (update, doing)) in rows.iter().enumerate() {
-            supersession.see(index as u64 + 1, update, *doing);
+        for _ in 0..10 {
+            for (index, (update, doing)) in rows.iter().enumerate() {
+                supersession.see(index as u64 + 1, update, *doing);
+            }
+            if !supersession.looks_again() {
+                return supersession.found();
+            }
         }
-        supersession.found()
+        panic!("it never ends")
     }
 
     const CITY: &[Parameter] = &[Parameter::City];
@@ -268,6 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn only_a_row_of_the_same_id_covers_another_and_of_a_refused_one_both_must_be_covered() {
+        let (failed, rejected) = (Doing::Again(Status::Failed), Doing::Again(Status::Rejected));
+        let found = found(&[
+            (update("5", "77", CITY), rejected),
+            (update("5", "", CITY), failed),
+            (update("5", "77", CITY), failed),
+            (update("", "77", CITY), Doing::Skip),
+        ]);
+        let status = |row| found[&row].status();
+        assert_eq!((status(1), status(2), status(3)), (Status::Rejected, Status::Failed, Status::Unchanged));
+    }
+
+    #[test]
     fn ids_that_a_row_names_together_are_one_customers() {
         let again = Doing::Again(Status::Rejected);
         // Joined by a row that was sent and by one that was not, over two rows, and by rows of which each is pending.
@@ -297,6 +342,21 @@ mod tests {
                 vec![1, 2],
             ),
             (vec![("5", "", again), ("6", "77", again), ("", "77", Doing::Skip)], vec![2]),
+            // Joined only before the first that is not done, over several rows.
+            (vec![("5", "77", Doing::Skip), ("5", "", again), ("", "77", Doing::Skip)], vec![2]),
+            (
+                vec![
+                    ("3", "c", Doing::Skip),
+                    ("3", "b", Doing::Skip),
+                    ("2", "b", Doing::Skip),
+                    ("2", "a", Doing::Skip),
+                    ("8", "h", Doing::Skip),
+                    ("", "a", again),
+                    ("", "h", again),
+                    ("", "c", Doing::Skip),
+                ],
+                vec![6],
+            ),
         ] {
             let made: Vec<_> = rows.iter().map(|(c, s, doing)| (update(c, s, CITY), *doing)).collect();
             let mut found: Vec<u64> = found(&made).into_keys().collect();

@@ -111,23 +111,50 @@ fn survey(
         // Nothing is overtaken before a row that is to be sent, or behind all that were delivered. Where the run is
         // refused anyway, the rows of another input are not remembered.
         let is_refused = !accept && survey.changed * 2 > marks.in_sync();
-        if survey.to_do() > 0
-            && row.number <= marks.last_in_sync()
+        if survey.to_do() == 0 {
+            supersession.pass_over(row.ids());
+        } else if row.number <= marks.last_in_sync()
             && !is_refused
             && let Some(update) = row.values.update()
         {
             supersession.see(row.number, &update, doing);
         }
     }
-    match survey.foreign(&marks) {
-        Some(foreign) if !accept => {
-            drop((marks, supersession));
-            Err(refusal(input, result, &foreign, open_rows)?)
-        }
-        _ => first_invalid
-            .brake(max_invalid, survey.invalid, survey.rows)
-            .map(|()| (survey, Done { superseded: supersession.found(), ..done })),
+    if let Some(foreign) = survey.foreign(&marks).filter(|_| !accept) {
+        drop((marks, supersession));
+        return Err(refusal(input, result, &foreign, open_rows)?);
     }
+    first_invalid.brake(max_invalid, survey.invalid, survey.rows)?;
+    while supersession.looks_again() {
+        see_again(input, &marks, terms, &done, &mut supersession)?;
+    }
+    Ok((survey, Done { superseded: supersession.found(), ..done }))
+}
+
+/// Sees the input once more, as far as it matters to which rows are overtaken.
+fn see_again(
+    input: &Input,
+    marks: &Marks,
+    terms: &Terms<'_>,
+    done: &Done,
+    supersession: &mut Supersession,
+) -> Result<(), Failure> {
+    let mut rows = input.rows()?;
+    let mut scratch = Vec::new();
+    while let Some(row) = rows.check_next()? {
+        if row.number > marks.last_in_sync() {
+            break;
+        }
+        let is_left_out = row.content.is_err() || done.unchanged.contains(row.number);
+        if is_left_out || !is_held(terms.part, &row) {
+            continue;
+        }
+        if let Some(update) = row.values.update() {
+            let print = row.fingerprint(terms.key, &mut scratch);
+            supersession.see(row.number, &update, Doing::with(marks, row.number, print));
+        }
+    }
+    Ok(())
 }
 
 /// The input once more, with its first row read ahead. Where nothing is left to do it is not read on: all of it was, and
