@@ -14,6 +14,10 @@ use std::time::Duration;
 const IN_VAIN: u32 = 3;
 /// So many rows that fail again below the limit, while no other does better the second time, are to blame themselves.
 const BAD_ROWS: u32 = 3;
+/// One that is less than this part of the limit before is another one.
+const ALIKE: f64 = 0.5;
+/// Nothing that gets through in a second says little of a limit below this, in attempts a second.
+const SMALL: f64 = 6.0;
 /// If so many attempts got through meanwhile and no other was refused.
 const CLEAN: u32 = 4;
 /// So much of a rate that the server took until the first was refused is its limit at the least.
@@ -38,6 +42,14 @@ pub(super) struct Adaptive {
     limit: f64,
     /// Whether that was seen and not guessed.
     is_seen: bool,
+    /// Whether it was seen twice.
+    is_confirmed: bool,
+    /// Whether a 429 told of it.
+    is_told: bool,
+    /// Whether something got through since.
+    has_taken: bool,
+    /// Whether it does not climb until something does.
+    is_shut_out: bool,
     /// When `rate` was last moved.
     moved: Time,
     /// Attempts that started before, or less than a second later, say nothing about the present rate.
@@ -64,6 +76,10 @@ impl Adaptive {
             rate: None,
             limit: ceiling,
             is_seen: false,
+            is_confirmed: false,
+            is_told: false,
+            has_taken: false,
+            is_shut_out: false,
             moved: Duration::ZERO,
             lowered: None,
             in_vain: 0,
@@ -95,6 +111,10 @@ impl Adaptive {
     /// An attempt that started at `started` got through.
     pub(super) fn got_through(&mut self, now: Time, started: Time) {
         self.signs.got_through();
+        self.has_taken |= self.is_of_this_rate(started);
+        if std::mem::take(&mut self.is_shut_out) {
+            self.moved = now;
+        }
         self.throughput.count(now);
         if self.is_of_this_rate(started) {
             self.try_less(now, false);
@@ -124,6 +144,7 @@ impl Adaptive {
                 self.untried = None;
                 self.is_seen = true;
                 self.before = Some(self.limit);
+                self.is_told = true;
                 self.in_vain = 0;
                 self.moved = now;
                 false
@@ -180,11 +201,22 @@ impl Adaptive {
             let most = if self.limit < FEW_ADMITTED { self.limit * DOUBTED } else { rate };
             limit = limit.max(taken_before.min(most).min(rate));
         }
+        if self.nothing_got_through() && limit < self.limit {
+            // It is not asked too much but shut out for a while, and nothing is learnt of how much it takes.
+            self.is_shut_out = true;
+            self.rate = Some((rate / 2.0).max(LOWEST));
+            self.lowered = Some(now);
+            self.moved = now;
+            return true;
+        }
         if self.is_in_vain(rate, limit) && is_mild {
             self.take_back(now);
             self.signs.were_wrong(now);
             return false;
         }
+        self.is_confirmed = status != 429 || self.is_seen && limit > self.limit * ALIKE;
+        self.is_told = status == 429;
+        self.has_taken = false;
         self.limit = limit;
         self.is_seen = is_seen;
         if self.in_vain == 0 {
@@ -197,10 +229,16 @@ impl Adaptive {
         true
     }
 
+    /// Whether nothing got through since it was lowered to a limit that was seen, and is no small one.
+    fn nothing_got_through(&self) -> bool {
+        self.lowered.is_some() && !self.has_taken && self.is_seen && self.limit >= SMALL
+    }
+
     /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate
     /// was lowered because of such rows.
     pub(super) fn failed_again(&mut self, started: Time, now: Time) {
-        if self.lowered.is_none() || !self.is_of_this_rate(started) {
+        // A limit that is told outright is no row's fault.
+        if self.lowered.is_none() || self.is_told || !self.is_of_this_rate(started) {
             return;
         }
         self.failed_again += 1;
@@ -245,11 +283,11 @@ impl Adaptive {
     /// The effective rate in attempts a second; `None`: nothing below the ceiling.
     pub(super) fn rate(&mut self, now: Time) -> Option<f64> {
         let rate = self.rate?;
-        if self.untried.is_none() {
+        if self.untried.is_none() && !self.is_shut_out {
             // What is told late was said earlier.
             let seconds = now.saturating_sub(self.moved).as_secs_f64();
             self.moved = self.moved.max(now);
-            let rate = climbed(rate, seconds, self.limit, self.ceiling);
+            let rate = climbed(rate, seconds, self.limit, self.ceiling, self.is_confirmed);
             self.rate = (rate < self.ceiling).then_some(rate);
         }
         self.rate

@@ -9,6 +9,8 @@ pub(super) const GONE_ABOVE: f64 = 1.02;
 const QUICK: f64 = 0.5;
 /// How much of the known limit is added a second around it.
 const SLOW: f64 = 0.0025;
+/// So many times as much where the limit was seen once only.
+const UNCONFIRMED: f64 = 4.0;
 /// Below this limit less, but for a quarter: so few attempts are made on the way that those refused at its end are many.
 const SMALL: f64 = 5.0;
 /// The most of it that is added a second above that, up to twice the limit: some time passes before a refusal is told.
@@ -20,8 +22,9 @@ const STEADY: f64 = 1.0 / 60.0;
 const LITTLE: f64 = 10.0;
 
 /// What a rate below a known limit and a ceiling is so many seconds later, all in attempts a second.
-pub(super) fn climbed(mut rate: f64, mut seconds: f64, limit: f64, ceiling: f64) -> f64 {
-    let slow = limit * SLOW * (limit / SMALL).clamp(0.25, 1.0);
+/// A limit that was seen once only may have been a short dip.
+pub(super) fn climbed(mut rate: f64, mut seconds: f64, limit: f64, ceiling: f64, is_confirmed: bool) -> f64 {
+    let slow = limit * SLOW * if is_confirmed { (limit / SMALL).clamp(0.25, 1.0) } else { UNCONFIRMED };
     let phases = [
         (limit * QUICK_UP_TO, limit * QUICK),
         (limit * GONE_ABOVE, slow),
@@ -44,7 +47,7 @@ mod tests {
 
     #[test]
     fn it_is_quick_below_the_limit_slow_around_it_and_steady_above() {
-        let after = |seconds: f64| climbed(10.0, seconds, 20.0, 100.0);
+        let after = |seconds: f64| climbed(10.0, seconds, 20.0, 100.0, true);
         assert_eq!(after(0.0), 10.0);
         assert_eq!(after(0.5), 15.0);
         assert!((after(0.9) - 19.0).abs() < 1e-9);
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn it_is_the_same_in_one_step_or_in_many() {
-        let many = (0..1000).fold(1.0, |rate, _| climbed(rate, 0.05, 8.0, 50.0));
-        assert!((many - climbed(1.0, 50.0, 8.0, 50.0)).abs() < 1e-6);
+        let many = (0..1000).fold(1.0, |rate, _| climbed(rate, 0.05, 8.0, 50.0, true));
+        assert!((many - climbed(1.0, 50.0, 8.0, 50.0, true)).abs() < 1e-6);
     }
 }

@@ -157,7 +157,9 @@ impl Pacer {
         }
         if let Some(rate) = rate {
             // As with governor, what a late wake-up lost is made up for, up to the slack.
-            self.next = self.next.max(now.saturating_sub(LATE_ADAPTED)) + Duration::from_secs_f64(1.0 / rate);
+            let gap = Duration::from_secs_f64(1.0 / rate);
+            let late = if gap < LATE_ADAPTED { LATE_ADAPTED } else { LATE_ADAPTED.min(gap / 4) };
+            self.next = self.next.max(now.saturating_sub(late)) + gap;
         }
         Ok(())
     }

@@ -610,6 +610,64 @@ async fn the_rate_settles_at_what_a_server_admits_that_says_so_by_503() {
     }
 }
 
+/// A server that lets so many a second through and so many at once, and nothing for a while once it is asked for more.
+fn that_shuts_out(admits: f64, burst: f64, seconds: u32) -> Simulated {
+    let (tokens, since, until) = (Cell::new(burst), Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
+    Simulated::new(move |arrival| {
+        let new = (arrival.now - since.replace(arrival.now)).as_secs_f64() * admits;
+        tokens.set((tokens.get() + new).min(burst));
+        let is_out = arrival.now < until.get();
+        if is_out || tokens.get() < 1.0 {
+            until.set(if is_out { until.get() } else { arrival.now + seconds * SECOND });
+            return (SECOND / 50, busy(429, None));
+        }
+        tokens.set(tokens.get() - 1.0);
+        (SECOND / 40, updated())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_shuts_out_for_a_while_is_asked_for_what_it_took_before() {
+    for (admits, burst, seconds, least) in
+        [(50, 5, 3, 0.75), (30, 10, 3, 0.75), (20, 2, 2, 0.75), (50, 50, 3, 0.7)]
+    {
+        let server = that_shuts_out(f64::from(admits), f64::from(burst), seconds);
+        let count = admits * 180;
+        let (ending, lines) = run(&settings("100", 64), &server, Rows::distinct(count as u64)).await;
+        let case = format!("{admits} {burst} {seconds}");
+        assert!(ending.stop.is_none(), "{case}: {:?}", ending.stop);
+        assert_eq!(lines.count("updated"), count as usize, "{case}");
+        let account = server.account();
+        let late: Vec<_> = account.iter().filter(|seen| seen.began > 60 * SECOND).collect();
+        let refused = late.iter().filter(|seen| seen.ended - seen.began == SECOND / 50).count();
+        let through = (late.len() - refused) as f64 / (server.span() - 60 * SECOND).as_secs_f64();
+        assert!(through >= least * f64::from(admits), "{case}: {through}/s");
+        assert!(refused * 20 < late.len(), "{case}: {refused} of {}", late.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_dip_does_not_leave_a_crawl() {
+    let dip = 10 * SECOND..15 * SECOND;
+    let recent = RefCell::new(std::collections::VecDeque::new());
+    let server = Simulated::new(move |arrival| {
+        let mut recent = recent.borrow_mut();
+        while recent.front().is_some_and(|at| *at + SECOND <= arrival.now) {
+            recent.pop_front();
+        }
+        if recent.len() >= if dip.contains(&arrival.now) { 1 } else { 100 } {
+            return (SECOND / 50, busy(429, None));
+        }
+        recent.push_back(arrival.now);
+        (SECOND / 40, updated())
+    });
+    let (ending, lines) = run(&settings("100", 64), &server, Rows::distinct(6000)).await;
+    assert!(ending.stop.is_none(), "{:?}", ending.stop);
+    assert_eq!(lines.count("updated"), 6000);
+    // A minute without the dip.
+    assert!(server.span() < 120 * SECOND, "{:?}", server.span());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_at_random_whatever_the_rate_is_not_taken_for_a_limited_one() {
     for (per_cent, least) in [(10, 0.9), (30, 0.2)] {

@@ -198,7 +198,7 @@ impl Traffic {
     /// Whether nothing gets through because of a limit, as far as can be told.
     pub(super) fn may_be_limit(&self, now: Time) -> bool {
         let since = self.health.silent_since().unwrap_or(now);
-        self.is_throttled && now.saturating_sub(since) < LIMITS_LAST
+        self.is_too_many || self.is_throttled && now.saturating_sub(since) < LIMITS_LAST
     }
 
     fn failed(&mut self, now: Time, why: &str) -> Option<Notice> {
