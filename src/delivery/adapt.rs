@@ -16,8 +16,6 @@ const IN_VAIN: u32 = 3;
 const BAD_ROWS: u32 = 3;
 /// One that is less than this part of the limit before is another one.
 const ALIKE: f64 = 0.5;
-/// Nothing that gets through in a second says little of a limit below this, in attempts a second.
-const SMALL: f64 = 6.0;
 /// If so many attempts got through meanwhile and no other was refused.
 const CLEAN: u32 = 4;
 /// So much of a rate that the server took until the first was refused is its limit at the least.
@@ -46,10 +44,6 @@ pub(super) struct Adaptive {
     is_confirmed: bool,
     /// Whether a 429 told of it.
     is_told: bool,
-    /// Whether something got through since.
-    has_taken: bool,
-    /// Whether it does not climb until something does.
-    is_shut_out: bool,
     /// When `rate` was last moved.
     moved: Time,
     /// Attempts that started before, or less than a second later, say nothing about the present rate.
@@ -78,8 +72,6 @@ impl Adaptive {
             is_seen: false,
             is_confirmed: false,
             is_told: false,
-            has_taken: false,
-            is_shut_out: false,
             moved: Duration::ZERO,
             lowered: None,
             in_vain: 0,
@@ -111,10 +103,6 @@ impl Adaptive {
     /// An attempt that started at `started` got through.
     pub(super) fn got_through(&mut self, now: Time, started: Time) {
         self.signs.got_through();
-        self.has_taken |= self.is_of_this_rate(started);
-        if std::mem::take(&mut self.is_shut_out) {
-            self.moved = now;
-        }
         self.throughput.count(now);
         if self.is_of_this_rate(started) {
             self.try_less(now, false);
@@ -201,14 +189,6 @@ impl Adaptive {
             let most = if self.limit < FEW_ADMITTED { self.limit * DOUBTED } else { rate };
             limit = limit.max(taken_before.min(most).min(rate));
         }
-        if self.nothing_got_through() && limit < self.limit {
-            // It is not asked too much but shut out for a while, and nothing is learnt of how much it takes.
-            self.is_shut_out = true;
-            self.rate = Some((rate / 2.0).max(LOWEST));
-            self.lowered = Some(now);
-            self.moved = now;
-            return true;
-        }
         if self.is_in_vain(rate, limit) && is_mild {
             self.take_back(now);
             self.signs.were_wrong(now);
@@ -216,7 +196,6 @@ impl Adaptive {
         }
         self.is_confirmed = status != 429 || self.is_seen && limit > self.limit * ALIKE;
         self.is_told = status == 429;
-        self.has_taken = false;
         self.limit = limit;
         self.is_seen = is_seen;
         if self.in_vain == 0 {
@@ -227,11 +206,6 @@ impl Adaptive {
         self.lowered = Some(now);
         self.moved = now;
         true
-    }
-
-    /// Whether nothing got through since it was lowered to a limit that was seen, and is no small one.
-    fn nothing_got_through(&self) -> bool {
-        self.lowered.is_some() && !self.has_taken && self.is_seen && self.limit >= SMALL
     }
 
     /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate
@@ -283,7 +257,7 @@ impl Adaptive {
     /// The effective rate in attempts a second; `None`: nothing below the ceiling.
     pub(super) fn rate(&mut self, now: Time) -> Option<f64> {
         let rate = self.rate?;
-        if self.untried.is_none() && !self.is_shut_out {
+        if self.untried.is_none() {
             // What is told late was said earlier.
             let seconds = now.saturating_sub(self.moved).as_secs_f64();
             self.moved = self.moved.max(now);
