@@ -124,15 +124,20 @@ impl Known {
 /// those.
 fn overtaken(input: &Input, marks: &Marks, judge: &mut Judge) -> Result<HashMap<u64, Superseded>, Failure> {
     let mut supersession = Supersession::new(marks);
-    let mut rows = input.rows()?;
-    while let Some(row) = rows.check_next()? {
-        if row.content.is_ok()
-            && let Some(update) = row.values.update()
-        {
-            supersession.see(row.number, &update, Doing::with(marks, row.number, judge.print(&row)));
+    loop {
+        let mut rows = input.rows()?;
+        while let Some(row) = rows.check_next()? {
+            if row.content.is_ok()
+                && let Some(update) = row.values.update()
+            {
+                let doing = Doing::with(marks, row.number, judge.print(&row));
+                supersession.see(row.number, &update, doing, marks);
+            }
+        }
+        if !supersession.looks_again() {
+            return Ok(supersession.found());
         }
     }
-    Ok(supersession.found())
 }
 
 /// Whether a file begins as this command's do: its two columns are the last of the header, in their order. A table that

@@ -35,8 +35,6 @@ pub(super) struct Health {
     through: u64,
     /// When the latest of them started.
     latest: Option<Time>,
-    /// When the last of them ended.
-    last_through: Option<Time>,
     /// Until when it asked to be left alone, as far as that is not counted as outage.
     held_until: Time,
     /// How many pauses the server asked for since the last attempt that got through.
@@ -59,9 +57,8 @@ struct Outage {
 impl Health {
     /// An attempt that started at `started` got through: the server answered for itself, whatever it said. True if that
     /// ends an outage, which only one does that started in it.
-    pub(super) fn got_through(&mut self, started: Time, now: Time) -> bool {
+    pub(super) fn got_through(&mut self, started: Time) -> bool {
         self.through += 1;
-        self.last_through = Some(now);
         self.latest = self.latest.max(Some(started));
         if self.outage.is_some_and(|outage| started <= outage.noticed) {
             // It was under way before: a server that goes down may answer what it has begun.
@@ -103,9 +100,9 @@ impl Health {
         self.pauses = (shortest, longest);
     }
 
-    /// Whether an attempt that started then did so after the last that got through had ended.
-    pub(super) fn is_since_through(&self, started: Time) -> bool {
-        self.last_through.is_none_or(|last| started > last)
+    /// Whether none that started then or later got through.
+    pub(super) fn is_later(&self, started: Time) -> bool {
+        self.latest.is_none_or(|latest| started > latest)
     }
 
     /// Since when rows that failed in an earlier run fail again and nothing gets through. That alone is no outage.
@@ -179,11 +176,8 @@ mod tests {
         assert!(health.did_not_get_through(2 * SECOND));
         assert_eq!(health.silent_since(), Some(SECOND));
         assert_eq!(health.next_probe(), Some(2 * SECOND + FIRST_PAUSE));
-        assert!(
-            !health.got_through(2 * SECOND, 2 * SECOND) && health.next_probe().is_some(),
-            "it was under way before"
-        );
-        assert!(health.got_through(2 * SECOND + FIRST_PAUSE, 2 * SECOND + FIRST_PAUSE));
+        assert!(!health.got_through(2 * SECOND) && health.next_probe().is_some(), "it was under way before");
+        assert!(health.got_through(2 * SECOND + FIRST_PAUSE));
         assert!(health.got_through_after(SECOND) && !health.got_through_after(3 * SECOND));
         assert_eq!(health.next_probe(), None);
         assert!(!health.did_not_get_through(3 * SECOND));
@@ -211,7 +205,7 @@ mod tests {
         let mut health = Health::default();
         for attempt in 0..1000 {
             if attempt % 5 == 0 {
-                health.got_through(SECOND, SECOND);
+                health.got_through(SECOND);
             } else {
                 assert!(!health.did_not_get_through(SECOND));
             }

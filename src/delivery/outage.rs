@@ -12,11 +12,14 @@ use std::time::Duration;
 /// A server that is started anew is back by then.
 const DISTURBANCE: Duration = Duration::from_secs(45);
 
-/// So many rows that all fail, and were begun when nothing got through any more, tell that it is the server.
+/// So many rows that all fail, and were begun later than any that got through, tell that it is the server.
 const FOR_ALL: usize = 3;
 
 /// The last probe is made when so much of the patience that is left has passed.
-const LAST: f64 = 0.95;
+const LAST: f64 = 0.9;
+
+/// One so manieth of the patience before its end none is made any more.
+const AT_THE_END: u32 = 50;
 
 /// The longest pause is no more than one so manieth of the patience.
 const PROBES: u32 = 20;
@@ -60,7 +63,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return false;
         }
         let tells = |row: &&Open| {
-            let is_begun = row.began_at.is_some_and(|at| health.is_since_through(at));
+            let is_begun = row.began_at.is_some_and(|at| health.is_later(at));
             is_begun && row.failed_at.is_some() && !row.has_failed
         };
         self.given_up + self.slots.iter().filter(tells).take(FOR_ALL).count() >= FOR_ALL
@@ -89,8 +92,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.traffic.health.limit_pauses(shortest, longest);
     }
 
-    /// The next pause, if each is twice the one before, the last but just before the patience ends, and no row makes its last
-    /// attempt: who has none left has failed once the server is back.
+    /// The next pause, if each is twice the one before and no row makes its last attempt, but for one just before the patience
+    /// ends: who has none left has failed once the server is back.
     fn spread(&self, slot: SlotId, reply: &Reply, now: Duration) -> Duration {
         let most = self.settings.max_attempts.get().max(2) - 1;
         let is_page = matches!(reply, Reply::Unconfirmed { .. });
@@ -104,8 +107,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let probes = here + self.queue.iter().filter_map(left).sum::<u32>();
         let patience = self.traffic.gives_up_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
         match 2_u32.checked_pow(probes) {
-            Some(1) => patience + Duration::from_secs(1),
-            Some(2) => patience.mul_f64(LAST),
+            // One of the last attempts is made before the patience ends: if it fails, nothing is lost any more.
+            Some(1) if patience < self.settings.max_outage / AT_THE_END => patience + Duration::from_secs(1),
+            Some(1) => patience.mul_f64(LAST),
             Some(all) => patience / all,
             None => Duration::ZERO,
         }

@@ -96,18 +96,23 @@ impl Supersession {
     }
 
     /// Looks at the next row of the input and at what there is to do with it.
-    pub fn see(&mut self, row: u64, update: &Update, doing: Doing) {
-        if row > self.last_in_sync {
+    pub fn see(&mut self, row: u64, update: &Update, doing: Doing, marks: &Marks) {
+        let keys = self.keys.exact_keys(update);
+        let is_known = keys.iter().any(|key| self.places.contains_key(&key));
+        if !is_known && (doing == Doing::Skip || row > self.last_in_sync) {
+            self.is_missing |= keys.iter().count() > 1;
             return;
         }
-        let keys = self.keys.exact_keys(update);
+        if row > self.last_in_sync {
+            // It may join two ids, no more.
+            self.known(keys);
+            return;
+        }
         let before = match doing {
-            Doing::Skip if keys.iter().any(|key| self.places.contains_key(&key)) => {
-                return self.overtake(row, keys, fields(update));
-            }
             Doing::Skip => {
-                self.is_missing |= keys.iter().count() > 1;
-                return;
+                // One that was itself overtaken set nothing.
+                let is_delivered = marks.get(row).is_some_and(|mark| mark.status == Status::Updated);
+                return self.overtake(row, keys, if is_delivered { fields(update) } else { 0 });
             }
             Doing::Again(status) => Some(status),
             Doing::New | Doing::Changed => None,
@@ -135,12 +140,13 @@ impl Supersession {
     /// are beyond what is kept apart.
     fn known(&mut self, keys: Keys) -> Option<(u32, Option<u32>)> {
         let mut places = [None; 2];
+        let mut has_grown = false;
         for (place, key) in places.iter_mut().zip(keys.iter()) {
             let new = u32::try_from(self.ids.len()).ok()?;
             *place = Some(*self.places.entry(key).or_insert(new));
             if *place == Some(new) {
                 self.ids.push(Id { same_as: new, newest: 0, set_by: None });
-                self.has_grown = true;
+                has_grown = true;
             }
         }
         let [id, other_id] = places;
@@ -150,9 +156,12 @@ impl Supersession {
                 self.ids[other as usize].same_as = one;
                 self.ids[one as usize].newest =
                     self.ids[one as usize].newest.max(self.ids[other as usize].newest);
-                self.has_grown = true;
+                has_grown = true;
             }
+            // Rows with the other id have been passed over.
+            self.is_missing |= has_grown;
         }
+        self.has_grown |= has_grown;
         Some((id?, other_id))
     }
 
@@ -234,12 +243,13 @@ mod tests {
 
     fn found(rows: &[(Update, Doing)]) -> HashMap<u64, Superseded> {
         let mut marks = Marks::default();
-        let last = rows.iter().rposition(|(_, doing)| *doing == Doing::Skip).unwrap_or(0) as u64 + 1;
-        marks.set(last, Status::Updated, Fingerprint(0));
+        for (index, _) in rows.iter().enumerate().filter(|(_, (_, doing))| *doing == Doing::Skip) {
+            marks.set(index as u64 + 1, Status::Updated, Fingerprint(0));
+        }
         let mut supersession = Supersession::new(&marks);
         for _ in 0..10 {
             for (index, (update, doing)) in rows.iter().enumerate() {
-                supersession.see(index as u64 + 1, update, *doing);
+                supersession.see(index as u64 + 1, update, *doing, &marks);
             }
             if !supersession.looks_again() {
                 return supersession.found();
@@ -313,6 +323,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_overtaken_itself_covers_nothing() {
+        let mut marks = Marks::default();
+        marks.set(2, Status::Unchanged, Fingerprint(0));
+        marks.set(3, Status::Updated, Fingerprint(0));
+        let mut supersession = Supersession::new(&marks);
+        supersession.see(1, &update("", "4", CITY), Doing::Again(Status::Failed), &marks);
+        supersession.see(2, &update("1", "4", CITY), Doing::Skip, &marks);
+        supersession.see(3, &update("1", "", CITY), Doing::Skip, &marks);
+        let found = supersession.found();
+        assert_eq!((found[&1].by, found[&1].status()), (3, Status::Failed));
+    }
+
+    #[test]
     fn ids_that_a_row_names_together_are_one_customers() {
         let again = Doing::Again(Status::Rejected);
         // Joined by a row that was sent and by one that was not, over two rows, and by rows of which each is pending.
@@ -342,6 +365,8 @@ mod tests {
                 vec![1, 2],
             ),
             (vec![("5", "", again), ("6", "77", again), ("", "77", Doing::Skip)], vec![2]),
+            // Joined only by a row behind all that were delivered.
+            (vec![("", "77", again), ("5", "", Doing::Skip), ("5", "77", again)], vec![1]),
             // Joined only before the first that is not done, over several rows.
             (vec![("5", "77", Doing::Skip), ("5", "", again), ("", "77", Doing::Skip)], vec![2]),
             (

@@ -160,7 +160,7 @@ impl Traffic {
                     adaptive.got_through(now, started);
                 }
                 let was_limit = self.may_be_limit(now);
-                self.health.got_through(started, now).then(|| {
+                self.health.got_through(started).then(|| {
                     // What was learnt from a limit holds: it was about the rate.
                     if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !was_limit) {
                         adaptive.recovered(now);

@@ -5,10 +5,10 @@ use super::super::identity_of;
 use super::super::shard::is_held;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
-use crate::customer::{FingerprintKey, Shard};
+use crate::customer::{FingerprintKey, Shard, Update};
 use crate::delivery::{Done, Supersession};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Rows};
+use crate::input::{Checked, Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, Status, Survey};
 use std::path::Path;
 
@@ -113,11 +113,8 @@ fn survey(
         let is_refused = !accept && survey.changed * 2 > marks.in_sync();
         if survey.to_do() == 0 {
             supersession.pass_over(row.ids());
-        } else if row.number <= marks.last_in_sync()
-            && !is_refused
-            && let Some(update) = row.values.update()
-        {
-            supersession.see(row.number, &update, doing);
+        } else if !is_refused && let Some(update) = to_see(&row, &marks) {
+            supersession.see(row.number, &update, doing, &marks);
         }
     }
     if let Some(foreign) = survey.foreign(&marks).filter(|_| !accept) {
@@ -131,6 +128,13 @@ fn survey(
     Ok((survey, Done { superseded: supersession.found(), ..done }))
 }
 
+/// The update of a row that matters to which rows are overtaken: behind all that were delivered only one that joins ids.
+fn to_see(row: &Checked<'_>, marks: &Marks) -> Option<Update> {
+    let joins = || row.ids().iter().all(Option::is_some);
+    let matters = row.content.is_ok() && (row.number <= marks.last_in_sync() || joins());
+    if matters { row.values.update() } else { None }
+}
+
 /// Sees the input once more, as far as it matters to which rows are overtaken.
 fn see_again(
     input: &Input,
@@ -142,16 +146,13 @@ fn see_again(
     let mut rows = input.rows()?;
     let mut scratch = Vec::new();
     while let Some(row) = rows.check_next()? {
-        if row.number > marks.last_in_sync() {
-            break;
-        }
-        let is_left_out = row.content.is_err() || done.unchanged.contains(row.number);
-        if is_left_out || !is_held(terms.part, &row) {
+        if done.unchanged.contains(row.number) || !is_held(terms.part, &row) {
             continue;
         }
-        if let Some(update) = row.values.update() {
+        if let Some(update) = to_see(&row, marks) {
             let print = row.fingerprint(terms.key, &mut scratch);
-            supersession.see(row.number, &update, Doing::with(marks, row.number, print));
+            let doing = Doing::with(marks, row.number, print);
+            supersession.see(row.number, &update, doing, marks);
         }
     }
     Ok(())

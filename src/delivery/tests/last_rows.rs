@@ -16,8 +16,17 @@ async fn the_last_rows_of_a_sound_job_are_given_up_when_all_of_them_fail() {
 #[tokio::test(start_paused = true)]
 async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
     for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
-        for (left, customers, attempts) in [(50, 300, 5), (20, 300, 2), (3, 300, 5), (3, 300, 3), (50, 3, 5)]
-        {
+        for (left, customers, attempts, latency) in [
+            (50, 300, 5, 2),
+            (20, 300, 2, 2),
+            (3, 300, 2, 2),
+            (3, 300, 5, 2),
+            (3, 300, 3, 2),
+            (50, 3, 5, 2),
+            // Those before are still under way when it goes down.
+            (3, 300, 5, 90),
+            (50, 300, 3, 90),
+        ] {
             for (patience, back) in [(600, 560), (600, 30), (60, 50), (25, 20), (600, 100_000), (25, 100_000)]
             {
                 let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
@@ -29,7 +38,7 @@ async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
                         down_since.set(Some(arrival.now));
                     }
                     let is_down = down_since.get().is_some_and(|since| arrival.now < since + back * SECOND);
-                    (SECOND / 500, if is_down { broken() } else { updated() })
+                    if is_down { (SECOND / 500, broken()) } else { (latency * SECOND / 1000, updated()) }
                 });
                 let limits = Settings {
                     max_outage: patience * SECOND,
@@ -37,14 +46,20 @@ async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
                     ..settings("50", 4)
                 };
                 let (ending, lines) = run(&limits, &server, rows).await;
-                let case = format!("{:?} {left} {customers} {attempts} {patience} {back}", broken());
-                assert_eq!(lines.count("failed"), 0, "{case}");
-                if back < 100_000 {
+                let case =
+                    format!("{:?} {left} {customers} {attempts} {latency} {patience} {back}", broken());
+                // A probe that fails costs a row that has no more than two attempts, or three at pages.
+                let is_back = back < 100_000;
+                let lost = if is_back && left == 3 && (attempts == 2 || broken() == page()) { 2 } else { 0 };
+                assert!(lines.count("failed") <= lost, "{case}");
+                if is_back {
                     assert!(ending.stop.is_none(), "{case}: {:?}", ending.stop);
-                    assert_eq!(lines.count("updated"), 100, "{case}");
+                    assert!(lines.count("updated") + lost >= 100, "{case}");
                 } else {
                     let is_outage = matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. })));
-                    assert!(is_outage, "{case}: {:?}", ending.stop);
+                    // Nothing is left to wait for where all may have been applied and have no attempt left.
+                    let is_dealt_with = lines.count("unknown") == left as usize;
+                    assert!(is_outage || is_dealt_with, "{case}: {:?}", ending.stop);
                     assert_eq!(lines.count("updated"), 100 - left, "{case}");
                 }
             }
