@@ -58,7 +58,7 @@ async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
                 } else {
                     let is_outage = matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. })));
                     // Nothing is left to wait for where all may have been applied and have no attempt left.
-                    let is_dealt_with = lines.count("unknown") == left as usize;
+                    let is_dealt_with = lines.count("unknown") == left;
                     assert!(is_outage || is_dealt_with, "{case}: {:?}", ending.stop);
                     assert_eq!(lines.count("updated"), 100 - left, "{case}");
                 }
