@@ -12,6 +12,9 @@ use std::time::Duration;
 /// A server that is started anew is back by then.
 const DISTURBANCE: Duration = Duration::from_secs(45);
 
+/// One so manieth of a disturbance is more than it takes to get over a mishap.
+const BLIP: u32 = 9;
+
 /// So many rows that all fail, and were begun later than any that got through, tell that it is the server.
 const FOR_ALL: usize = 3;
 
@@ -36,18 +39,40 @@ pub(super) struct Suspended {
 
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Until when the last attempts of a row are saved up while nothing gets through: they may be all there is to see
-    /// by that the server is back.
-    pub(super) fn saved_for(&self, slot: SlotId, left: u32) -> Duration {
+    /// by that the server is back. `is_all`: nothing else can be sent before it is dealt with.
+    pub(super) fn saved_for(&self, slot: SlotId, left: u32, is_all: bool) -> Duration {
         let health = &self.traffic.health;
         let Some(row) = self.slots.get(slot) else { return Duration::ZERO };
-        let is_silent = health.silent_since().is_some() || left == 1 && row.attempts > 1;
-        let alone = row.failed_at.filter(|at| !health.got_through_after(*at) && is_silent);
-        let share = match left {
-            1 => 1,
-            2 => 3,
-            _ => return Duration::ZERO,
+        let Some(failed_at) = row.failed_at.filter(|at| !health.got_through_after(*at)) else {
+            return Duration::ZERO;
         };
-        alone.map_or(Duration::ZERO, |failed_at| failed_at + self.disturbance() / share)
+        let failed_again = row.attempts > 1;
+        let wait = if is_all && (failed_again || row.unconfirmed > 0) {
+            match left {
+                1 => self.settings.max_outage.mul_f64(LAST),
+                2 => self.disturbance(),
+                3 => self.disturbance() / BLIP,
+                _ => Duration::ZERO,
+            }
+        } else if health.silent_since().is_some() || left == 1 && failed_again {
+            match left {
+                1 => self.disturbance(),
+                2 => self.disturbance() / 3,
+                _ => Duration::ZERO,
+            }
+        } else {
+            Duration::ZERO
+        };
+        failed_at + wait
+    }
+
+    /// Whether no other row can show if the server is up, as those that follow are of the same few customers. What this one
+    /// meets is taken for an outage until the patience ends, but for a 500, which is mostly about the row.
+    pub(super) fn is_all_there_is(&self, slot: SlotId, reply: &Reply) -> bool {
+        let is_new = self.slots.get(slot).is_some_and(|row| !row.has_failed);
+        let is_no_attempt = matches!(reply, Reply::NotSent { .. });
+        let is_only = !self.is_last_of_input() && !self.queue.has_fresh();
+        is_only && is_new && !is_no_attempt && reply.status() != Some(500)
     }
 
     /// How long nothing may get through before the last rows of a job that went well are given up.
@@ -146,7 +171,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let is_down = self.is_down_for_all();
         if self.is_last_of_input() && self.traffic.health.through() > 0 && !is_down {
             self.record_suspended();
-        } else if !self.record_unknown() && !self.blame_one(is_down) {
+        } else if self.record_unknown() {
+            // As with a row that is blamed.
+            self.given_up += FOR_ALL - 1;
+        } else if !self.blame_one(is_down) {
             self.brake_for_outage(None);
         }
         true
@@ -167,6 +195,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let Some(index) = self.suspended.iter().position(may_blame) else { return false };
         self.blamed_at = Some(through);
         let blamed = self.suspended.remove(index);
+        // If the next fails too, it is the server; a 500 is mostly about the row.
+        self.given_up += if blamed.outcome.http_status == Some(500) { 1 } else { FOR_ALL - 1 };
         self.record(blamed.slot, &blamed.outcome);
         true
     }

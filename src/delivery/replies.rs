@@ -80,6 +80,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.settle_suspended();
         }
         let http_status = reply.status();
+        let is_all = self.is_all_there_is(slot, &reply);
         let outcome = |status, error| Outcome { status, http_status, duration, error };
         match verdict(reply, history) {
             Verdict::Done { status, error } => self.record(slot, &outcome(status, error)),
@@ -96,7 +97,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
                 let asked = wish.map(Wish::until).filter(|until| *until > now);
-                let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left));
+                let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left, is_all));
                 if let Some(row) = self.slots.get_mut(slot) {
                     row.if_left = row.maybe_applied.then(|| outcome(Status::Unknown, left_over(&why)));
                     self.observer.retrying(&Retry {

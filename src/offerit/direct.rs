@@ -3,7 +3,9 @@
 //! anew for each request, which together are more than half of what a row costs.
 
 use super::client::Settings;
-use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
+use super::exchange::{
+    Broken, Exchange, LATE, LONGEST_BODY, Received, body_until, headers, innermost, tell_of_wish,
+};
 use super::reply::{Class, class};
 use super::{Course, Route};
 use bytes::Bytes;
@@ -137,6 +139,10 @@ impl Exchange for Direct {
                     Err(error) => return Err(Broken::Lost(innermost(error.error()))),
                 }
             };
+            let until = body_until(received.status, deadline);
+            if until < deadline {
+                line.drive.timer.as_mut().reset(until);
+            }
             let is_whole = line.drive.read(&mut incoming, &mut received).await;
             line.drive.bell.is_on.store(false, Ordering::Relaxed);
             if is_whole && line.drive.connection.is_some() {

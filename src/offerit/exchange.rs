@@ -1,16 +1,20 @@
 //! What both ways to send a PATCH have in common: headers in, a reply or the lack of one out.
 
-use super::reply::{Body, asked_pause};
+use super::reply::{Body, Class, asked_pause, class};
 use super::{Course, Credentials};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use std::error::Error;
 use std::future::Future;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 /// How much of a body is read, in bytes. The API's answer is four.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
+
+/// How long the body of a denial is waited for. Its status alone ends the run, which must not wait for words.
+const DENIALS_WORDS: Duration = Duration::from_secs(2);
 
 const CLIENT_NAME: &str = concat!("offerit-sync/", env!("CARGO_PKG_VERSION"));
 
@@ -57,6 +61,14 @@ pub(super) trait Exchange {
 pub(super) fn tell_of_wish(status: StatusCode, headers: &HeaderMap, course: &dyn Course) {
     if let Some(wait) = asked_pause(status, headers, SystemTime::now) {
         course.asks_for_pause(wait);
+    }
+}
+
+/// Until when the body of a reply is waited for whose head has just come, of an attempt that may last until `deadline`.
+pub(super) fn body_until(status: StatusCode, deadline: Instant) -> Instant {
+    match class(status.as_u16()) {
+        Class::Denial => deadline.min(Instant::now() + DENIALS_WORDS),
+        _ => deadline,
     }
 }
 

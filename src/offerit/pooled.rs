@@ -1,7 +1,9 @@
 //! The PATCH with reqwest, which speaks TLS, HTTP/2 and proxies.
 
 use super::client::{ClientError, Settings};
-use super::exchange::{Broken, Exchange, LATE, LONGEST_BODY, Received, headers, innermost, tell_of_wish};
+use super::exchange::{
+    Broken, Exchange, LATE, LONGEST_BODY, Received, body_until, headers, innermost, tell_of_wish,
+};
 use super::reply::{Class, class};
 use super::{Course, Route};
 use bytes::Bytes;
@@ -13,7 +15,9 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// A client with a pool of connections.
@@ -21,6 +25,7 @@ pub(super) struct Pooled {
     client: reqwest::Client,
     url: Url,
     headers: HeaderMap,
+    timeout: Duration,
 }
 
 impl Pooled {
@@ -48,12 +53,14 @@ impl Pooled {
         };
         let client = builder.build().map_err(|error| ClientError::Setup(innermost(&error)))?;
         let headers = headers(&settings.credentials).ok_or(ClientError::Credentials)?;
-        Ok(Pooled { client, url: settings.endpoint.url().clone(), headers })
+        let url = settings.endpoint.url().clone();
+        Ok(Pooled { client, url, headers, timeout: settings.timeout })
     }
 }
 
 impl Exchange for Pooled {
     async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
+        let deadline = Instant::now() + self.timeout;
         let mut patch = reqwest::Request::new(Method::PATCH, self.url.clone());
         *patch.headers_mut() = self.headers.clone();
         let (body, is_taken) = Telling::new(body.clone());
@@ -66,16 +73,20 @@ impl Exchange for Pooled {
         })?;
         tell_of_wish(response.status(), response.headers(), course);
         let mut received = Received::new(response.status(), std::mem::take(response.headers_mut()));
+        let until = body_until(received.status, deadline);
         // Of a redirect the head says it all.
         while class(received.status.as_u16()) != Class::Redirect && !received.body.is_cut {
-            match response.chunk().await {
-                Ok(Some(chunk)) => received.body.add(&chunk, LONGEST_BODY),
-                Ok(None) => break,
-                Err(error) => {
-                    received.broken = Some(why(&error));
-                    break;
+            let broken = match timeout_at(until, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    received.body.add(&chunk, LONGEST_BODY);
+                    continue;
                 }
-            }
+                Ok(Ok(None)) => break,
+                Ok(Err(error)) => why(&error),
+                Err(_) => Broken::TimedOut,
+            };
+            received.broken = Some(broken);
+            break;
         }
         Ok(received)
     }

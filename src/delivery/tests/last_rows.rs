@@ -82,3 +82,25 @@ async fn the_last_rows_survive_an_outage_well_within_a_short_patience() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewhere() {
+    for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
+        for customers in [1, 2] {
+            for back in [40, 300, 500, 100_000] {
+                let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
+                let server = Simulated::new(move |arrival| {
+                    let is_down = (SECOND..(1 + back) * SECOND).contains(&arrival.now);
+                    (SECOND / 500, if is_down { broken() } else { updated() })
+                });
+                let (ending, lines) = run(&settings("50", 4), &server, rows).await;
+                let span = server.span();
+                eprintln!(
+                    "{:?} {customers} {back}: {:?} {span:?} updated {} failed {} unknown {}",
+                    broken(), ending.stop,
+                    lines.count("updated"), lines.count("failed"), lines.count("unknown")
+                );
+            }
+        }
+    }
+}

@@ -131,6 +131,20 @@ fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
 }
 
 #[test]
+fn a_denial_does_not_wait_for_its_words() {
+    let hangs = Server::SaysAndHangs("HTTP/1.1 401 No\r\ncontent-length: 99\r\n\r\nunknown key");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for client in clients(hangs, Duration::from_secs(86_400)) {
+        let attempt = runtime.block_on(async {
+            let told = Told::default();
+            tokio::time::timeout(Duration::from_secs(60), client.attempt(&request(), &told)).await
+        });
+        let denied = Reply::Denied { status: 401, text: "unknown key".to_owned() };
+        assert_eq!(attempt.unwrap().reply, denied);
+    }
+}
+
+#[test]
 fn a_folded_header_breaks_no_reply() {
     let server =
         Server::Says("HTTP/1.1 200 OK\r\nset-cookie: a=b;\r\n path=/\r\ncontent-length: 4\r\n\r\ntrue");
