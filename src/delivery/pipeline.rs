@@ -60,6 +60,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         departures: Rc::new(Departures::new(began)),
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
+        has_saved: false,
         blamed_at: None,
         given_up: 0,
         batch: Batch::default(),
@@ -123,6 +124,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
     /// Rows that have spent their attempts while nothing got through.
     pub(super) suspended: Vec<Suspended>,
+    /// Whether a row waits that is saved up until something gets through.
+    pub(super) has_saved: bool,
     /// How many attempts had got through when a row was last blamed for a standstill.
     pub(super) blamed_at: Option<u64>,
     /// How many rows were given up since the last attempt that got through.

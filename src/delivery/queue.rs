@@ -52,6 +52,22 @@ impl Queue {
         self.again.extend(woken);
     }
 
+    /// Ends the pauses of rows that were saved up until something got through, once it did. True if some still are.
+    pub(super) fn wake_saved(&mut self, slots: &Slots, health: &Health) -> bool {
+        let mut any_left = false;
+        let again = &mut self.again;
+        self.pausing.retain(|Reverse((_, slot))| {
+            let Some(row) = slots.get(*slot).filter(|row| row.is_saved) else { return true };
+            let is_over = row.failed_alone(health);
+            if is_over {
+                again.push(Reverse((row.row, *slot)));
+            }
+            any_left |= !is_over;
+            !is_over
+        });
+        any_left
+    }
+
     /// The oldest row that waits for a retry.
     pub(super) fn take_again(&mut self) -> Option<SlotId> {
         self.again.pop().map(|Reverse((_, slot))| slot)

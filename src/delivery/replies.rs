@@ -73,11 +73,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let Some(history) = self.history(slot, request, &reply, now) else { return };
         if got_through {
-            self.given_up = 0;
-            if history.attempts + history.not_sent > 1 {
-                self.traffic.retry_got_through();
-            }
-            self.settle_suspended();
+            self.got_through(history);
         }
         let http_status = reply.status();
         let is_all = self.is_all_there_is(slot, &reply);
@@ -97,8 +93,12 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 // A limit is mostly one of a second: sooner it would only say the same again.
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
                 let asked = wish.map(Wish::until).filter(|until| *until > now);
-                let until = asked.unwrap_or(now + own_pause.max(least)).max(self.saved_for(slot, left, is_all));
+                let due = asked.unwrap_or(now + own_pause.max(least));
+                let until = self.saved_for(slot, left, is_all).max(due);
+                let is_saved = is_all && until > due;
+                self.has_saved |= is_saved;
                 if let Some(row) = self.slots.get_mut(slot) {
+                    row.is_saved = is_saved;
                     row.if_left = row.maybe_applied.then(|| outcome(Status::Unknown, left_over(&why)));
                     self.observer.retrying(&Retry {
                         row: row.row,
@@ -111,6 +111,18 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 self.queue.pause(until, slot);
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),
+        }
+    }
+
+    /// A row of this history got through: what waited to see that the server is up goes on.
+    fn got_through(&mut self, history: History) {
+        self.given_up = 0;
+        if history.attempts + history.not_sent > 1 {
+            self.traffic.retry_got_through();
+        }
+        self.settle_suspended();
+        if self.has_saved {
+            self.has_saved = self.queue.wake_saved(&self.slots, &self.traffic.health);
         }
     }
 

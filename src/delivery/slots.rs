@@ -31,6 +31,8 @@ pub(super) struct Open {
     pub maybe_applied: bool,
     /// Its record should the patience end before it has another attempt; `None` if it cannot have been applied.
     pub if_left: Option<Outcome>,
+    /// Whether it waits for much longer than it would have to, as it was all there was to see by that the server is up.
+    pub is_saved: bool,
     /// When its first attempt started, since the run began.
     pub began_at: Option<Duration>,
     /// When its first attempt failed, since the run began.
@@ -70,6 +72,7 @@ impl Open {
             unconfirmed: 0,
             maybe_applied: false,
             if_left: None,
+            is_saved: false,
             began_at: None,
             failed_at: None,
             has_failed: false,
