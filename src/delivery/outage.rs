@@ -171,10 +171,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let is_down = self.is_down_for_all();
         if self.is_last_of_input() && self.traffic.health.through() > 0 && !is_down {
             self.record_suspended();
-        } else if self.record_unknown() {
-            // As with a row that is blamed.
-            self.given_up += FOR_ALL - 1;
-        } else if !self.blame_one(is_down) {
+        } else if !self.record_unknown() && !self.blame_one(is_down) {
             self.brake_for_outage(None);
         }
         true
