@@ -87,7 +87,7 @@ async fn the_last_rows_survive_an_outage_well_within_a_short_patience() {
 async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewhere() {
     for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
         for customers in [1, 2] {
-            for (back, within) in [(4, 10), (40, 60), (300, 600), (500, 600), (100_000, 600)] {
+            for (back, within) in [(4, 20), (40, 60), (300, 600), (500, 600), (100_000, 600)] {
                 let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
                 let server = Simulated::new(move |arrival| {
                     let is_down = (SECOND..(1 + back) * SECOND).contains(&arrival.now);
