@@ -102,7 +102,8 @@ async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewher
                     assert!(lost <= if is_500 { 2 } else { 0 }, "{case} {lost}");
                     assert_eq!(lines.count("updated"), 100 - lost, "{case}");
                     assert!(ending.stop.is_none(), "{case}");
-                    // What is restarted is back soon.
+                    // What is restarted is back soon; a page has no attempt to spare for that.
+                    let within = if broken() == page() { within.max(60) } else { within };
                     assert!(server.span() < within * SECOND, "{case} {:?}", server.span());
                 } else {
                     assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{case}");
