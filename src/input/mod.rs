@@ -26,7 +26,7 @@ mod scan;
 mod sniff;
 mod steady;
 mod transform;
-mod unquoted;
+mod simple;
 
 use compression::Broken;
 use header::Header;

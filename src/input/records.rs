@@ -9,7 +9,7 @@ use super::lines;
 use super::plain::Plain;
 use super::record::Record;
 use super::scan::{Current, End, Scan};
-use super::unquoted::divide;
+use super::simple::divide;
 use std::io::{self, Read};
 
 /// How much is read at a time, in bytes.
@@ -188,13 +188,15 @@ impl<R: Read> Records<R> {
         self.current.fields.clear();
         self.current.doubled.clear();
         self.current.is_well_quoted = true;
-        let plain = divide(bytes, self.delimiter, self.has_ended, &mut self.current.fields);
-        // The common case: no quote, and so short that no field can be too long.
-        if let Some(length) = plain.filter(|length| *length <= self.limits.bytes) {
+        let Current { fields, doubled, .. } = &mut self.current;
+        let simple = divide(bytes, self.delimiter, self.has_ended, fields, doubled);
+        // The common case, and so short that no field can be too long.
+        if let Some(length) = simple.filter(|length| *length <= self.limits.bytes) {
             (self.current.line, self.current.last_line) = (self.line, self.line);
             return Ok(Some(length));
         }
         self.current.fields.clear();
+        self.current.doubled.clear();
         let mut scan =
             Scan { bytes, has_ended: self.has_ended, delimiter: self.delimiter, current: &mut self.current };
         let end = scan.record();
