@@ -53,11 +53,12 @@ impl Arrivals {
     /// Notes the reply to an attempt that had left at this time. Of those that left at the same time it does not
     /// matter which is meant.
     pub(super) fn replied(&mut self, left_at: Time, now: Time) {
+        // Also from one that is out of the window by now: else only the quick ones told how long replies take.
+        self.usual.learn(now.saturating_sub(left_at));
         let index = self.left.partition_point(|left| left.at < left_at);
         let those = self.left.range_mut(index..).take_while(|left| left.at == left_at);
         if let Some(left) = those.into_iter().find(|left| left.replied.is_none()) {
             left.replied = Some(now);
-            self.usual.learn(now.saturating_sub(left_at));
         }
     }
 
@@ -90,25 +91,31 @@ impl Arrivals {
     }
 }
 
-/// How long replies usually take: about nineteen of twenty take no longer.
+/// How long replies usually take: about thirty-nine of forty take no longer.
 #[derive(Default)]
-struct Usual(Option<Duration>);
+struct Usual {
+    most: Option<Duration>,
+    /// How many replies it was learnt from.
+    learnt: u32,
+}
 
 impl Usual {
-    /// A quantile from a stream without keeping it: up nineteen steps for each reply that took longer, down one
-    /// step for each that did not.
+    /// A quantile from a stream without keeping it: up thirty-nine steps for each reply that took longer, down one
+    /// step for each that did not. The steps are long at first.
     fn learn(&mut self, took: Duration) {
         const STEP: f64 = 0.005;
+        self.learnt = self.learnt.saturating_add(1);
+        let step = STEP.max(0.5 / f64::from(self.learnt));
         let took = took.max(Duration::from_micros(1));
-        self.0 = Some(match self.0 {
+        self.most = Some(match self.most {
             None => took,
-            Some(usual) if took > usual => usual.mul_f64(1.0 + 19.0 * STEP).min(took),
-            Some(usual) => usual.mul_f64(1.0 - STEP).max(took),
+            Some(most) if took > most => most.mul_f64(1.0 + 39.0 * step).min(took),
+            Some(most) => most.mul_f64(1.0 - step).max(took),
         });
     }
 
     fn exceeded_by(&self, took: Duration) -> Duration {
-        self.0.map_or(Duration::ZERO, |usual| took.saturating_sub(usual))
+        self.most.map_or(Duration::ZERO, |most| took.saturating_sub(most))
     }
 }
 

@@ -284,6 +284,27 @@ async fn latency_does_not_cost_the_rate_while_there_is_concurrency() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
+    for (rate, rows) in [("1", 300), ("10", 1000), ("100", 4000)] {
+        // Milliseconds of so many in a hundred, and of the others.
+        for (part, usually, else_up_to) in
+            [(0, 0, 2000), (0, 0, 1500), (50, 300, 1300), (90, 50, 1500), (70, 50, 1500), (97, 50, 1500)]
+        {
+            let server = Simulated::new(move |arrival| {
+                let mut random = fastrand::Rng::with_seed(arrival.row);
+                let took = if random.u64(..100) < part { usually } else { random.u64(usually..else_up_to) };
+                (Duration::from_millis(took), updated())
+            });
+            let (_, lines) = run(&settings(rate, 1000), &server, Rows::distinct(rows)).await;
+            assert_eq!(lines.count("updated") as u64, rows);
+            let last = server.account().iter().map(|seen| seen.began).max().unwrap();
+            let reached = (rows - 1) as f64 / last.as_secs_f64() / rate.parse::<f64>().unwrap();
+            assert!(reached >= 0.99, "{rate} {part} {usually} {else_up_to}: {reached}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
     for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
         let server = Simulated::new(move |arrival| {
