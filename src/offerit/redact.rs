@@ -3,6 +3,7 @@
 mod entities;
 mod escapes;
 mod letter;
+mod mojibake;
 mod packed;
 mod view;
 
@@ -32,7 +33,7 @@ const LONGEST_SOUGHT: usize = 128;
 
 /// The start of `text` without the key and without any value of the row but its ids, which the record names anyway.
 /// Values are found however forms, URLs, HTML, JSON, SQL, Base64 and hex spell them, one within the other too, in upper
-/// or lower case.
+/// or lower case, and as those have them who take UTF-8 for Latin-1 or have no letters but those of ASCII.
 pub(super) fn redact(text: &str, update: &Update, key: &ApiKey) -> String {
     let sought = Sought::new(update, key);
     let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(end, _)| end);
@@ -82,6 +83,9 @@ impl Sought {
     }
 
     fn push_value(&mut self, value: &str, is_secret: bool) {
+        if !value.is_ascii() {
+            self.push_in_ascii(value);
+        }
         for value in [value, value.trim()] {
             let is_short = value.chars().count() < SHORT;
             for (nth, reading) in readings(value, LOOKED_AT).into_iter().enumerate() {
@@ -103,6 +107,27 @@ impl Sought {
                 self.push(base64(value.as_bytes()).chars().map(folded).collect(), is_secret);
                 let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
                 self.push(hex.chars().collect(), is_secret);
+            }
+        }
+    }
+
+    /// As those write it who have none but the letters of ASCII: one sign for each of the others, or for each of its bytes.
+    fn push_in_ascii(&mut self, value: &str) {
+        for width in [|_| 1, char::len_utf8] {
+            let spelt = |letter: char| match letter {
+                _ if letter.is_ascii() => letter.to_string(),
+                _ => "?".repeat(width(letter)),
+            };
+            let letters: Vec<char> = value
+                .trim()
+                .chars()
+                .flat_map(|letter| spelt(letter).chars().collect::<Vec<_>>())
+                .take(LONGEST_SOUGHT)
+                .map(folded)
+                .collect();
+            if letters.iter().any(|letter| letter.is_alphanumeric()) {
+                let anywhere = letters.len() >= SHORT;
+                self.push(letters, anywhere);
             }
         }
     }
@@ -308,7 +333,7 @@ mod tests {
     type Spelling = (&'static str, fn(&str) -> String);
 
     /// Ways to spell a value that servers, and what stands before them, have.
-    const SPELLINGS: [Spelling; 28] = [
+    const SPELLINGS: [Spelling; 29] = [
         ("as it is", str::to_owned),
         ("a form", |value| form_urlencoded::byte_serialize(value.as_bytes()).collect()),
         ("a URL (RFC 3986)", |value| percent(value, b"-._~")),
@@ -334,6 +359,7 @@ mod tests {
         ("slashes", |value| value.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"")),
         ("hex", |value| bytes(value, |byte| format!("{byte:02x}"))),
         ("hex with blanks", |value| bytes(value, |byte| format!("{byte:02X} "))),
+        ("UTF-8 taken for Latin-1", |value| value.bytes().map(char::from).collect()),
         ("Base64", |value| base64(value.as_bytes())),
         ("Base64 of x and it", |value| base64(format!("x{value}").as_bytes())),
         ("base64url of two and it", |value| {
@@ -434,6 +460,13 @@ mod tests {
             ("AT&T <b> é", "AT&ampT &ltb&gt &eacute."),
             ("🙂 smile", r"\ud83d\ude42 smile"),
             ("🙂 smile", r"\U0001F642 smile"),
+            ("Großmöllendorf", "GroÃŸmÃ¶llendorf"),
+            ("Großmöllendorf", "Gro\u{c3}\u{9f}mÃ¶llendorf"),
+            ("Großmöllendorf", r"Gro\u00c3\u009fm\u00c3\u00b6llendorf"),
+            ("Großmöllendorf", "Gro&Atilde;&Yuml;m&Atilde;&para;llendorf"),
+            ("Großmöllendorf", "Gro?m?llendorf"),
+            ("Großmöllendorf", "gro??m??llendorf"),
+            ("Łódź", "???d??"),
         ] {
             assert_gone(&redacted(&format!("no: >{spelt}< end"), &[(Parameter::Email, value)]), spelt);
         }

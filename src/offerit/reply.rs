@@ -4,6 +4,7 @@ use super::retry_after::retry_after;
 use http::StatusCode;
 use http::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
@@ -160,6 +161,10 @@ fn success(status: u16, body: &Body, redact: impl Fn(&str) -> String) -> Reply {
     match serde_json::from_slice::<Value>(&body.bytes) {
         Ok(Value::Bool(true)) => Reply::Confirmed { status },
         Ok(other) => Reply::Refused { status, text: redact(&said(&other)) },
+        // JSON by its grammar, though it is more than can be held: half a letter, a number without end, much in each other.
+        Err(_) if serde_json::from_slice::<IgnoredAny>(&body.bytes).is_ok() => {
+            Reply::Refused { status, text: snippet(&redact(&lossy(body))) }
+        }
         Err(_) if body.bytes.iter().all(u8::is_ascii_whitespace) => {
             Reply::Unconfirmed { status, text: "the reply is empty, not the API's 'true'".to_owned() }
         }
@@ -289,7 +294,20 @@ mod tests {
         for body in ["true", " true\r\n"] {
             assert_eq!(reply(200, body), Reply::Confirmed { status: 200 });
         }
-        for body in ["false", "1", "\"true\"", "{}", "[true]", "null", r#"{"result":"success"}"#] {
+        let deep = format!("{{\"result\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        let half = r#"{"result":"error","message":"\ud83d"}"#;
+        for body in [
+            "false",
+            "1",
+            "\"true\"",
+            "{}",
+            "[true]",
+            "null",
+            r#"{"result":"success"}"#,
+            &deep,
+            half,
+            "[1e400]",
+        ] {
             assert!(matches!(reply(200, body), Reply::Refused { .. }), "{body}");
         }
         for body in [

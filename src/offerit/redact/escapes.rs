@@ -150,6 +150,9 @@ fn reference_by_name(letters: &[Letter]) -> Option<(Meant, usize)> {
     let whole = name.split_once(';').and_then(|(name, _)| Some((named(name)?, name.len() + 2)));
     let without_end = || named_without_end(&name).filter(|(_, length)| *length < name.len());
     let (letter, length) = whole.or_else(|| without_end().map(|(letter, length)| (letter, length + 1)))?;
+    // Its case matters where it is a byte of another letter.
+    let is_upper = letters.get(1).is_some_and(|first| first.letter.is_ascii_uppercase());
+    let letter = if is_upper { letter.to_uppercase().next().unwrap_or(letter) } else { letter };
     Some((Meant::Letter(letter), length))
 }
 

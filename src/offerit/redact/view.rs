@@ -2,6 +2,7 @@
 
 use super::escapes::{SIGNS, unescaped};
 use super::letter::{BREAK, Letter};
+use super::mojibake::mended;
 use super::packed::{base64, hex};
 use foldhash::fast::RandomState;
 use std::collections::{HashSet, VecDeque};
@@ -79,6 +80,9 @@ impl Waiting {
         if letters.iter().any(|letter| letter.letter == '\0') {
             let others = letters.iter().filter(|letter| letter.letter != '\0').copied();
             push(others.collect(), is_packed, depth, packed, alone);
+        }
+        if depth > 0 {
+            push(mended(&letters).unwrap_or_default(), is_packed, depth - 1, packed, alone);
         }
         if alone > 0 {
             let signs = SIGNS.iter().filter_map(|sign| unescaped(&letters, Some(*sign)));
