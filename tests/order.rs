@@ -97,6 +97,42 @@ fn a_row_with_both_ids_waits_for_either() {
     }
 }
 
+/// All that names one customer is `7` or `S`.
+fn the_one(_: &Request) -> Vec<String> {
+    vec!["the one".to_owned()]
+}
+
+/// A server that is busy when the second request comes.
+fn that_is_busy_once() -> Server {
+    Server::start(move |_, number| match number {
+        1 => Reply::json(503, "{}"),
+        _ => Reply::updated().after(Duration::from_millis(20)),
+    })
+}
+
+#[test]
+fn a_customer_that_a_row_names_with_its_subscription_is_one_with_it_wherever_that_row_stands() {
+    let header = "customer_id,subscription_id,custom1\n";
+    for rows in ["7,S,1\n7,,2\n,S,3\n", ",S,1\n7,,2\n,S,3\n7,S,4\n", "7,,1\n,s,2\n07,,3\n,S ,4\n7,S,5\n"] {
+        let server = that_is_busy_once();
+        let offerit = Offerit::job(&server, format!("{header}{rows}"));
+        offerit.send(&["--concurrency", "4"]).expect_code(0);
+        assert_eq!((server.count(), server.overlaps_of(the_one)), (rows.lines().count() + 1, 0), "{rows}");
+        assert!(server.requests().iter().map(row).is_sorted(), "{rows}");
+    }
+}
+
+#[test]
+fn what_an_earlier_run_has_dealt_with_still_tells_which_rows_are_of_one_customer() {
+    let server = that_is_busy_once();
+    let table = "customer_id,subscription_id,custom1\n7,S,1\n7,,2\n,S,3\n";
+    let offerit = Offerit::job(&server, table);
+    offerit.send(&["--limit", "1"]).expect_code(7);
+    offerit.send(&["--resume", "--concurrency", "4"]).expect_code(0);
+    assert_eq!((server.count(), server.overlaps_of(the_one)), (4, 0));
+    assert!(server.requests().iter().map(row).is_sorted());
+}
+
 #[test]
 fn an_invalid_row_does_not_hold_up_its_customer() {
     let server = Server::start(|_, _| Reply::updated());

@@ -1,7 +1,7 @@
 //! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the
 //! delivery loop never waits for a disk or a pipe.
 
-use super::{Feed, FeedError, Job, Superseded, Work};
+use super::{Feed, FeedError, Job, LaneKeys, Superseded, Work};
 use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
 use crate::journal::{RowSet, Status};
@@ -39,6 +39,8 @@ pub struct Done {
     pub unknown: RowSet,
     /// Rows that must not be sent any more.
     pub superseded: HashMap<u64, Superseded>,
+    /// Has seen the rows, as far as that was possible before.
+    pub lanes: LaneKeys,
 }
 
 /// The rows of an input that are not done yet.
@@ -58,7 +60,7 @@ impl ChannelFeed {
         let (sender, messages) = channel(waiting);
         thread::Builder::new()
             .name("feed".to_owned())
-            .spawn(move || read(rows, batch, &done, &key, &sender))?;
+            .spawn(move || read(rows, batch, done, &key, &sender))?;
         Ok(ChannelFeed { messages })
     }
 }
@@ -74,7 +76,7 @@ impl Feed for ChannelFeed {
     }
 }
 
-fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: &Sender<Message>) {
+fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sender: &Sender<Message>) {
     let mut batch = Vec::with_capacity(most);
     let (mut scratch, mut encoder) = (Vec::new(), Encoder::default());
     loop {
@@ -98,7 +100,10 @@ fn read(mut rows: Rows, most: usize, done: &Done, key: &FingerprintKey, sender: 
             work: match content {
                 Ok(update) => match done.kept_back(number) {
                     Some((status, reason)) => unsent(&update, status, reason),
-                    None => Work::Send(encoder.request(update)),
+                    None => {
+                        let keys = done.lanes.keys(&update);
+                        Work::Send(encoder.request(update), keys)
+                    }
                 },
                 Err(invalid) => unfit(line, invalid),
             },

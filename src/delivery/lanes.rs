@@ -1,55 +1,11 @@
 //! Whose turn it is: rows of one customer go one at a time, in the order they joined. A row that names both ids
 //! stands in two lanes and has its turn when it is first in both.
 
+use super::lane_keys::Keys;
 use super::slots::SlotId;
-use crate::customer::{Parameter, Update, alike};
 use foldhash::fast::RandomState;
-use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher;
-
-/// The lanes of one row: one or two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Keys {
-    first: u64,
-    second: Option<u64>,
-}
-
-impl Keys {
-    pub(super) fn iter(self) -> impl Iterator<Item = u64> {
-        std::iter::once(self.first).chain(self.second)
-    }
-}
-
-/// Turns ids into lane keys.
-#[derive(Default)]
-pub(super) struct KeyMaker {
-    hasher: RandomState,
-}
-
-impl KeyMaker {
-    /// The lanes of an update. A hash stands for the id: two customers that share one only wait for each
-    /// other for nothing.
-    pub(super) fn keys(&self, update: &Update) -> Keys {
-        self.keys_of(update, alike)
-    }
-
-    /// The same for ids that are equal to the letter: what is concluded from these must hold for the customer, not
-    /// only for the order.
-    pub(super) fn exact_keys(&self, update: &Update) -> Keys {
-        self.keys_of(update, Cow::Borrowed)
-    }
-
-    fn keys_of<'id>(&self, update: &'id Update, read: impl Fn(&'id str) -> Cow<'id, str>) -> Keys {
-        let key = |parameter| Some(self.hasher.hash_one((parameter, read(update.get(parameter)?))));
-        match (key(Parameter::CustomerId), key(Parameter::SubscriptionId)) {
-            (Some(first), second) => Keys { first, second: second.filter(|second| *second != first) },
-            // An update names its customer one way or the other.
-            (None, second) => Keys { first: second.unwrap_or_default(), second: None },
-        }
-    }
-}
 
 /// The lanes of all open rows.
 #[derive(Default)]
@@ -100,33 +56,15 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lane_keys::LaneKeys;
+    use super::super::lane_keys::tests::keys;
     use super::*;
-    use crate::customer::UpdateBuilder;
     use proptest::prelude::*;
-
-    fn keys(maker: &KeyMaker, customer: &str, subscription: &str) -> Keys {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, customer.as_bytes());
-        builder.set(Parameter::SubscriptionId, subscription.as_bytes());
-        builder.set(Parameter::City, b"Riga");
-        maker.keys(&builder.build().unwrap())
-    }
-
-    #[test]
-    fn ids_that_a_server_may_take_for_one_share_a_lane() {
-        let maker = KeyMaker::default();
-        for other in ["007", " 7", "7 "] {
-            assert_eq!(keys(&maker, "7", ""), keys(&maker, other, ""), "{other}");
-        }
-        assert_eq!(keys(&maker, "aB", ""), keys(&maker, "Ab", ""));
-        assert_ne!(keys(&maker, "7", ""), keys(&maker, "", "7"));
-        assert_ne!(keys(&maker, "7", ""), keys(&maker, "70", ""));
-    }
 
     #[test]
     fn a_row_with_both_ids_waits_for_both() {
-        let maker = KeyMaker::default();
-        let (one, other, both) = (keys(&maker, "1", ""), keys(&maker, "", "s"), keys(&maker, "1", "s"));
+        let maker = &mut LaneKeys::default();
+        let (one, other, both) = (keys(maker, "1", ""), keys(maker, "", "s"), keys(maker, "1", "s"));
         let mut lanes = Lanes::default();
         assert!(lanes.join(SlotId(0), one) && lanes.join(SlotId(1), other));
         assert!(!lanes.join(SlotId(2), both));

@@ -12,6 +12,7 @@ mod climb;
 mod departures;
 mod feed;
 mod health;
+mod lane_keys;
 mod lanes;
 mod observer;
 mod outage;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 pub use brakes::{Brakes, MaxFailures};
 pub use feed::{ChannelFeed, Done};
+pub use lane_keys::{Keys, LaneKeys};
 pub use observer::{FailedRow, Notice, Observer, Pause, Retry};
 pub use pacer::{BadRate, Rate};
 pub use pipeline::deliver;
@@ -100,8 +102,8 @@ pub struct Job {
 /// What there is to do with a row.
 #[derive(Debug)]
 pub enum Work {
-    /// Send it.
-    Send(Request),
+    /// Send it, when its turn comes in these lanes.
+    Send(Request, Keys),
     /// Record what is to be said of it without sending it.
     Record {
         /// Empty if it has none.

@@ -9,7 +9,7 @@ use super::attempts::earliest;
 use super::batch::{Batch, Recorded};
 use super::brakes::{FailureBrake, RowLimit};
 use super::departures::{Departures, Wish};
-use super::lanes::{KeyMaker, Lanes};
+use super::lanes::Lanes;
 use super::outage::Suspended;
 use super::queue::Queue;
 use super::slots::{SlotId, Slots};
@@ -47,7 +47,6 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         feed: Some(feed),
         interrupts: Some(interrupts),
         observer,
-        keys: KeyMaker::default(),
         lanes: Lanes::default(),
         slots: Slots::new(settings.open_rows()),
         queue: Queue::default(),
@@ -109,7 +108,6 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     /// `None` once nobody can interrupt any more.
     pub(super) interrupts: Option<UnboundedReceiver<Interrupt>>,
     pub(super) observer: O,
-    pub(super) keys: KeyMaker,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
     pub(super) queue: Queue,

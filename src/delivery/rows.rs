@@ -51,14 +51,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let most = usize::try_from(unsent_together(self.unsent)).unwrap_or(usize::MAX);
         let has_room = on_the_way < self.slots.free().saturating_add(most);
         let finds_place = match job.work {
-            Work::Send(_) => self.slots.has_room(),
+            Work::Send(..) => self.slots.has_room(),
             Work::Record { .. } => !self.batch.is_long(),
         };
         has_room && finds_place
     }
 
     fn is_beyond_limit(&mut self, job: &Job) -> bool {
-        let needs_sending = matches!(job.work, Work::Send(_));
+        let needs_sending = matches!(job.work, Work::Send(..));
         needs_sending && self.row_limit.as_mut().is_some_and(|limit| !limit.admits())
     }
 
@@ -66,8 +66,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let (row, fingerprint) = (job.row, job.fingerprint);
         let (has_failed, maybe_applied) = (job.has_failed, job.maybe_applied);
         match job.work {
-            Work::Send(request) => {
-                let keys = self.keys.keys(&request.update);
+            Work::Send(request, keys) => {
                 let open = Open::new(row, job.line, fingerprint, Some((keys, request)));
                 let open = Open { has_failed, maybe_applied, ..open };
                 let Some(slot) = self.slots.open(open) else { return };

@@ -3,7 +3,7 @@
 
 use super::batch::Outcome;
 use super::health::Health;
-use super::lanes::Keys;
+use super::lane_keys::Keys;
 use crate::customer::Fingerprint;
 use crate::offerit::Request;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Rows that a resumed run must not send any more: a newer row of the same customer was delivered in the
 //! meantime, and the older one would overwrite it.
 
-use super::lanes::{KeyMaker, Keys};
+use super::lane_keys::{Keys, LaneKeys};
 use crate::customer::{Parameter, Update};
 use crate::journal::{Doing, Marks, Status};
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ impl Superseded {
 /// last row in sync, some eighty bytes each, and the ids of rows that name one of theirs. Mostly one pass does; where rows
 /// name both ids, those before the first row of a customer that is not done join ids, too, and it takes another.
 pub struct Supersession {
-    keys: KeyMaker,
+    keys: LaneKeys,
     last_in_sync: u64,
     /// Where the id is that has a key.
     places: HashMap<u64, u32>,
@@ -85,7 +85,7 @@ impl Supersession {
     #[must_use]
     pub fn new(marks: &Marks) -> Supersession {
         Supersession {
-            keys: KeyMaker::default(),
+            keys: LaneKeys::default(),
             last_in_sync: marks.last_in_sync(),
             places: HashMap::new(),
             ids: Vec::new(),

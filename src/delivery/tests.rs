@@ -165,16 +165,18 @@ struct Rows(Option<Vec<Job>>);
 
 impl Rows {
     fn of(ids: impl Iterator<Item = (String, String)>) -> Rows {
+        let mut lanes = LaneKeys::default();
         let job = |(index, (customer, subscription)): (usize, (String, String))| {
             let row = index as u64 + 1;
-            let request = Request::from(update(row, &customer, &subscription));
+            let update = update(row, &customer, &subscription);
+            let keys = lanes.keys(&update);
             Job {
                 row,
                 line: row + 1,
                 fingerprint: Fingerprint(row),
                 has_failed: false,
                 maybe_applied: false,
-                work: Work::Send(request),
+                work: Work::Send(Request::from(update), keys),
             }
         };
         Rows(Some(ids.enumerate().map(job).collect()))

@@ -102,6 +102,7 @@ fn survey(
         if row.content.is_err() {
             continue;
         }
+        done.lanes.see(row.ids());
         if delta.as_mut().is_some_and(|delta| delta.see(row.ids(), print, doing)) {
             done.unchanged.insert(row.number);
             survey.unchanged += 1;
