@@ -57,7 +57,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         }
         self.traffic.permit(now, self.departures.waiting())?;
         let slot = match (is_probe, may_retry) {
-            (true, _) => self.queue.take_probe(&self.slots, &self.traffic.health),
+            (true, _) => {
+                self.queue.take_probe(&self.slots, &self.traffic.health, self.settings.max_attempts.get())
+            }
             (false, true) => self.queue.take_again(),
             (false, false) => self.queue.take_fresh(),
         };

@@ -82,7 +82,7 @@ impl Health {
                 let (shortest, longest) = self.pauses;
                 let pause = longest.map_or(outage.pause, |most| most.min(outage.pause));
                 outage.next_probe = now + pause.max(shortest);
-                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
+                outage.pause = (pause * 2).min(LONGEST_PAUSE);
                 false
             }
             None => self.series >= SERIES && self.begin(now),
@@ -112,8 +112,8 @@ impl Health {
 
     fn begin(&mut self, now: Time) -> bool {
         let began = self.series_began.unwrap_or(now);
-        self.outage =
-            Some(Outage { began, noticed: now, pause: FIRST_PAUSE * 2, next_probe: now + FIRST_PAUSE });
+        let next_probe = now + FIRST_PAUSE.max(self.pauses.0);
+        self.outage = Some(Outage { began, noticed: now, pause: FIRST_PAUSE * 2, next_probe });
         true
     }
 

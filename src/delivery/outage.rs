@@ -12,6 +12,9 @@ use std::time::Duration;
 /// A server that is started anew is back by then.
 const DISTURBANCE: Duration = Duration::from_secs(45);
 
+/// What begins so suddenly has lasted for no less when the first pause is made.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// One so manieth of a disturbance is more than it takes to get over a mishap.
 const BLIP: u32 = 9;
 
@@ -19,7 +22,7 @@ const BLIP: u32 = 9;
 const FOR_ALL: usize = 3;
 
 /// The last probe is made when so much of the patience that is left has passed.
-const LAST: f64 = 0.9;
+const LAST: f64 = 0.95;
 
 /// One so manieth of the patience before its end none is made any more.
 const AT_THE_END: u32 = 50;
@@ -37,6 +40,12 @@ pub(super) struct Suspended {
     pub outcome: Outcome,
 }
 
+/// How long nothing may get through before the last rows of a job that went well are given up, with so much patience.
+fn disturbance(patience: Duration) -> Duration {
+    // Their last attempts take some time too, and must not be what the patience ends in.
+    DISTURBANCE.min(patience * 3 / 4)
+}
+
 impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     /// Until when the last attempts of a row are saved up while nothing gets through: they may be all there is to see
     /// by that the server is back. `is_all`: nothing else can be sent before it is dealt with.
@@ -46,18 +55,23 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let Some(failed_at) = row.failed_at.filter(|at| !health.got_through_after(*at)) else {
             return Duration::ZERO;
         };
+        let patience = self.patience(failed_at);
+        let disturbance = disturbance(patience);
         let failed_again = row.attempts > 1;
         let wait = if is_all && (failed_again || row.unconfirmed > 0) {
             match left {
-                1 => self.settings.max_outage.mul_f64(LAST),
-                2 => self.disturbance(),
-                3 => self.disturbance() / BLIP,
+                1 => patience.mul_f64(LAST),
+                2 => disturbance,
+                3 => disturbance / BLIP,
                 _ => Duration::ZERO,
             }
+        } else if health.next_probe().is_some() && self.is_down_for_all() {
+            // Probes make them, one at a time.
+            Duration::ZERO
         } else if health.silent_since().is_some() || left == 1 && failed_again {
             match left {
-                1 => self.disturbance(),
-                2 => self.disturbance() / 3,
+                1 => disturbance,
+                2 => disturbance / 3,
                 _ => Duration::ZERO,
             }
         } else {
@@ -66,23 +80,22 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         failed_at + wait
     }
 
+    /// For how long from then on nothing may get through.
+    fn patience(&self, from: Duration) -> Duration {
+        self.traffic.gives_up_at().map_or(self.settings.max_outage, |at| at.saturating_sub(from))
+    }
+
     /// Whether no other row can show if the server is up, as those that follow are of the same few customers. What this one
     /// meets is taken for an outage until the patience ends, but for a 500, which is mostly about the row.
     pub(super) fn is_all_there_is(&self, slot: SlotId, reply: &Reply) -> bool {
         let is_new = self.slots.get(slot).is_some_and(|row| !row.has_failed);
         let is_no_attempt = matches!(reply, Reply::NotSent { .. });
-        let is_only = !self.is_last_of_input() && !self.queue.has_fresh();
+        let is_only = self.more_follow() && !self.queue.has_fresh();
         is_only && is_new && !is_no_attempt && reply.status() != Some(500)
     }
 
-    /// How long nothing may get through before the last rows of a job that went well are given up.
-    fn disturbance(&self) -> Duration {
-        // Their last attempts take some time too, and must not be what the patience ends in.
-        DISTURBANCE.min(self.settings.max_outage * 3 / 4)
-    }
-
     /// Whether it is the server that fails and not these rows: so many do, in a job in which hardly any failed.
-    fn is_down_for_all(&self) -> bool {
+    pub(super) fn is_down_for_all(&self) -> bool {
         let health = &self.traffic.health;
         if (self.tally.count(Status::Failed) + self.tally.count(Status::Unknown)) * OFTEN > health.through() {
             return false;
@@ -94,50 +107,62 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         self.given_up + self.slots.iter().filter(tells).take(FOR_ALL).count() >= FOR_ALL
     }
 
-    /// Once such a reply leaves it at an outage: spreads the attempts that are left over the patience for it where they are
+    /// Should such a reply leave it at an outage: spreads the attempts that are left over the patience for it where they are
     /// few, or lets them be made within a disturbance if no row follows, as whether it is one or these few rows are to blame
     /// shows in no other way.
     pub(super) fn limit_pauses(&mut self, slot: SlotId, reply: &Reply, now: Duration) {
         let (mut shortest, mut longest) = (Duration::ZERO, None);
-        let is_down = self.traffic.health.next_probe().is_some() && self.is_down_for_all();
+        let is_down = self.is_down_for_all();
         if is_down {
+            if self.traffic.health.next_probe().is_some() {
+                // Whoever has the most attempts left makes the next one.
+                self.queue.wake_all(&self.slots);
+            }
             // What never left is no attempt.
             shortest = match reply {
                 Reply::NotSent { .. } => Duration::ZERO,
                 _ => self.spread(slot, reply, now),
             };
         }
-        let is_sound_tail = self.is_last_of_input() && self.traffic.health.through() > 0;
+        let is_sound_tail = !self.more_follow() && self.traffic.health.through() > 0;
         if is_down && !self.traffic.may_be_limit(now) {
             longest = Some(self.settings.max_outage / PROBES);
         } else if is_sound_tail {
             let rows = u32::try_from(self.slots.count()).unwrap_or(u32::MAX).max(1);
-            longest = Some(self.disturbance() / rows.saturating_mul(self.settings.max_attempts.get()));
+            let attempts = rows.saturating_mul(self.settings.max_attempts.get());
+            longest = Some(disturbance(self.settings.max_outage) / attempts);
         }
         self.traffic.health.limit_pauses(shortest, longest);
     }
 
-    /// The next pause, if each is twice the one before and no row makes its last attempt, but for one just before the patience
-    /// ends: who has none left has failed once the server is back.
+    /// The next pause, if each is so many times as long as the one before that the attempts last as long as the patience and
+    /// no row makes its last one, but for one just before the patience ends: who has none left has failed once the server is
+    /// back.
     fn spread(&self, slot: SlotId, reply: &Reply, now: Duration) -> Duration {
-        let most = self.settings.max_attempts.get().max(2) - 1;
-        let is_page = matches!(reply, Reply::Unconfirmed { .. });
-        let left = |slot| {
+        let spare = |slot| {
             let row = self.slots.get(slot)?;
-            let pages = if is_page { (MOST_UNCONFIRMED - 1).saturating_sub(row.unconfirmed) } else { most };
-            Some(most.saturating_sub(row.attempts).min(pages))
+            let left = row.left_of(self.settings.max_attempts.get().max(2));
+            let is_first_page = row.unconfirmed == 0 && matches!(reply, Reply::Unconfirmed { .. });
+            let most = if is_first_page { MOST_UNCONFIRMED } else { left };
+            Some(left.min(most).saturating_sub(1))
         };
         // That of this reply is not counted with its row yet.
-        let here = left(slot).map_or(0, |left| left.saturating_sub(u32::from(is_page)));
-        let probes = here + self.queue.iter().filter_map(left).sum::<u32>();
-        let patience = self.traffic.gives_up_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
-        match 2_u32.checked_pow(probes) {
-            // One of the last attempts is made before the patience ends: if it fails, nothing is lost any more.
-            Some(1) if patience < self.settings.max_outage / AT_THE_END => patience + Duration::from_secs(1),
-            Some(1) => patience.mul_f64(LAST),
-            Some(all) => patience / all,
-            None => Duration::ZERO,
+        let is_page = matches!(reply, Reply::Unconfirmed { .. });
+        let here = spare(slot).map_or(0, |spare| spare.saturating_sub(u32::from(is_page)));
+        let probes = here + self.queue.iter().filter_map(spare).sum::<u32>();
+        let patience = self.patience(now);
+        if probes == 0 {
+            return if patience < self.settings.max_outage / AT_THE_END {
+                // One of the last attempts is made before the patience ends: if it fails, nothing is lost any more.
+                patience + Duration::from_secs(1)
+            } else {
+                patience.mul_f64(LAST)
+            };
         }
+        let since = self.traffic.health.silent_since().unwrap_or(now);
+        let lasted = now.saturating_sub(since).max(SHORTEST).as_secs_f64();
+        let times = (lasted + patience.as_secs_f64()) / lasted;
+        Duration::from_secs_f64(lasted * (times.powf(1.0 / f64::from(probes + 1)) - 1.0))
     }
 
     /// Something got through: rows that had failed when it started and have spent their attempts are to blame
@@ -169,7 +194,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             return false;
         }
         let is_down = self.is_down_for_all();
-        if self.is_last_of_input() && self.traffic.health.through() > 0 && !is_down {
+        if !self.more_follow() && self.traffic.health.through() > 0 && !is_down {
             self.record_suspended();
         } else if !self.record_unknown() && !self.blame_one(is_down) {
             self.brake_for_outage(None);
@@ -179,12 +204,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     /// Every open row waits for one that a living server refuses with an error of its own, so that no other row can
     /// show whether it is up: the oldest is taken to be at fault, and whoever comes after it goes next. Once in an
-    /// outage of a server that was up before, or as often as it takes for a 500, which is mostly about the row.
-    /// None but for that where it is the server. True if there was one.
+    /// outage of a server that was up before or of which others are still to be asked, or as often as it takes for a 500,
+    /// which is mostly about the row. None but for that where it is the server. True if there was one.
     fn blame_one(&mut self, is_down: bool) -> bool {
-        let through = self.traffic.health.through();
-        let is_first = through > 0 && self.blamed_at != Some(through);
-        let more_follow = !self.is_last_of_input();
+        let (through, more_follow) = (self.traffic.health.through(), self.more_follow());
+        let is_first = (through > 0 || more_follow) && self.blamed_at != Some(through);
         let may_blame = |suspended: &Suspended| match suspended.outcome.http_status {
             Some(500) if more_follow => true,
             status => status.is_some() && is_first && !is_down,
@@ -226,6 +250,11 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             }
         }
         any
+    }
+
+    /// Whether there are rows that were never sent.
+    fn more_follow(&self) -> bool {
+        !self.is_last_of_input() || self.slots.iter().any(|row| row.began_at.is_none())
     }
 
     /// Whether every row that is left has a slot.

@@ -78,16 +78,18 @@ impl Queue {
         self.fresh.pop().map(|Reverse((_, slot))| slot)
     }
 
-    /// The row to probe the server with: the one with the fewest attempts, so that no row spends all of its own
+    /// The row to probe the server with: the one with the most of so many attempts left, so that no row spends all of its own
     /// in an outage, and before any that failed while others got through. Of those that were never sent the newest, as a scout: rows that a server always fails with often
     /// stand side by side, and it is the most likely to stand behind them.
-    pub(super) fn take_probe(&mut self, slots: &Slots, health: &Health) -> Option<SlotId> {
+    pub(super) fn take_probe(&mut self, slots: &Slots, health: &Health, attempts: u32) -> Option<SlotId> {
         if let Some(Reverse((_, newest))) = self.fresh.iter().min().copied() {
             self.fresh.retain(|Reverse((_, slot))| *slot != newest);
             return Some(newest);
         }
-        let rank =
-            |slot| slots.get(slot).map_or((true, u32::MAX), |row| (row.failed_alone(health), row.attempts));
+        let rank = |slot| {
+            let row = slots.get(slot).map(|row| (row.failed_alone(health), Reverse(row.left_of(attempts))));
+            row.unwrap_or((true, Reverse(0)))
+        };
         let chosen = self.again.iter().map(|Reverse((row, slot))| (rank(*slot), *row, *slot)).min()?.2;
         self.again.retain(|Reverse((_, slot))| *slot != chosen);
         Some(chosen)

@@ -85,7 +85,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             }
             Verdict::Spent { status, error } => self.record(slot, &outcome(status, error)),
             Verdict::Again { why, left } => {
-                if left == 1 && history.is_alone {
+                // Where all rows fail, probes make the last attempts, one at a time.
+                if history.is_alone
+                    && (left == 1 || left == 2 && self.is_down_for_all() && !self.traffic.may_be_limit(now))
+                {
                     let notice = self.traffic.suspect(now, &why);
                     self.notice(notice);
                 }

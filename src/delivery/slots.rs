@@ -4,6 +4,7 @@
 use super::batch::Outcome;
 use super::health::Health;
 use super::lane_keys::Keys;
+use super::verdict::MOST_UNCONFIRMED;
 use crate::customer::Fingerprint;
 use crate::offerit::Request;
 use std::time::Duration;
@@ -51,6 +52,12 @@ impl Open {
     /// Whether others got through since its first attempt failed in this run.
     pub(super) fn failed_alone(&self, health: &Health) -> bool {
         self.failed_at.is_some_and(|at| health.got_through_after(at))
+    }
+
+    /// How many attempts it has left of so many; fewer once it met pages that confirm nothing.
+    pub(super) fn left_of(&self, attempts: u32) -> u32 {
+        let pages = if self.unconfirmed > 0 { MOST_UNCONFIRMED } else { u32::MAX };
+        attempts.saturating_sub(self.attempts).min(pages.saturating_sub(self.unconfirmed))
     }
 
     /// A row that was not sent yet, with what to send if it is to be sent.

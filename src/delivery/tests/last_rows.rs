@@ -86,15 +86,16 @@ async fn the_last_rows_survive_an_outage_well_within_a_short_patience() {
 #[tokio::test(start_paused = true)]
 async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewhere() {
     for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
-        for customers in [1, 2] {
+        // Those that wait for them have slots, or have not.
+        for (customers, concurrency) in [(1, 4), (2, 4), (1, 64), (2, 64)] {
             for (back, within) in [(4, 20), (40, 60), (300, 600), (500, 600), (100_000, 600)] {
                 let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
                 let server = Simulated::new(move |arrival| {
                     let is_down = (SECOND..(1 + back) * SECOND).contains(&arrival.now);
                     (SECOND / 500, if is_down { broken() } else { updated() })
                 });
-                let (ending, lines) = run(&settings("50", 4), &server, rows).await;
-                let case = format!("{:?} {customers} {back}: {:?}", broken(), ending.stop);
+                let (ending, lines) = run(&settings("50", concurrency), &server, rows).await;
+                let case = format!("{:?} {customers} {concurrency} {back}: {:?}", broken(), ending.stop);
                 let lost = lines.count("failed") + lines.count("unknown");
                 if back < 100_000 {
                     // A 500 is mostly about the row: it takes two to tell.
@@ -146,4 +147,70 @@ async fn a_row_that_waits_to_see_that_the_server_is_up_goes_on_when_it_is_seen()
     assert!(ending.stop.is_none(), "{:?}", ending.stop);
     assert_eq!(lines.count("updated"), 100);
     assert!(server.span() < 30 * SECOND, "{:?}", server.span());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_one_customer_waits_for_a_server_that_is_down_at_first_too() {
+    for broken in [|| busy(503, None), || busy(429, None), lost, page, not_sent] {
+        for (patience, back) in [(600, 60), (60, 50), (600, 500)] {
+            let rows = Rows::of((0..20).map(|_| ("7".to_owned(), String::new())));
+            let server = Simulated::new(move |arrival| {
+                (SECOND / 500, if arrival.now < back * SECOND { broken() } else { updated() })
+            });
+            let limits = Settings { max_outage: patience * SECOND, ..settings("50", 16) };
+            let (ending, lines) = run(&limits, &server, rows).await;
+            assert!(ending.stop.is_none(), "{:?} {patience} {back}: {:?}", broken(), ending.stop);
+            assert_eq!(lines.count("updated"), 20, "{:?} {patience} {back}", broken());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_row_that_always_fails_does_not_keep_those_behind_it_from_being_sent() {
+    for broken in [|| busy(503, None), || busy(500, None), || busy(429, None), lost, page] {
+        for (count, customers, attempts) in [(5, 1, 5), (120, 1, 5), (6, 2, 5), (5, 1, 1), (5, 1, 2)] {
+            let rows = Rows::of((0..count).map(|row| ((row % customers).to_string(), String::new())));
+            let server = Simulated::new(move |arrival| {
+                (SECOND / 500, if arrival.row == 1 { broken() } else { updated() })
+            });
+            let limits =
+                Settings { max_attempts: NonZeroU32::MIN.saturating_add(attempts - 1), ..settings("50", 16) };
+            let (ending, lines) = run(&limits, &server, rows).await;
+            let case = format!("{:?} {count} {customers} {attempts}", broken());
+            assert!(ending.stop.is_none(), "{case}: {:?}", ending.stop);
+            assert_eq!(lines.count("updated") as u64, count - 1, "{case}");
+            assert!(server.span() < 600 * SECOND, "{case} {:?}", server.span());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_rows_survive_an_outage_however_long_a_slow_server_takes_to_say_so() {
+    for broken in [|| busy(502, None), || busy(503, None), || busy(500, None), lost] {
+        for latency in [50, 100, 200, 300, 500, 1000, 3000, 5000] {
+            for (count, down_from, back, patience, attempts) in
+                [(3, 0, 52, 60, 5), (50, 47, 100, 120, 5), (50, 47, 540, 600, 5), (50, 46, 100, 120, 4)]
+            {
+                let through = Cell::new(0);
+                let down_since = Cell::new(None);
+                let server = Simulated::new(move |arrival| {
+                    through.set(through.get() + 1);
+                    if through.get() > down_from && down_since.get().is_none() {
+                        down_since.set(Some(arrival.now));
+                    }
+                    let is_down = down_since.get().is_some_and(|since| arrival.now < since + back * SECOND);
+                    if is_down { (latency * SECOND / 1000, broken()) } else { (SECOND / 500, updated()) }
+                });
+                let limits = Settings {
+                    max_outage: patience * SECOND,
+                    max_attempts: NonZeroU32::MIN.saturating_add(attempts - 1),
+                    ..settings("50", 16)
+                };
+                let (ending, lines) = run(&limits, &server, Rows::distinct(count)).await;
+                let case = format!("{:?} {latency} {count} {back} {patience} {attempts}", broken());
+                assert!(ending.stop.is_none(), "{case}: {:?}", ending.stop);
+                assert_eq!(lines.count("updated") as u64, count, "{case}");
+            }
+        }
+    }
 }
