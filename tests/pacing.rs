@@ -119,6 +119,22 @@ fn after_a_stop_there_is_no_burst() {
 }
 
 #[test]
+fn replies_that_come_while_it_stands_still_count_however_long_that_is() {
+    let _turn = alone();
+    let server = Server::start(|_, _| Reply::updated().after(Duration::from_millis(300)));
+    let offerit = Offerit::job(&server, table(1..=60));
+    let arguments = ["run", INPUT, "--rate", "50/s", "--no-adapt", "--timeout", "1s", "--max-attempts", "1"];
+    let child = offerit.spawn(&arguments);
+    server.wait_for(30);
+    child.signal("STOP");
+    // The process stands still: there is nobody to wait for but the clock.
+    std::thread::sleep(Duration::from_secs(3));
+    child.signal("CONT");
+    child.wait().expect_code(0);
+    assert_eq!((server.count(), offerit.rows_in_sync().len()), (60, 60));
+}
+
+#[test]
 fn never_more_are_in_flight_than_allowed_though_they_are_tried_again() {
     let _turn = alone();
     for concurrency in [1, 6] {

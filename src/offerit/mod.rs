@@ -8,6 +8,7 @@ mod credentials;
 mod direct;
 mod endpoint;
 mod exchange;
+mod line;
 mod pooled;
 mod redact;
 mod reply;
