@@ -6,7 +6,7 @@
 mod support;
 
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,18 +42,32 @@ impl Authority {
             params.not_before = date_time_ymd(2001, 1, 1);
             params.not_after = date_time_ymd(2002, 1, 1);
         }
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        config
+        server_with(&params.signed_by(&key, &self.issuer).unwrap(), &key)
     }
+}
+
+/// An authority that shows its own certificate as that of a server, and that server's TLS settings.
+fn that_serves_itself(name: &str) -> (Authority, ServerConfig) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    let config = server_with(&certificate, &key);
+    (Authority { issuer: Issuer::new(params, key), pem: certificate.pem() }, config)
+}
+
+/// A server's TLS settings with this certificate, offering HTTP/2.
+fn server_with(certificate: &Certificate, key: &KeyPair) -> ServerConfig {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config
 }
 
 /// What becomes of the n-th request, counted from 0.
@@ -184,7 +198,9 @@ fn a_private_authority_is_trusted_when_it_is_named_and_http2_is_spoken() {
 #[test]
 fn whoever_cannot_prove_to_be_the_server_sees_no_request() {
     let (authority, stranger) = (Authority::new(), Authority::new());
+    let (itself, its_own) = that_serves_itself("localhost");
     let cases = [
+        (its_own, &itself, "the certificate of an authority as its own"),
         (authority.server("localhost", true), &authority, "expired"),
         (authority.server("another.example", false), &authority, "not valid for name"),
         (authority.server("localhost", false), &stranger, "invalid peer certificate"),

@@ -161,10 +161,20 @@ fn why(error: &reqwest::Error) -> Broken {
         // Its words for any other answer but a 200.
         Broken::NotSent("it refuses to".to_owned())
     } else if error.is_connect() {
-        Broken::NotSent(text)
+        Broken::NotSent(explained(text))
     } else if error.is_timeout() {
         Broken::TimedOut
     } else {
         Broken::Lost(text)
     }
+}
+
+/// What the TLS library has no words for, in some.
+fn explained(text: String) -> String {
+    if text.contains("CaUsedAsEndEntity") {
+        return "the server shows the certificate of an authority as its own (CaUsedAsEndEntity): it needs one that the \
+                authority has signed, and --ca-cert takes the authority's"
+            .to_owned();
+    }
+    text
 }
