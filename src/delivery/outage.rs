@@ -15,8 +15,12 @@ const DISTURBANCE: Duration = Duration::from_secs(45);
 /// What begins so suddenly has lasted for no less when the first pause is made.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// One so manieth of a disturbance is more than it takes to get over a mishap.
-const BLIP: u32 = 9;
+/// Where it is all there is to see by, the second last attempt of a row is made when one so manieth of the patience has
+/// passed: each pause is seven times as long as the one before.
+const SECOND_LAST: u32 = 8;
+
+/// The one before that.
+const THIRD_LAST: u32 = 55;
 
 /// So many rows that all fail, and were begun later than any that got through, tell that it is the server.
 const FOR_ALL: usize = 3;
@@ -61,8 +65,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let wait = if is_all && (failed_again || row.unconfirmed > 0) {
             match left {
                 1 => patience.mul_f64(LAST),
-                2 => disturbance,
-                3 => disturbance / BLIP,
+                2 => patience / SECOND_LAST,
+                3 => patience / THIRD_LAST,
                 _ => Duration::ZERO,
             }
         } else if health.next_probe().is_some() && self.is_down_for_all() {

@@ -88,7 +88,7 @@ async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewher
     for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
         // Those that wait for them have slots, or have not.
         for (customers, concurrency) in [(1, 4), (2, 4), (1, 64), (2, 64)] {
-            for (back, within) in [(4, 20), (40, 60), (300, 600), (500, 600), (100_000, 600)] {
+            for (back, within) in [(4, 20), (40, 90), (300, 600), (500, 600), (100_000, 600)] {
                 let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
                 let server = Simulated::new(move |arrival| {
                     let is_down = (SECOND..(1 + back) * SECOND).contains(&arrival.now);
@@ -104,7 +104,7 @@ async fn where_one_row_at_a_time_can_be_sent_the_patience_is_as_long_as_elsewher
                     assert_eq!(lines.count("updated"), 100 - lost, "{case}");
                     assert!(ending.stop.is_none(), "{case}");
                     // What is restarted is back soon; a page has no attempt to spare for that.
-                    let within = if broken() == page() { within.max(60) } else { within };
+                    let within = if broken() == page() { within.max(90) } else { within };
                     assert!(server.span() < within * SECOND, "{case} {:?}", server.span());
                 } else {
                     assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{case}");
