@@ -190,13 +190,13 @@ fn left_over(why: &str) -> String {
     format!("the run ended before another attempt: {why}")
 }
 
-/// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, and a
-/// connection knows of no row.
+/// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, a
+/// connection knows of no row, and what was not taken was not looked at.
 fn may_lie_with_row(reply: &Reply) -> bool {
     match reply {
         Reply::Overloaded { status, .. } => *status != 429,
         Reply::Unconfirmed { .. } | Reply::Lost { .. } => true,
         Reply::Confirmed { .. } | Reply::Refused { .. } | Reply::Denied { .. } => false,
-        Reply::Redirected { .. } | Reply::NotSent { .. } => false,
+        Reply::Redirected { .. } | Reply::NotSent { .. } | Reply::NotTaken { .. } => false,
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 #[cfg(test)]
 mod brakes;
+mod closing;
 mod last_rows;
 mod outage;
 #[cfg(test)]
@@ -145,6 +146,10 @@ fn busy(status: u16, retry_after: Option<u64>) -> Answer {
 
 fn lost() -> Answer {
     Reply::Lost { text: "reset".to_owned() }.into()
+}
+
+fn not_taken() -> Answer {
+    Reply::NotTaken { text: "it is closing the connection".to_owned() }.into()
 }
 
 fn not_sent() -> Answer {
@@ -308,7 +313,7 @@ async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
-    for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
+    for broken in [lost, not_taken, not_sent, || busy(503, None), || busy(502, None)] {
         let server = Simulated::new(move |arrival| {
             let is_down = (20 * SECOND..1820 * SECOND).contains(&arrival.now);
             (SECOND / 10, if is_down { broken() } else { updated() })
@@ -326,7 +331,7 @@ async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_down_for_good_stops_the_run_and_burns_no_row() {
-    for broken in [lost, not_sent, || busy(503, None), || busy(429, None), || busy(503, Some(1))] {
+    for broken in [lost, not_sent, not_taken, || busy(503, None), || busy(429, None), || busy(503, Some(1))] {
         let server = Simulated::new(move |_| (SECOND / 10, broken()));
         let (ending, lines) = run(&settings("100", 16), &server, Rows::distinct(10_000)).await;
         assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
@@ -352,9 +357,12 @@ async fn a_few_rows_survive_an_outage_too() {
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_row_among_good_ones_ends_as_its_own_failure() {
-    for (broken, status) in
-        [(lost as fn() -> Answer, "unknown"), (|| busy(500, None), "failed"), (not_sent, "failed")]
-    {
+    for (broken, status) in [
+        (lost as fn() -> Answer, "unknown"),
+        (|| busy(500, None), "failed"),
+        (not_taken, "failed"),
+        (not_sent, "failed"),
+    ] {
         // That no connection comes about for the last row only would be an outage indeed.
         for bad in if broken() == not_sent() { vec![1] } else { vec![1, 50, 100] } {
             let server = Simulated::new(move |arrival| {

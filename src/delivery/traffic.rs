@@ -55,6 +55,8 @@ pub(super) struct Traffic {
     hold: Option<Time>,
     /// When a 429 was last counted as an attempt that did not get through.
     too_many_since: Option<Time>,
+    /// The same of one that the server did not take.
+    not_taken_since: Option<Time>,
     /// Whether the last attempt that did not get through was refused as a limit does it: with an overload, but no 500.
     is_throttled: bool,
     /// Whether it was a 429.
@@ -75,6 +77,7 @@ impl Traffic {
             health: Health::default(),
             hold: None,
             too_many_since: None,
+            not_taken_since: None,
             is_throttled: false,
             is_too_many: false,
             last_failure: String::new(),
@@ -181,10 +184,18 @@ impl Traffic {
                 }
                 if is_too_many {
                     // A limit refuses all that was in flight together: that is one refusal, not many.
-                    if self.too_many_since.is_some_and(|since| started <= since) {
+                    if !is_news(&mut self.too_many_since, started, now) {
                         return None;
                     }
-                    self.too_many_since = Some(now);
+                }
+                self.failed(now, text)
+            }
+            Reply::NotTaken { text } => {
+                self.is_throttled = false;
+                // A server that closes a connection in good order turns away all that was in flight behind the last that it
+                // takes: that is no outage, however many they are.
+                if !is_news(&mut self.not_taken_since, started, now) {
+                    return None;
                 }
                 self.failed(now, text)
             }
@@ -246,6 +257,16 @@ impl Traffic {
     }
 }
 
+/// Whether an attempt that started at `started` and was refused tells more than the refusal last counted, `since`: what was
+/// in flight together when that was told is refused for the same reason. If so, it is counted itself.
+fn is_news(since: &mut Option<Time>, started: Time, now: Time) -> bool {
+    let is_news = since.is_none_or(|since| started > since);
+    if is_news {
+        *since = Some(now);
+    }
+    is_news
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Brakes;
@@ -302,6 +323,18 @@ mod tests {
         let confirmed = Reply::Confirmed { status: 200 };
         assert_eq!(traffic.learn(&confirmed, at, at, at), Some(Notice::OutageOver));
         assert_eq!((traffic.gate(at, 5), traffic.gives_up_at()), (Gate::Open, None));
+    }
+
+    #[test]
+    fn what_was_not_taken_together_counts_once() {
+        let mut traffic = traffic();
+        let not_taken = Reply::NotTaken { text: "closing".to_owned() };
+        // All that is in flight, ten times over.
+        let notices = (1..=10).map(|told| {
+            let told = told * SECOND;
+            (0..100).filter_map(|_| traffic.learn(&not_taken, told - SECOND / 2, told, told)).count()
+        });
+        assert_eq!(notices.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]

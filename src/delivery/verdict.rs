@@ -70,7 +70,7 @@ pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
         Reply::Overloaded { status, text, .. } => {
             history.again(format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
         }
-        Reply::Lost { text } => history.again(text, u32::MAX, history.attempts),
+        Reply::NotTaken { text } | Reply::Lost { text } => history.again(text, u32::MAX, history.attempts),
         // What never left is no attempt. It counts only while others get through: then it must end some time.
         Reply::NotSent { text } => {
             let tries = if history.is_alone { 0 } else { history.attempts + history.not_sent };
@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn what_may_pass_is_tried_until_the_attempts_are_spent() {
         let lost = Reply::Lost { text: "reset".to_owned() };
-        for reply in [overloaded(), lost] {
+        let not_taken = Reply::NotTaken { text: "refused".to_owned() };
+        for reply in [overloaded(), not_taken, lost] {
             for attempts in 1..5 {
                 let Verdict::Again { left, .. } = verdict(reply.clone(), history(attempts)) else {
                     panic!("again")
@@ -158,6 +159,15 @@ mod tests {
     fn a_row_that_may_have_been_applied_once_never_ends_as_failed() {
         let applied = History { maybe_applied: true, ..history(5) };
         assert_eq!(status(&verdict(overloaded(), applied)), Some(Status::Unknown));
+    }
+
+    #[test]
+    fn what_the_server_did_not_take_cannot_have_been_applied() {
+        let text = || "refused".to_owned();
+        assert!(may_be_applied(&Reply::Lost { text: text() }));
+        assert!(!may_be_applied(&Reply::NotTaken { text: text() }));
+        let applied_before = History { maybe_applied: true, ..history(5) };
+        assert_eq!(status(&verdict(Reply::NotTaken { text: text() }, applied_before)), Some(Status::Unknown));
     }
 
     #[test]

@@ -126,6 +126,9 @@ impl Client {
         match broken {
             Broken::Proxy(why) => Reply::Denied { status: 407, text: why },
             Broken::NotSent(why) => Reply::NotSent { text: self.not_connected(&why) },
+            Broken::NotTaken(why) => {
+                Reply::NotTaken { text: format!("the server did not take the request: {why}") }
+            }
             Broken::TimedOut => {
                 let timeout = humantime::format_duration(self.settings.timeout);
                 Reply::Lost { text: format!("no whole reply within {timeout}") }

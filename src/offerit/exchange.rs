@@ -41,6 +41,8 @@ pub(super) enum Broken {
     NotSent(String),
     /// The request may have gone out.
     Lost(String),
+    /// The request went out, and the server says that it has not been processed.
+    NotTaken(String),
     /// The time for one attempt is over.
     TimedOut,
     /// A proxy on the way wants credentials.

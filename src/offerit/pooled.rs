@@ -12,7 +12,9 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use reqwest::{Method, redirect, retry};
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::iter::successors;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -82,7 +84,11 @@ impl Exchange for Pooled {
                     continue;
                 }
                 Ok(Ok(None)) => break,
-                Ok(Err(error)) => why(&error),
+                Ok(Err(error)) => match why(&error) {
+                    // Whose reply has begun was taken, whatever is said behind it.
+                    Broken::NotTaken(text) => Broken::Lost(text),
+                    other => other,
+                },
                 Err(_) => Broken::TimedOut,
             };
             received.broken = Some(broken);
@@ -153,6 +159,9 @@ impl Body for Telling {
 }
 
 fn why(error: &reqwest::Error) -> Broken {
+    if let Some(reason) = not_taken(error) {
+        return Broken::NotTaken(reason);
+    }
     let text = innermost(error);
     // hyper-util's words for a 407 to CONNECT; there is no other sign of it.
     if text.contains("proxy authorization required") {
@@ -177,4 +186,22 @@ fn explained(text: String) -> String {
             .to_owned();
     }
     text
+}
+
+/// How the server says over HTTP/2 that it has not processed the request, if it does: the stream is above the last one
+/// of its GOAWAY (RFC 9113, 6.8), or was reset with REFUSED_STREAM (8.7). `h2` gives the GOAWAY to such streams only, and
+/// to requests that came too late to be sent; the streams up to the last go on, and meet the end of the connection
+/// if they are not done by then. What the server adds in its own words is left out: nothing redacts it.
+fn not_taken(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut causes = successors(Some(error), |&error| error.source());
+    let error =
+        causes.find_map(|cause| cause.downcast_ref::<h2::Error>()).filter(|error| error.is_remote())?;
+    let reason = error.reason()?;
+    if error.is_go_away() {
+        return Some(match reason {
+            h2::Reason::NO_ERROR => "it is closing the connection".to_owned(),
+            other => format!("it is closing the connection: {other}"),
+        });
+    }
+    (error.is_reset() && reason == h2::Reason::REFUSED_STREAM).then(|| reason.to_string())
 }

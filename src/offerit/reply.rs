@@ -60,6 +60,12 @@ pub enum Reply {
         /// Why.
         text: String,
     },
+    /// The request left and the server says that it has not been processed: it is asked again, and the update cannot
+    /// have been applied (RFC 9113, 6.8: a stream above the last one of a GOAWAY; 8.7: REFUSED_STREAM).
+    NotTaken {
+        /// Why.
+        text: String,
+    },
     /// The request left and no whole reply came: the update may have been applied or not.
     Lost {
         /// Why.
@@ -78,7 +84,7 @@ impl Reply {
             | Reply::Overloaded { status, .. }
             | Reply::Denied { status, .. }
             | Reply::Redirected { status, .. } => Some(*status),
-            Reply::NotSent { .. } | Reply::Lost { .. } => None,
+            Reply::NotSent { .. } | Reply::NotTaken { .. } | Reply::Lost { .. } => None,
         }
     }
 }
