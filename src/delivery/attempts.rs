@@ -31,7 +31,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 Gate::Closed(at) => at,
                 Gate::Open | Gate::Probe => match self.next(gate, now) {
                     Ok(slot) => {
-                        self.send(Start { slot, at: now }, gate);
+                        // What starts together starts one after the other all the same.
+                        self.started = now.max(self.started + Duration::from_nanos(1));
+                        self.send(Start { slot, at: self.started }, gate);
                         started = true;
                         continue;
                     }

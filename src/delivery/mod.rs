@@ -17,6 +17,7 @@ mod lanes;
 mod observer;
 mod outage;
 mod pacer;
+mod patience;
 mod pipeline;
 mod queue;
 mod replies;

@@ -56,6 +56,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
         failures: settings.brakes.max_failures.map(FailureBrake::new),
         row_limit: settings.brakes.limit.map(RowLimit::new),
         jobs: VecDeque::new(),
+        started: Duration::ZERO,
         departures: Rc::new(Departures::new(began)),
         in_flight: FuturesUnordered::new(),
         suspended: Vec::new(),
@@ -118,6 +119,8 @@ pub(super) struct Pipeline<'run, T, L, F, O> {
     pub(super) row_limit: Option<RowLimit>,
     /// Rows that were handed over and have no slot yet.
     pub(super) jobs: VecDeque<Job>,
+    /// When the last attempt started, since the run began.
+    pub(super) started: Duration,
     pub(super) departures: Rc<Departures>,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
     /// Rows that have spent their attempts while nothing got through.

@@ -97,6 +97,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                 let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
                 let asked = wish.map(Wish::until).filter(|until| *until > now);
                 let due = asked.unwrap_or(now + own_pause.max(least));
+                let due =
+                    if asked.is_some() { due } else { self.last_chance(now).map_or(due, |at| at.min(due)) };
                 let until = self.saved_for(slot, left, is_all).max(due);
                 let is_saved = is_all && until > due;
                 self.has_saved |= is_saved;

@@ -216,3 +216,79 @@ async fn three_rows_survive_an_outage_however_long_a_slow_server_takes_to_say_so
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_wait_though_they_leave_while_replies_are_on_their_way() {
+    for broken in [|| busy(503, None), || busy(502, None), lost, page, not_sent] {
+        for (rate, left, patience, back) in
+            [("200", 3, 600, 80), ("200", 6, 600, 80), ("1000", 3, 60, 50), ("100", 4, 600, 100_000)]
+        {
+            let arrived = Cell::new(0);
+            let down_since = Cell::new(None);
+            let server = Simulated::new(move |arrival| {
+                arrived.set(arrived.get() + 1);
+                if arrived.get() > 50 - left && down_since.get().is_none() {
+                    down_since.set(Some(arrival.now));
+                }
+                let is_down = down_since.get().is_some_and(|since| arrival.now < since + back * SECOND);
+                (SECOND / 10, if is_down { broken() } else { updated() })
+            });
+            let limits = Settings { max_outage: patience * SECOND, ..settings(rate, 16) };
+            let (ending, lines) = run(&limits, &server, Rows::distinct(50)).await;
+            let case = format!("{:?} {rate} {left} {patience} {back}: {:?}", broken(), ending.stop);
+            assert_eq!(lines.count("failed"), 0, "{case}");
+            if back < 100_000 {
+                assert_eq!(lines.count("updated"), 50, "{case}");
+            } else {
+                assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_is_tried_once_more_before_the_patience_ends_however_many_attempts_it_has() {
+    for (broken, attempts) in [
+        ((|| busy(503, None)) as fn() -> Answer, 10),
+        (lost, 10),
+        (|| busy(503, None), 7),
+        (not_sent, 5),
+        (not_sent, 10),
+    ] {
+        for (customers, patience, back) in [(1, 20, 16), (1, 30, 25), (2, 30, 25), (1, 60, 52), (1, 600, 560)]
+        {
+            let rows = Rows::of((0..50).map(|row| ((row % customers).to_string(), String::new())));
+            let server = Simulated::new(move |arrival| {
+                let is_down = (SECOND..(1 + back) * SECOND).contains(&arrival.now);
+                (SECOND / 500, if is_down { broken() } else { updated() })
+            });
+            let limits = Settings {
+                max_outage: patience * SECOND,
+                max_attempts: NonZeroU32::MIN.saturating_add(attempts - 1),
+                ..settings("20", 16)
+            };
+            let (ending, lines) = run(&limits, &server, rows).await;
+            let case = format!("{:?} {attempts} {customers} {patience}: {:?}", broken(), ending.stop);
+            assert!(ending.stop.is_none(), "{case}");
+            assert_eq!(lines.count("updated"), 50, "{case}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_always_fail_side_by_side_are_got_past_with_little_patience_too() {
+    for broken in [|| busy(503, None), || busy(500, None), lost, page] {
+        for (patience, first) in [(10, 5), (20, 5), (20, 1), (30, 5), (40, 5)] {
+            let rows = Rows::of((0..8).map(|row| ((row % 2).to_string(), String::new())));
+            let server = Simulated::new(move |arrival| {
+                let is_bad = (first..first + 2).contains(&arrival.row);
+                (SECOND / 500, if is_bad { broken() } else { updated() })
+            });
+            let limits = Settings { max_outage: patience * SECOND, ..settings("50", 16) };
+            let (ending, lines) = run(&limits, &server, rows).await;
+            let case = format!("{:?} {patience} {first}: {:?}", broken(), ending.stop);
+            assert!(ending.stop.is_none(), "{case}");
+            assert_eq!(lines.count("updated"), 6, "{case}");
+        }
+    }
+}
