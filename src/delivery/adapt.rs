@@ -4,7 +4,7 @@
 //! past that, and, once that limit seems gone, steadily to the configured ceiling. Halving alone would leave a
 //! quarter of what the server admits unused.
 
-use super::climb::{GONE_ABOVE, climbed};
+use super::climb::{GONE_ABOVE, QUICK_UP_TO, climbed};
 use super::signs::{Sign, Signs};
 use super::throughput::{FIRST_LIMIT, LOWEST, SECOND, Throughput, UNLIMITED};
 use super::trial::{Finding, Trial};
@@ -24,6 +24,8 @@ const TAKEN_BEFORE: f64 = 0.98;
 const DOUBTED: f64 = 1.1;
 /// In attempts a second.
 const FEW_ADMITTED: f64 = 3.5;
+/// What got through in a second is a whole number: the limit may be so much more.
+const WHOLE: f64 = 1.0;
 /// Below this part of the limit before, one is lower.
 const LOWER: f64 = 0.95;
 /// Below this part of the limit it is not the limit that refuses.
@@ -160,7 +162,7 @@ impl Adaptive {
     pub(super) fn overloaded(&mut self, now: Time, started: Time, status: u16) -> bool {
         let rate = self.rate(now);
         let is_of_this_rate = self.is_of_this_rate(started);
-        self.signs.refused(is_of_this_rate.then_some(rate));
+        self.signs.refused(is_of_this_rate.then_some(rate), now);
         if !is_of_this_rate {
             return false;
         }
@@ -188,6 +190,8 @@ impl Adaptive {
             // One that admits no two at once refuses every other as soon as it is asked a little more than it takes.
             let most = if self.limit < FEW_ADMITTED { self.limit * DOUBTED } else { rate };
             limit = limit.max(taken_before.min(most).min(rate));
+        } else if status == 429 && self.is_seen && self.signs.was_alone() {
+            limit = limit.max(self.still_taken(rate, limit));
         }
         if self.is_in_vain(rate, limit) && is_mild {
             self.take_back(now);
@@ -206,6 +210,17 @@ impl Adaptive {
         self.lowered = Some(now);
         self.moved = now;
         true
+    }
+
+    /// What is taken for the limit where one alone was refused at `rate` while `took` got through: two that came too
+    /// close together may be why, at a rate well below the limit.
+    fn still_taken(&self, rate: f64, took: f64) -> f64 {
+        let most = if self.limit < FEW_ADMITTED { self.limit * DOUBTED } else { rate };
+        let seen = (rate * TAKEN_BEFORE).min(took + WHOLE).min(most);
+        if rate > self.limit {
+            return seen;
+        }
+        seen.max((rate / QUICK_UP_TO).min(self.limit) * TAKEN_BEFORE)
     }
 
     /// An attempt that started at `started` failed, of a row that had failed before: if it is alike with others, the rate

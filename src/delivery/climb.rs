@@ -2,7 +2,7 @@
 //! steadily to the ceiling.
 
 /// The part of the known limit up to which the rate climbs back quickly.
-const QUICK_UP_TO: f64 = 0.95;
+pub(super) const QUICK_UP_TO: f64 = 0.95;
 /// The part of the known limit above which the limit is taken for gone.
 pub(super) const GONE_ABOVE: f64 = 1.02;
 /// How much of the known limit is added a second below it.

@@ -29,6 +29,13 @@ const LATE: Duration = Duration::from_millis(50);
 /// The same at the adaptive rate: a server that is overloaded already shall see no burst.
 const LATE_ADAPTED: Duration = Duration::from_millis(5);
 
+/// At most so much of the time between two starts is made up for at once: a server that admits no two together refuses
+/// the second where it comes too early.
+const EARLIER: f64 = 0.05;
+
+/// Or so much: a timer of a millisecond wakes up late by that, and would cost some of the rate.
+const EARLIER_AT_LEAST: Duration = Duration::from_millis(1);
+
 /// How long to wait at least until the next start: what is due by then starts together. To wake up for each one of a
 /// thousand a second would cost more than to send it.
 const TICK: Duration = Duration::from_millis(20);
@@ -158,8 +165,13 @@ impl Pacer {
         if let Some(rate) = rate {
             // As with governor, what a late wake-up lost is made up for, up to the slack.
             let gap = Duration::from_secs_f64(1.0 / rate);
-            let late = if gap < LATE_ADAPTED { LATE_ADAPTED } else { LATE_ADAPTED.min(gap / 4) };
-            self.next = self.next.max(now.saturating_sub(late)) + gap;
+            self.next = if gap < LATE_ADAPTED {
+                self.next.max(now.saturating_sub(LATE_ADAPTED)) + gap
+            } else {
+                let late = LATE_ADAPTED.min(gap / 4);
+                let earlier = gap.mul_f64(EARLIER).max(EARLIER_AT_LEAST);
+                (self.next.max(now.saturating_sub(late)) + gap).max(now + gap - earlier)
+            };
         }
         Ok(())
     }
@@ -351,6 +363,32 @@ mod tests {
             }
         }
         assert!((60 * 80 * 99 / 100..=60 * 80 + 1).contains(&starts), "{starts}");
+    }
+
+    #[test]
+    fn starts_at_the_adaptive_rate_are_not_much_closer_together_after_a_late_wake_up() {
+        for rate in [5.0, 40.0, 100.0] {
+            let mut random = fastrand::Rng::with_seed(7);
+            let mut pacer = Pacer::new("1000".parse().unwrap());
+            let (mut now, mut starts) = (Duration::ZERO, Vec::new());
+            while now < 60 * SECOND {
+                match pacer.permit(now, Some(rate), 0) {
+                    Ok(()) => {
+                        pacer.left(now);
+                        starts.push(now);
+                    }
+                    // Now and then by much more than the timer takes.
+                    Err(at) => {
+                        let late = if random.u8(..20) == 0 { 5000 } else { 1500 };
+                        now = at.unwrap() + Duration::from_micros(random.u64(..late));
+                    }
+                }
+            }
+            let closest = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).reduce(f64::min);
+            let least = (0.95 / rate).min(1.0 / rate - 0.001) - 1e-6;
+            assert!(closest >= Some(least), "{rate}: {closest:?}");
+            assert!(starts.len() as f64 >= 60.0 * rate * 0.98, "{rate}: {}", starts.len());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What tells of an overload. A 429 does at once, anything else only where there is more of it: a single failure may be
 //! about its row.
 
+use super::throughput::SECOND;
 use std::time::Duration;
 
 /// So many overloads one after the other, of any kind, count like a 429.
@@ -27,6 +28,10 @@ pub(super) struct Signs {
     clean: u32,
     /// The rate at which the first was refused after many that got through.
     clean_at: Option<f64>,
+    /// When the last was refused.
+    refused: Time,
+    /// Whether that one was refused alone.
+    was_alone: bool,
     /// Until when `MANY` tells nothing.
     unheeded_until: Time,
 }
@@ -56,11 +61,19 @@ impl Signs {
     }
 
     /// One was refused; `rate` is the present rate if it was made at this one, `None` within if that is the ceiling.
-    pub(super) fn refused(&mut self, rate: Option<Option<f64>>) {
+    pub(super) fn refused(&mut self, rate: Option<Option<f64>>, now: Time) {
         let clean = std::mem::take(&mut self.clean);
+        // A limit that counts by the second lets many through before it refuses, though not for a second.
+        self.was_alone = clean >= CLEAN && now >= self.refused + SECOND;
+        self.refused = now;
         if let Some(rate) = rate.filter(|_| clean >= CLEAN) {
             self.clean_at = rate;
         }
+    }
+
+    /// Whether the last was refused alone: after many that got through and a second without any other.
+    pub(super) fn was_alone(&self) -> bool {
+        self.was_alone
     }
 
     /// What an overload of this status, at the present rate, is a sign of. Whether it is below the ceiling counts.

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 #[cfg(test)]
 mod brakes;
+mod close_pairs;
 mod last_rows;
 mod outage;
 #[cfg(test)]
