@@ -255,7 +255,8 @@ async fn a_row_is_tried_once_more_before_the_patience_ends_however_many_attempts
         (not_sent, 5),
         (not_sent, 10),
     ] {
-        for (customers, patience, back) in [(1, 20, 16), (1, 30, 25), (2, 30, 25), (1, 60, 52), (1, 600, 560)]
+        for (customers, patience, back) in
+            [(1, 20, 16), (1, 30, 25), (2, 30, 25), (1, 60, 52), (1, 600, 560), (50, 30, 26)]
         {
             let rows = Rows::of((0..50).map(|row| ((row % customers).to_string(), String::new())));
             let server = Simulated::new(move |arrival| {
