@@ -132,9 +132,6 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             longest =
                 Some((disturbance(self.settings.max_outage) / attempts).min(self.patience(now) / FOR_OTHERS));
         }
-        if let Some(at) = self.last_chance(now) {
-            longest = Some(longest.unwrap_or(Duration::MAX).min(at - now));
-        }
         self.traffic.health.limit_pauses(shortest, longest);
     }
 
