@@ -73,6 +73,8 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         } else if health.silent_since().is_some() || left == 1 && failed_again {
             match left {
                 1 => disturbance,
+                // Where all fail, not all at once: the first that does shows it.
+                2 if self.is_down_for_all() => disturbance / 3 * (1 + self.others_with_few_left()).min(3),
                 2 => disturbance / 3,
                 _ => Duration::ZERO,
             }
@@ -88,13 +90,30 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         (at > now).then_some(at)
     }
 
+    /// Whether a row that holds up others, and failed before, had its last chance.
+    pub(super) fn was_last_chance(&self, slot: SlotId, now: Duration) -> bool {
+        let moment = |at: Duration| at.saturating_sub(margin(self.settings.max_outage));
+        let Some(moment) = self.traffic.gives_up_at().map(moment).filter(|at| *at <= now) else {
+            return false;
+        };
+        let failed_at = self.slots.get(slot).and_then(|row| row.failed_at);
+        self.blocks_others() && failed_at.is_some_and(|at| at < moment)
+    }
+
     /// For how long from then on nothing may get through.
     fn patience(&self, from: Duration) -> Duration {
         self.traffic.gives_up_at().map_or(self.settings.max_outage, |at| at.saturating_sub(from))
     }
 
+    /// How many other rows wait for one of their last two attempts.
+    fn others_with_few_left(&self) -> u32 {
+        let most = self.settings.max_attempts.get();
+        let has_few = |slot: &SlotId| self.slots.get(*slot).is_some_and(|row| row.left_of(most) <= 2);
+        u32::try_from(self.queue.iter().filter(has_few).count()).unwrap_or(u32::MAX - 1)
+    }
+
     /// Whether all rows that are still to be sent wait for those that were.
-    fn blocks_others(&self) -> bool {
+    pub(super) fn blocks_others(&self) -> bool {
         self.more_follow() && !self.queue.has_fresh()
     }
 

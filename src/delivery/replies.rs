@@ -71,7 +71,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             self.traffic.failed_again(start.at, now);
         }
         let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
-        let Some(history) = self.history(slot, request, &reply, now) else { return };
+        // What could still be tried would come too late for the rows behind it.
+        let is_over = !matches!(reply, Reply::NotSent { .. }) && self.was_last_chance(slot, now);
+        let most = if is_over { 0 } else { self.settings.max_attempts.get() };
+        let Some(history) = self.history(slot, request, &reply, most, now) else { return };
         if got_through {
             self.got_through(history);
         }
@@ -132,7 +135,14 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     }
 
     /// Notes a reply with its row and gives what the row has been through.
-    fn history(&mut self, slot: SlotId, request: Request, reply: &Reply, now: Duration) -> Option<History> {
+    fn history(
+        &mut self,
+        slot: SlotId,
+        request: Request,
+        reply: &Reply,
+        max_attempts: u32,
+        now: Duration,
+    ) -> Option<History> {
         let in_outage = self.traffic.health.next_probe().is_some();
         let row = self.slots.get_mut(slot)?;
         let fails_again = row.has_failed && may_lie_with_row(reply);
@@ -156,7 +166,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             unconfirmed: row.unconfirmed,
             maybe_applied: row.maybe_applied,
             is_alone: in_outage || !is_to_blame,
-            max_attempts: self.settings.max_attempts.get(),
+            max_attempts,
         })
     }
 
@@ -180,7 +190,10 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
     fn notice(&mut self, notice: Option<Notice>) {
         if let Some(notice) = notice {
             self.tally.outages += u64::from(matches!(notice, Notice::Outage { .. }));
-            if matches!(notice, Notice::OutageOver) {
+            // Over, nobody need wait; begun, whoever has the most attempts left makes the probes.
+            if matches!(notice, Notice::OutageOver)
+                || matches!(notice, Notice::Outage { .. }) && self.is_down_for_all()
+            {
                 self.queue.wake_all(&self.slots);
             }
             self.observer.noticed(&notice);

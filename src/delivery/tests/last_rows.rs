@@ -239,6 +239,9 @@ async fn the_last_rows_wait_though_they_leave_while_replies_are_on_their_way() {
             assert_eq!(lines.count("failed"), 0, "{case}");
             if back < 100_000 {
                 assert_eq!(lines.count("updated"), 50, "{case}");
+                // Few attempts are left, but not none before the end; a page has fewer.
+                let is_soon = server.span() < 200 * SECOND || broken() == page();
+                assert!(is_soon, "{case} {:?}", server.span());
             } else {
                 assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{case}");
             }
@@ -279,15 +282,28 @@ async fn a_row_is_tried_once_more_before_the_patience_ends_however_many_attempts
 #[tokio::test(start_paused = true)]
 async fn rows_that_always_fail_side_by_side_are_got_past_with_little_patience_too() {
     for broken in [|| busy(503, None), || busy(500, None), lost, page] {
-        for (patience, first) in [(10, 5), (20, 5), (20, 1), (30, 5), (40, 5)] {
+        for (patience, first, attempts) in [
+            (10, 5, 5),
+            (20, 5, 5),
+            (20, 1, 5),
+            (30, 5, 5),
+            (40, 5, 5),
+            (10, 5, 10),
+            (20, 5, 10),
+            (60, 5, 20),
+        ] {
             let rows = Rows::of((0..8).map(|row| ((row % 2).to_string(), String::new())));
             let server = Simulated::new(move |arrival| {
                 let is_bad = (first..first + 2).contains(&arrival.row);
                 (SECOND / 500, if is_bad { broken() } else { updated() })
             });
-            let limits = Settings { max_outage: patience * SECOND, ..settings("50", 16) };
+            let limits = Settings {
+                max_outage: patience * SECOND,
+                max_attempts: NonZeroU32::MIN.saturating_add(attempts - 1),
+                ..settings("50", 16)
+            };
             let (ending, lines) = run(&limits, &server, rows).await;
-            let case = format!("{:?} {patience} {first}: {:?}", broken(), ending.stop);
+            let case = format!("{:?} {patience} {first} {attempts}: {:?}", broken(), ending.stop);
             assert!(ending.stop.is_none(), "{case}");
             assert_eq!(lines.count("updated"), 6, "{case}");
         }
