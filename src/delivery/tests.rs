@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 mod brakes;
 mod close_pairs;
 mod closing;
+mod few_customers;
 mod last_rows;
 mod outage;
 #[cfg(test)]
