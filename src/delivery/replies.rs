@@ -95,13 +95,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                     let notice = self.traffic.suspect(now, &why);
                     self.notice(notice);
                 }
-                let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
-                // A limit is mostly one of a second: sooner it would only say the same again.
-                let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
-                let asked = wish.map(Wish::until).filter(|until| *until > now);
-                let due = asked.unwrap_or(now + own_pause.max(least));
-                let due =
-                    if asked.is_some() { due } else { self.last_chance(now).map_or(due, |at| at.min(due)) };
+                let due = self.due(history, http_status, wish, now);
                 let until = self.saved_for(slot, left, is_all).max(due);
                 let is_saved = is_all && until > due;
                 self.has_saved |= is_saved;
@@ -120,6 +114,24 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),
         }
+    }
+
+    /// When a row of this history is tried again, unless it is saved up for later.
+    fn due(
+        &mut self,
+        history: History,
+        http_status: Option<u16>,
+        wish: Option<Wish>,
+        now: Duration,
+    ) -> Duration {
+        if let Some(asked) = wish.map(Wish::until).filter(|until| *until > now) {
+            return asked;
+        }
+        let own_pause = pause(history.attempts + history.not_sent, &mut self.random);
+        // A limit is mostly one of a second: sooner it would only say the same again.
+        let least = if http_status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
+        let due = now + own_pause.max(least);
+        self.last_chance(now).map_or(due, |at| at.min(due))
     }
 
     /// A row of this history got through: what waited to see that the server is up goes on.
