@@ -84,20 +84,22 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         failed_at + wait
     }
 
-    /// While nothing gets through: before which time a row must be tried once more, as the patience ends soon after it.
-    pub(super) fn last_chance(&self, now: Duration) -> Option<Duration> {
-        let at = self.traffic.gives_up_at()?.saturating_sub(margin(self.settings.max_outage));
-        (at > now).then_some(at)
+    /// While nothing gets through: when the patience ends so soon that a row must be tried once more.
+    fn last_moment(&self) -> Option<Duration> {
+        let at = self.traffic.gives_up_at()?;
+        Some(at.saturating_sub(margin(self.settings.max_outage)))
     }
 
-    /// Whether a row that holds up others, and failed before, had its last chance.
+    /// That moment, if it is still to come.
+    pub(super) fn last_chance(&self, now: Duration) -> Option<Duration> {
+        self.last_moment().filter(|at| *at > now)
+    }
+
+    /// Whether a row that holds up others, and failed before that moment, had its last chance.
     pub(super) fn was_last_chance(&self, slot: SlotId, now: Duration) -> bool {
-        let moment = |at: Duration| at.saturating_sub(margin(self.settings.max_outage));
-        let Some(moment) = self.traffic.gives_up_at().map(moment).filter(|at| *at <= now) else {
-            return false;
-        };
         let failed_at = self.slots.get(slot).and_then(|row| row.failed_at);
-        self.blocks_others() && failed_at.is_some_and(|at| at < moment)
+        let is_over = |at: Duration| at <= now && failed_at.is_some_and(|failed_at| failed_at < at);
+        self.last_moment().is_some_and(is_over) && self.blocks_others()
     }
 
     /// For how long from then on nothing may get through.

@@ -58,19 +58,21 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         if !matches!(reply, Reply::NotSent { .. }) {
             self.observer.attempted(duration);
         }
+        let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         let health = &self.traffic.health;
         let stands_out = self.slots.get(slot).is_some_and(|row| row.stands_out(health));
         // A probe's pause grows with each that fails, whichever row it is.
         let is_probe = self.traffic.health.next_probe().is_some();
         // Many rows that always fail would else pass for a server that is down, once they are all that is tried.
         if is_probe || !(stands_out && may_lie_with_row(&reply)) {
-            self.limit_pauses(slot, &reply, now);
+            if !got_through {
+                self.limit_pauses(slot, &reply, now);
+            }
             let notice = self.traffic.learn(&reply, start.at, wish.map_or(now, |wish| wish.at), now);
             self.notice(notice);
         } else {
             self.traffic.failed_again(start.at, now);
         }
-        let got_through = matches!(reply, Reply::Confirmed { .. } | Reply::Refused { .. });
         // What could still be tried would come too late for the rows behind it.
         let is_over = !matches!(reply, Reply::NotSent { .. }) && self.was_last_chance(slot, now);
         let most = if is_over { 0 } else { self.settings.max_attempts.get() };
