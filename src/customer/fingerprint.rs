@@ -1,7 +1,26 @@
 //! What makes two updates the same: a keyed hash of the canonical update.
+//!
+//! The canonical text of a row is one line for the call and the row's kind, then one line for each parameter that has
+//! a value, sorted by name. `kind` is `update`, `invalid` or `passed-over`; `length` is the value's length in bytes, in
+//! decimal; each line ends in a line feed (here with the call `set_customer_details`):
+//!
+//! ```text
+//! set_customer_details update
+//! city=4:Riga
+//! customer_id=3:191
+//! ```
+//!
+//! The length tells where a value ends, so that no two rows have the same text. The fingerprint is the first 8 bytes
+//! of the text's BLAKE3 in keyed mode. The 32 bytes of the key are BLAKE3's key derivation of the API key with the
+//! context `offerit-sync 2026-11-29 fingerprint`. With [`b3sum`](https://github.com/BLAKE3-team/BLAKE3/tree/master/b3sum)
+//! and the canonical text in `row.txt`:
+//!
+//! ```sh
+//! printf %s "$OFFERIT_API_KEY" | b3sum --raw --derive-key 'offerit-sync 2026-11-29 fingerprint' |
+//!   b3sum --keyed --length 8 row.txt
+//! ```
 
 use super::{Parameter, Update, Values};
-use siphasher::sip::SipHasher24;
 use std::fmt;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
@@ -13,48 +32,21 @@ impl Fingerprint {
     /// How many hex digits it is written with.
     pub const DIGITS: usize = 16;
 
-    /// As it is written: lower-case hex digits.
-    #[must_use]
-    pub fn digits(self) -> [u8; Self::DIGITS] {
-        let mut digits = [0; Self::DIGITS];
-        for (index, digit) in digits.iter_mut().enumerate() {
-            let value = (self.0 >> (60 - 4 * index)) & 0xf;
-            *digit = b"0123456789abcdef"[value as usize];
-        }
-        digits
-    }
-
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.
     #[must_use]
     pub fn parse(digits: &[u8]) -> Option<Fingerprint> {
-        let ([upper, lower], []) = digits.as_chunks() else { return None };
-        Some(Fingerprint(eight_digits(*upper)? << 32 | eight_digits(*lower)?))
+        // `from_str_radix` alone would accept upper case and a sign.
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != Self::DIGITS || !digits.iter().all(is_digit) {
+            return None;
+        }
+        u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok().map(Fingerprint)
     }
-}
-
-/// The value of eight lower-case hex digits, looked at together.
-fn eight_digits(digits: [u8; 8]) -> Option<u64> {
-    const fn each(byte: u8) -> u64 {
-        u64::from_ne_bytes([byte; 8])
-    }
-    let digits = u64::from_be_bytes(digits);
-    // The highest bit of each byte that is so or more: of ASCII, adding does not carry from one byte to the next.
-    let least = |byte: u8| digits.wrapping_add(each(0x80 - byte));
-    let is_figure = least(b'0') & !least(b'9' + 1);
-    let is_letter = least(b'a') & !least(b'f' + 1);
-    if (is_figure | is_letter) & !digits & each(0x80) != each(0x80) {
-        return None;
-    }
-    // The letters are 0x61 to 0x66, the figures 0x30 to 0x39.
-    let values = (digits & each(0xf)) + 9 * (digits >> 6 & each(1));
-    let bytes = (values >> 4 | values) & 0x00ff_00ff_00ff_00ff;
-    let pairs = (bytes >> 8 | bytes) & 0x0000_ffff_0000_ffff;
-    Some((pairs >> 16 | pairs) & 0xffff_ffff)
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
+        write!(formatter, "{:016x}", self.0)
     }
 }
 
@@ -64,31 +56,37 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The key of the hash, derived from the API key: without it, a guessed password cannot be tested against a
-/// result file. The hash is SipHash-2-4, which is made for short inputs under a secret key; the derivation is BLAKE3's.
+/// The key of the hash, derived from the API key: without it, a guessed password cannot be tested against a result
+/// file.
 #[derive(Clone)]
-pub struct FingerprintKey(SipHasher24);
+pub struct FingerprintKey([u8; blake3::KEY_LEN]);
 
 /// Domain separation for BLAKE3's key derivation. Changing it makes every fingerprint ever written foreign.
-const CONTEXT: &str = "offerit-sync 2026-11 result file fingerprint";
+const CONTEXT: &str = "offerit-sync 2026-11-29 fingerprint";
+
+/// The API's call that a row makes. The first line of the canonical text names it, so that the same values of another
+/// call have another fingerprint.
+const CALL: &str = "set_customer_details";
 
 impl FingerprintKey {
     /// Derives the key from the API key's bytes.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> FingerprintKey {
-        let mut key = [0; 16];
-        blake3::Hasher::new_derive_key(CONTEXT).update(secret).finalize_xof().fill(&mut key);
-        FingerprintKey(SipHasher24::new_with_key(&key))
+        FingerprintKey(blake3::derive_key(CONTEXT, secret))
     }
 
     /// The fingerprint of a valid update. `scratch` is reused from row to row.
     pub fn of_update(&self, update: &Update, scratch: &mut Vec<u8>) -> Fingerprint {
-        self.of_list(b'u', update.values().map(|(parameter, value)| (parameter, value.as_bytes())), scratch)
+        self.of_list(
+            "update",
+            update.values().map(|(parameter, value)| (parameter, value.as_bytes())),
+            scratch,
+        )
     }
 
     /// The same of the values of a valid update, wherever they lie.
     pub fn of_values(&self, values: Values<'_>, scratch: &mut Vec<u8>) -> Fingerprint {
-        self.of_list(b'u', values.iter(), scratch)
+        self.of_list("update", values.iter(), scratch)
     }
 
     /// The fingerprint of a row that is no valid update: never equal to that of an update.
@@ -97,7 +95,7 @@ impl FingerprintKey {
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
         scratch: &mut Vec<u8>,
     ) -> Fingerprint {
-        self.of_list(b'i', values, scratch)
+        self.of_list("invalid", values, scratch)
     }
 
     /// The fingerprint of a row that has nothing to send and is passed over: never equal to that of an update or of
@@ -107,30 +105,38 @@ impl FingerprintKey {
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
         scratch: &mut Vec<u8>,
     ) -> Fingerprint {
-        self.of_list(b'e', values, scratch)
+        self.of_list("passed-over", values, scratch)
     }
 
-    /// Each value is written with its parameter and its length, so that no two lists look the same.
+    /// Hashes the canonical text, which is built in `scratch`.
     fn of_list<'value>(
         &self,
-        kind: u8,
+        kind: &str,
         values: impl Iterator<Item = (Parameter, &'value [u8])>,
         scratch: &mut Vec<u8>,
     ) -> Fingerprint {
+        // By name, so that the order in which the program lists the parameters does not matter.
+        let mut values: Vec<_> = values.map(|(parameter, value)| (parameter.name(), value)).collect();
+        values.sort_unstable_by_key(|(name, _)| *name);
         scratch.clear();
-        scratch.push(kind);
-        for (parameter, value) in values {
-            match u8::try_from(value.len()) {
-                Ok(length) if length < u8::MAX => scratch.extend_from_slice(&[parameter as u8, length]),
-                _ => {
-                    scratch.extend_from_slice(&[parameter as u8, u8::MAX]);
-                    scratch.extend_from_slice(&(value.len() as u64).to_le_bytes());
-                }
-            }
-            scratch.extend_from_slice(value);
+        for part in [CALL, " ", kind, "\n"] {
+            scratch.extend_from_slice(part.as_bytes());
         }
-        Fingerprint(self.0.hash(scratch))
+        for (name, value) in values {
+            let mut length = itoa::Buffer::new();
+            for part in [name.as_bytes(), b"=", length.format(value.len()).as_bytes(), b":", value, b"\n"] {
+                scratch.extend_from_slice(part);
+            }
+        }
+        Fingerprint(first_8_bytes(blake3::keyed_hash(&self.0, scratch)))
     }
+}
+
+/// The first 8 bytes of a hash as a number: its 16 hex digits are the first 16 of the hash.
+pub(super) fn first_8_bytes(hash: blake3::Hash) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_be_bytes(first)
 }
 
 /// Masked: the key is derived from a secret.
@@ -156,9 +162,54 @@ mod tests {
 
     const ROW: [(Parameter, &str); 2] = [(Parameter::CustomerId, "191"), (Parameter::City, "Riga")];
 
+    fn named(name: &str) -> Parameter {
+        Parameter::from_name(name).unwrap()
+    }
+
+    /// Each parameter alone, with the value `x`. Like all expected values here computed by another program, Python's
+    /// `blake3`, as the head of this file says.
+    const PINNED: [(&str, &str); Parameter::COUNT] = [
+        ("customer_id", "472998cf002fa046"),
+        ("subscription_id", "c5c83f64965bc5f6"),
+        ("firstname", "ecf2ef5e36357e9a"),
+        ("lastname", "5236c2d3b9f58929"),
+        ("email", "b11352bb0bd42777"),
+        ("address1", "45b81e52e9770ac4"),
+        ("address2", "1c8e2ff15f77f760"),
+        ("city", "d55fbcd92e7815d8"),
+        ("state", "4030e0786b5f81a0"),
+        ("country", "3cae0695b0fd2abb"),
+        ("zip", "62e856300044a621"),
+        ("custom1", "1ab8277b6d4d13e9"),
+        ("custom2", "e06c03f6d1b46719"),
+        ("custom3", "3c858b998522f623"),
+        ("custom4", "6482731846c6e00e"),
+        ("custom5", "6efa85b88e10e8c8"),
+        ("password", "6f76cfaf5ec78a2c"),
+        ("username", "cc68f7b72a1310d4"),
+    ];
+
     #[test]
-    fn it_never_changes_from_one_version_to_the_next() {
-        assert_eq!(fingerprint("key", &ROW).to_string(), "473ecde8addba3a3");
+    fn a_fingerprint_never_changes_from_one_version_to_the_next() {
+        let key = FingerprintKey::from_secret(b"k3y of the pins");
+        let scratch = &mut Vec::new();
+        for (name, pinned) in PINNED {
+            let value = [(named(name), &b"x"[..])];
+            assert_eq!(key.of_invalid(value.into_iter(), scratch).to_string(), pinned, "{name}");
+        }
+        let texts = PINNED.map(|(name, _)| (named(name), format!("value of {name}")));
+        let values = || texts.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
+        assert_eq!(key.of_invalid(values(), scratch).to_string(), "08b495842fbf7331");
+        assert_eq!(key.of_passed_over(values(), scratch).to_string(), "f8e6955273947e1f");
+        assert_eq!(key.of_invalid(std::iter::empty(), scratch).to_string(), "59b6edc908b37ae7");
+        let mut builder = UpdateBuilder::default();
+        values().for_each(|(parameter, value)| builder.set(parameter, value));
+        assert_eq!(key.of_values(builder.values(), scratch).to_string(), "4b632450e18c59df");
+        assert_eq!(key.of_update(&builder.build().unwrap(), scratch).to_string(), "4b632450e18c59df");
+        // Its length in bytes has four digits.
+        let long = "Rīga\n".repeat(300);
+        let row = [(Parameter::CustomerId, "191"), (Parameter::City, &long)];
+        assert_eq!(fingerprint("k3y of the pins", &row).to_string(), "8c0c4b17a25790a1");
     }
 
     #[test]
@@ -201,8 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_in_which_columns_come_does_not_matter() {
+    fn the_order_in_which_values_come_does_not_matter() {
         assert_eq!(fingerprint("key", &ROW), fingerprint("key", &[ROW[1], ROW[0]]));
+        let key = FingerprintKey::from_secret(b"key");
+        let of = |row: [(Parameter, &str); 2]| {
+            let values = row.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
+            key.of_invalid(values, &mut Vec::new())
+        };
+        assert_eq!(of(ROW), of([ROW[1], ROW[0]]));
     }
 
     #[test]
@@ -217,7 +274,14 @@ mod tests {
         let fingerprint = Fingerprint(0x0123_4567_89ab_cdef);
         assert_eq!(fingerprint.to_string(), "0123456789abcdef");
         assert_eq!(Fingerprint::parse(b"0123456789abcdef"), Some(fingerprint));
-        for bad in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0123456789abcdeg"] {
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdef0",
+            "0123456789ABCDEF",
+            "+123456789abcdef",
+            "0123456789abcdeg",
+        ] {
             assert_eq!(Fingerprint::parse(bad.as_bytes()), None);
         }
     }
@@ -230,8 +294,10 @@ mod tests {
             for other in *b"09af" {
                 let mut digits = [other; Fingerprint::DIGITS];
                 digits[place] = byte;
-                let expected = matches!(byte, b'0'..=b'9' | b'a'..=b'f').then_some(digits);
-                assert_eq!(Fingerprint::parse(&digits).map(Fingerprint::digits), expected, "{digits:?}");
+                let expected = matches!(byte, b'0'..=b'9' | b'a'..=b'f').then_some(digits.to_vec());
+                let written =
+                    Fingerprint::parse(&digits).map(|fingerprint| fingerprint.to_string().into_bytes());
+                assert_eq!(written, expected, "{digits:?}");
             }
         }
     }

@@ -133,7 +133,7 @@ impl Record<'_> {
             push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
         }
         line.push(b',');
-        line.extend_from_slice(&self.fingerprint.digits());
+        line.extend_from_slice(self.fingerprint.to_string().as_bytes());
         line.push(b'\n');
     }
 }
