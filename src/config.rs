@@ -191,6 +191,7 @@ impl FailuresOptions {
             shard,
             result: result_path(&self.input, self.result.as_deref(), shard)?,
             output: self.output.as_deref().map_or(Output::Stdout, Output::to),
+            may_overwrite: self.overwrite,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             open_rows: OPEN_ROWS,
         })

@@ -213,15 +213,17 @@ fn nothing_else_is_overwritten() {
         ("precious.csv", "is not a file of failures"),
         ("like-ours.csv", "is not a file of failures"),
     ] {
-        let output = failures(&offerit, &["-o", name]).expect_code(2);
-        assert!(output.stderr.contains(why), "{name}: {}", output.stderr);
+        for more in [&[][..], &["--overwrite"]] {
+            let output = failures(&offerit, &[&["-o", name], more].concat()).expect_code(2);
+            assert!(output.stderr.contains(why), "{name}: {}", output.stderr);
+        }
     }
     let after: Vec<_> =
         [INPUT, RESULT, "precious.csv"].map(|name| fs::read(offerit.path(name)).ok()).to_vec();
     assert_eq!(before, after);
-    // Its own earlier table is replaced, and nothing is left beside it.
+    // Its own earlier table is replaced on request, and nothing is left beside it.
     failures(&offerit, &["-o", "again.csv"]).expect_code(0);
-    failures(&offerit, &["-o", "again.csv"]).expect_code(0);
+    failures(&offerit, &["-o", "again.csv", "--overwrite"]).expect_code(0);
     let names =
         fs::read_dir(offerit.folder()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with('.')));

@@ -2,7 +2,7 @@
 //! run again. Sends nothing.
 
 use super::judge::{Judge, Key, no_result_yet};
-use super::output::{Output, Sink};
+use super::output::{Existing, Output, Sink};
 use super::shard::is_held;
 use crate::customer::Shard;
 use crate::delivery::{Superseded, Supersession};
@@ -12,7 +12,7 @@ use crate::journal::{Doing, Keep, Lookup, Marks, Place, ResultFile};
 use crate::report::{Counts, counted, say};
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Begins a UTF-8 file that Excel takes for one.
 const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -32,6 +32,8 @@ pub struct Settings {
     pub result: PathBuf,
     /// Where the rows go.
     pub output: Output,
+    /// Whether an earlier file of failures may be replaced.
+    pub may_overwrite: bool,
     /// What the fingerprints are keyed with.
     pub key: Key,
     /// The most rows whose records a power cut can have taken.
@@ -55,7 +57,9 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let overtaken = overtaken(&input, &known.marks, &mut judge)?;
     let mut lookup = Lookup::open(&settings.result)?;
     let mut rows = input.rows()?;
-    let sink = settings.output.begin(&[&settings.input, &settings.result], "a file of failures", is_such)?;
+    let existing = if settings.may_overwrite { Existing::Replace } else { Existing::Refuse };
+    let kept: [&Path; 2] = [&settings.input, &settings.result];
+    let sink = settings.output.begin(existing, &kept, "a file of failures", is_such)?;
     let mut table = Table::begin(sink, &rows)?;
     let mut account = Left::default();
     while let Some(row) = rows.check_next()? {

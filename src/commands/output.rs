@@ -22,11 +22,24 @@ pub enum Output {
     File(PathBuf),
 }
 
+/// What becomes of a file that exists at the path of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It stays, and the command is refused: somebody may have edited it.
+    Refuse,
+    /// It is replaced if it is of the same kind.
+    Replace,
+}
+
 /// An output that is being written.
 pub(super) enum Sink {
     Stdout(BufWriter<StdoutLock<'static>>),
     /// Takes its place in the end.
-    File(BufWriter<NamedTempFile>, PathBuf),
+    File {
+        output: BufWriter<NamedTempFile>,
+        path: PathBuf,
+        existing: Existing,
+    },
 }
 
 impl Output {
@@ -35,19 +48,22 @@ impl Output {
         if path == Path::new("-") { Output::Stdout } else { Output::File(path.to_path_buf()) }
     }
 
-    /// Begins to write. A file that is there is only replaced if `is_such` finds by its first bytes that it is of the
-    /// same `kind`, and if it is none of `kept`, by whatever name: a mistyped path must not cost an export.
+    /// Begins to write. Even with [`Existing::Replace`] a file is only replaced if `is_such` finds by its first bytes
+    /// that it is of the same `kind`, and if it is none of `kept`, by whatever name: a mistyped path must not cost an
+    /// export.
     pub(super) fn begin(
         &self,
+        existing: Existing,
         kept: &[&Path],
         kind: &str,
         is_such: impl Fn(&[u8]) -> bool,
     ) -> Result<Sink, Failure> {
         let Output::File(path) = self else { return Ok(Sink::Stdout(BufWriter::new(io::stdout().lock()))) };
-        refuse_other(path, kept, kind, is_such)?;
+        refuse_other(path, existing, kept, kind, is_such)?;
         // Its mode is 0600 from the beginning.
         let file = tempfile::Builder::new().prefix(".offerit-sync-").tempfile_in(folder_of(path));
-        Ok(Sink::File(BufWriter::new(file.map_err(cannot_begin(path))?), path.clone()))
+        let output = BufWriter::new(file.map_err(cannot_begin(path))?);
+        Ok(Sink::File { output, path: path.clone(), existing })
     }
 }
 
@@ -55,14 +71,14 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Stdout(output) => output.write(bytes),
-            Sink::File(output, _) => output.write(bytes),
+            Sink::File { output, .. } => output.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::Stdout(output) => output.flush(),
-            Sink::File(output, _) => output.flush(),
+            Sink::File { output, .. } => output.flush(),
         }
     }
 }
@@ -72,7 +88,7 @@ impl Sink {
     pub(super) fn fault(&self, error: io::Error) -> Failure {
         match self {
             Sink::Stdout(_) => cannot_print(error),
-            Sink::File(_, path) => cannot_write(path)(error),
+            Sink::File { path, .. } => cannot_write(path)(error),
         }
     }
 
@@ -81,17 +97,25 @@ impl Sink {
         if let Err(error) = self.flush() {
             return Err(self.fault(error));
         }
-        let Sink::File(output, path) = self else { return Ok(()) };
+        let Sink::File { output, path, existing } = self else { return Ok(()) };
         let file = output.into_inner().map_err(|error| cannot_write(&path)(error.into_error()))?;
         file.as_file().sync_all().map_err(cannot_write(&path))?;
-        // A link that appeared in the meantime is replaced and not followed.
-        file.persist(&path).map_err(|error| cannot_write(&path)(error.error))?;
-        Ok(())
+        // A link that appeared in the meantime is not followed: it is replaced, or kept and the command refused.
+        let persisted = match existing {
+            Existing::Replace => file.persist(&path),
+            Existing::Refuse => file.persist_noclobber(&path),
+        };
+        match persisted.map_err(|error| error.error) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(refusal_of_existing(&path)),
+            Err(error) => Err(cannot_write(&path)(error)),
+        }
     }
 }
 
 fn refuse_other(
     path: &Path,
+    existing: Existing,
     kept: &[&Path],
     kind: &str,
     is_such: impl Fn(&[u8]) -> bool,
@@ -114,10 +138,17 @@ fn refuse_other(
     let mut head = Vec::new();
     let opened = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     opened.map_err(cannot_begin(path))?;
-    if head.is_empty() || is_such(&head) {
-        return Ok(());
+    if !head.is_empty() && !is_such(&head) {
+        return Err(refused(&format!("exists and is not {kind}: it is not overwritten, name another file")));
     }
-    Err(refused(&format!("is there and is not {kind}: it is not overwritten, name another file")))
+    if existing == Existing::Refuse { Err(refusal_of_existing(path)) } else { Ok(()) }
+}
+
+fn refusal_of_existing(path: &Path) -> Failure {
+    Failure::usage(format!(
+        "--output: {} exists and may hold corrections: name another file, or add --overwrite to replace it",
+        path.display()
+    ))
 }
 
 /// A path that cannot be written to from the start, such as one in a folder that is not there, is a mistake of the

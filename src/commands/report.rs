@@ -1,6 +1,7 @@
 //! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
 
 use super::Output;
+use super::output::Existing;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::{self, ResultFile};
 use crate::report::{PAGE_OPENING, Page, PageError, page, say};
@@ -24,7 +25,8 @@ pub struct Settings {
 /// If the result file cannot be used or the page cannot be written.
 pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     let is_page = |head: &[u8]| head.starts_with(PAGE_OPENING.as_bytes());
-    let mut sink = settings.output.begin(&[&settings.result], "a page of this program", is_page)?;
+    let mut sink =
+        settings.output.begin(Existing::Replace, &[&settings.result], "a page of this program", is_page)?;
     let Page { html, tail } =
         page(&settings.result, || ResultFile::records(&settings.result, settings.open_rows))
             .map_err(|error| told(error, &settings.result))?;

@@ -19,6 +19,10 @@ pub(super) const CONFIG: &str = "config";
 /// Options that belong to a call and not into a file.
 const OF_A_CALL: [&str; 4] = [CONFIG, "show-config", "output", "help"];
 
+/// In a file it concerns the result file of `run`. Any other command that replaces a file takes it as a flag only: it
+/// may cost corrections made by hand.
+const OVERWRITE: &str = "overwrite";
+
 /// Options that are merged column by column, and tables of columns.
 const LISTS: [&str; 3] = ["map", "set", "ignore-column"];
 const COLUMNS: &str = "columns";
@@ -58,7 +62,7 @@ impl Layers {
         refuse_conflicts(command, &in_force)?;
         // Behind the command's name and before what was typed.
         let mut merged: Vec<OsString> = arguments.iter().take(2).cloned().collect();
-        for setting in &in_force {
+        for setting in in_force.iter().filter(|setting| name == "run" || setting.key != OVERWRITE) {
             if let Some(arg) = option(command, &setting.key) {
                 merged.extend(as_arguments(arg, setting));
             }

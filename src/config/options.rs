@@ -129,6 +129,10 @@ pub struct FailuresOptions {
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
 
+    /// Replace an earlier file of failures; corrections made in it are lost
+    #[arg(long)]
+    pub overwrite: bool,
+
     /// The result file is that of a trial, made with run --sandbox
     #[arg(long)]
     pub sandbox: bool,

@@ -6,6 +6,7 @@ use crate::commands::run::Outputs;
 use crate::report::{LogFormat, Logs, ProgressMode, Verbosity};
 use clap::Args;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 impl From<LogFormatChoice> for LogFormat {
@@ -95,13 +96,14 @@ impl RunOptions {
             let name = name.unwrap_or(option);
             let has_value = value.is_none() && takes_value(&run, name);
             let value = if has_value { typed.next() } else { None };
-            if long(&failures, name).is_some() {
+            // `run --overwrite` is about the result file.
+            if name != "overwrite" && long(&failures, name).is_some() {
                 words.push(word);
                 words.extend(value);
             }
         }
         let input = self.input.to_str()?;
-        let output = beside(result);
+        let output = free_path_beside(result);
         let mut words: Vec<_> = words.into_iter().map(quoted).collect();
         words.extend(["-o", output.to_str()?].map(quoted));
         if input.starts_with('-') {
@@ -117,13 +119,20 @@ impl RunOptions {
 }
 
 /// Where the rows go that did not make it, named after the result file: shards and nights share the input, and each has
-/// a result file of its own.
-fn beside(result: &Path) -> PathBuf {
+/// a result file of its own. A path that is taken gets the next number, as `failures` replaces no file.
+fn free_path_beside(result: &Path) -> PathBuf {
     let stem = result.with_extension("");
     let is_usual = stem.extension().is_some_and(|extension| extension == "result");
-    let mut name = if is_usual { stem.with_extension("") } else { stem }.into_os_string();
-    name.push(".failures.csv");
-    name.into()
+    let stem = if is_usual { stem.with_extension("") } else { stem };
+    let mut number = 1;
+    loop {
+        let mut name = stem.clone().into_os_string();
+        name.push(if number == 1 { ".failures.csv".to_owned() } else { format!(".failures-{number}.csv") });
+        if fs::symlink_metadata(&name).is_err() {
+            return name.into();
+        }
+        number += 1;
+    }
 }
 
 fn long<'grammar>(grammar: &'grammar clap::Command, name: &str) -> Option<&'grammar clap::Arg> {
@@ -180,7 +189,7 @@ mod tests {
                     "5",
                     "a b.csv",
                     "--map=E-Mail=email",
-                    "--resume",
+                    "--overwrite",
                     "-q",
                     "--shard",
                     "0/2",
@@ -221,7 +230,18 @@ mod tests {
             ("tonight", "tonight.failures.csv"),
             (".result.csv", ".result.failures.csv"),
         ] {
-            assert_eq!(beside(Path::new(result)), Path::new(name));
+            assert_eq!(free_path_beside(Path::new(result)), Path::new(name));
+        }
+    }
+
+    #[test]
+    fn a_file_of_failures_that_exists_is_not_named_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let result = folder.path().join("in.result.csv");
+        for name in ["in.failures.csv", "in.failures-2.csv", "in.failures-3.csv"] {
+            let path = free_path_beside(&result);
+            assert_eq!(path, folder.path().join(name));
+            fs::write(path, "").unwrap();
         }
     }
 
