@@ -1,0 +1,35 @@
+//! What the integration tests share: a server that misbehaves on command, a wrapper around the real
+//! binary, and a reader of result files that shares no code with the crate.
+//!
+//! The standard library and `tempfile` only; the terminal needs `rustix` and `vt100`.
+
+mod account;
+pub mod calls;
+mod command;
+mod connection;
+pub mod crash;
+pub mod job;
+mod mounted;
+mod reply;
+mod request;
+pub mod result;
+mod server;
+pub mod strace;
+mod terminal;
+mod turn;
+
+pub use command::{Child, Offerit, Output};
+pub use job::{INPUT, KEY, RESULT, USERNAME, Visits, customers, rows, table};
+pub use mounted::Mounted;
+pub use reply::{Gate, Reply};
+pub use request::Request;
+pub use result::Record;
+pub use server::Server;
+pub use terminal::Terminal;
+pub use turn::{alone, beside_others};
+
+/// Says something that is shown of a test that passes, too.
+pub fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,38 @@
+//! Which tests run at the same time. A test that measures instants runs alone, so that no other test takes the processor
+//! from its server or from the program; all others run beside each other.
+
+use std::cell::RefCell;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Written by a test that runs alone, read by the others.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    /// The turn of this thread's test. Each test has a thread of its own, which gives the turn back when it ends.
+    static TURN: RefCell<Turn> = const { RefCell::new(Turn::NotYet) };
+}
+
+enum Turn {
+    NotYet,
+    BesideOthers(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
+}
+
+/// Waits until no other test runs, and keeps the others waiting until this test ends. It comes first in a test.
+pub fn alone() {
+    TURN.with_borrow_mut(|turn| {
+        // With `--test-threads=1` all tests share a thread, and this turn is that of an earlier test.
+        *turn = Turn::NotYet;
+        *turn = Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner));
+    });
+}
+
+/// Waits until no test runs that must be alone. Every test that runs the program does so by [`super::Offerit::new`],
+/// which must be called in the test's own thread.
+pub fn beside_others() {
+    TURN.with_borrow_mut(|turn| {
+        if matches!(turn, Turn::NotYet) {
+            *turn = Turn::BesideOthers(MACHINE.read().unwrap_or_else(PoisonError::into_inner));
+        }
+    });
+}
