@@ -1,7 +1,7 @@
 //! Compressed input, known by its first bytes and unpacked as it is read: memory does not depend on what comes out.
 
 use super::steady::Changed;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::error::Error;
@@ -39,7 +39,7 @@ impl Compression {
     /// Unpacks what `reader` gives.
     pub(super) fn unpack(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let unpacked: Box<dyn Read + Send> = match self {
-            Compression::Gzip => Box::new(MultiGzDecoder::new(reader)),
+            Compression::Gzip => Box::new(Gzip::new(reader)),
             Compression::Zstd => Box::new(Zstd::new(reader)),
         };
         Box::new(Unpacked { inner: unpacked, compression: self, length: 0 })
@@ -128,6 +128,45 @@ fn of_the_file(error: &io::Error) -> Option<io::Error> {
     None
 }
 
+/// Unpacks gzip members one behind the other. Zeros behind a member are skipped, as gzip does: a tape pads with them.
+struct Gzip {
+    /// `None` at the end.
+    member: Option<GzDecoder<BufReader<Box<dyn Read + Send>>>>,
+}
+
+impl Gzip {
+    fn new(reader: Box<dyn Read + Send>) -> Gzip {
+        Gzip { member: Some(GzDecoder::new(BufReader::new(reader))) }
+    }
+}
+
+impl Read for Gzip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let is_over = skip_zeros(member.get_mut())?;
+            self.member =
+                self.member.take().filter(|_| !is_over).map(|member| GzDecoder::new(member.into_inner()));
+        }
+        Ok(0)
+    }
+}
+
+/// Skips zeros; gives whether nothing follows them.
+fn skip_zeros(source: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = source.fill_buf()?;
+        let (length, zeros) = (bytes.len(), bytes.iter().take_while(|byte| **byte == 0).count());
+        source.consume(zeros);
+        if length == 0 || zeros < length {
+            return Ok(length == 0);
+        }
+    }
+}
+
 /// Unpacks zstd frames one behind the other, and holds each to its checksum.
 struct Zstd {
     source: BufReader<Box<dyn Read + Send>>,
@@ -202,6 +241,7 @@ mod tests {
     use super::super::steady::{Snapshot, SteadyFile};
     use super::*;
     use flate2::write::GzEncoder;
+    use proptest::prelude::*;
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
     use std::io::Write;
 
@@ -238,6 +278,21 @@ mod tests {
         }
         let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9][..], &zstd(&text)].concat();
         assert_eq!(unpack(skipped).unwrap(), text);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn zeros_behind_a_gzip_member_are_skipped_and_nothing_else_is(
+            lengths in proptest::collection::vec(0..20_000_usize, 1..4), other in 1..=255_u8,
+        ) {
+            let text = b"1,Riga\n".repeat(100);
+            let padded = |length: &usize| [gzip(&text), vec![0; *length]].concat();
+            let archive: Vec<u8> = lengths.iter().flat_map(padded).collect();
+            prop_assert_eq!(unpack(archive.clone()).unwrap(), text.repeat(lengths.len()));
+            prop_assert!(unpack([archive, vec![other]].concat()).is_err());
+        }
     }
 
     #[test]
