@@ -24,6 +24,7 @@ pub struct Rows {
     pub(super) records: Records<Source>,
     pub(super) names: ByteRecord,
     header: Header,
+    header_line: u64,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
     /// Where the values of a row lie that was not copied.
@@ -60,9 +61,23 @@ impl Rows {
             Some(fault) => Err(vec![fault]),
         };
         let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
+        let header_line = line;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
         let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
-        Ok(Rows { path, format, records, names, header, builder, empty_rows, places, number, ahead, is_over })
+        Ok(Rows {
+            path,
+            format,
+            records,
+            names,
+            header,
+            header_line,
+            builder,
+            empty_rows,
+            places,
+            number,
+            ahead,
+            is_over,
+        })
     }
 
     /// What the input was found to be.
@@ -200,7 +215,7 @@ impl Rows {
         }
         if self.number == 0 {
             let faults = vec![HeaderFault::NoRows];
-            return Err(Error::Header { path: self.path.clone(), line: 1, faults });
+            return Err(Error::Header { path: self.path.clone(), line: self.header_line, faults });
         }
         Ok(false)
     }
@@ -338,7 +353,10 @@ mod tests {
 
     #[test]
     fn a_header_alone_is_refused() {
-        assert!(rows("customer_id,city\n").unwrap_err().to_string().contains("no rows"));
+        for (above, line) in [("", 1), ("\n \n", 3), ("sep=,\n\n", 3)] {
+            let error = rows(format!("{above}customer_id,city\n\n \n")).unwrap_err();
+            assert!(error.to_string().contains("no rows") && error.line() == Some(line), "{error}");
+        }
         assert!(rows("\n\n").unwrap_err().to_string().contains("only blank lines"));
     }
 
