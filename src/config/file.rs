@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
@@ -92,7 +93,8 @@ impl ConfigFile {
     /// Reads a text that stands in `path`.
     pub fn parse(path: &Path, text: &str) -> Result<ConfigFile, Failure> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let source = Source { path: path.into(), text };
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let source = Source { path: path.into(), text, line_starts: iter::once(0).chain(ends).collect() };
         let table = DeTable::parse(text).map_err(|error| {
             let place = source.place(error.span().map_or(0, |span| span.start));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
@@ -130,13 +132,15 @@ fn refuse_key(setting: &Setting) -> Result<(), Failure> {
 struct Source<'text> {
     path: Arc<Path>,
     text: &'text str,
+    /// Where each line begins: a place is looked for once a setting.
+    line_starts: Vec<usize>,
 }
 
 impl Source<'_> {
     fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let before = self.text.get(self.line_starts[line - 1]..offset).unwrap_or_default();
+        let column = before.chars().count() + 1;
         Place { path: Arc::clone(&self.path), line, column }
     }
 

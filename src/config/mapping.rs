@@ -6,6 +6,7 @@ use crate::customer::value_fault;
 use crate::exit::Failure;
 use crate::input::{ColumnRule, Constant, Empty, EmptyRows, Mapping, Transform, folded};
 use clap::{Args, ValueEnum};
+use std::collections::HashMap;
 
 /// Options about columns, of every command that reads the input.
 #[derive(Default, Args)]
@@ -82,6 +83,28 @@ struct Said {
     table: Option<ColumnTable>,
 }
 
+/// What was said about all columns, in the order in which it was said.
+#[derive(Default)]
+struct SaidColumns {
+    columns: Vec<Said>,
+    /// The number of each column in `columns`, by its folded name.
+    numbers: HashMap<String, usize>,
+}
+
+impl SaidColumns {
+    fn find(&mut self, name: &str) -> Option<&mut Said> {
+        self.numbers.get(&folded(name)).map(|number| &mut self.columns[*number])
+    }
+
+    fn push(&mut self, said: Said) {
+        self.numbers.insert(folded(&said.name), self.columns.len());
+        self.columns.push(said);
+    }
+}
+
+/// Where a column is to be left out, and whether by a flag. By its folded name.
+type Ignored = HashMap<String, (String, bool)>;
+
 impl MappingOptions {
     /// The mapping. What a flag says goes before what the file says of the same column or parameter.
     ///
@@ -94,8 +117,12 @@ impl MappingOptions {
             Some(EmptyChoice::Keep) | None => Empty::Keep,
         };
         let ignored = self.ignored();
-        let mut said = self.said(&mut faults);
-        said.retain(|column| !self.is_left_out(column, &ignored, &mut faults));
+        let by_name: Ignored = ignored
+            .iter()
+            .map(|(name, origin, is_flag)| (folded(name), (origin.clone(), *is_flag)))
+            .collect();
+        let mut said = self.said(&mut faults).columns;
+        said.retain(|column| !is_left_out(column, &by_name, &mut faults));
         let columns = said.into_iter().filter_map(|said| rule(said, empty, &mut faults)).collect();
         let constants = self.constants(&mut faults);
         Failure::all(faults)?;
@@ -119,16 +146,16 @@ impl MappingOptions {
         file.chain(flags).collect()
     }
 
-    /// What the file says about a column.
-    pub(super) fn table(&self, name: &str) -> Option<&ColumnTable> {
-        self.file.columns.iter().find(|column| folded(&column.name) == folded(name))
+    /// What the file says about each column, by its folded name.
+    pub(super) fn tables(&self) -> HashMap<String, &ColumnTable> {
+        self.file.columns.iter().map(|column| (folded(&column.name), column)).collect()
     }
 
     /// What was said about each column, the file first.
-    fn said(&self, faults: &mut Vec<String>) -> Vec<Said> {
-        let mut said: Vec<Said> = Vec::new();
+    fn said(&self, faults: &mut Vec<String>) -> SaidColumns {
+        let mut said = SaidColumns::default();
         for table in &self.file.columns {
-            if let Some(before) = find(&mut said, &table.name) {
+            if let Some(before) = said.find(&table.name) {
                 faults.push(format!(
                     "{}: '{}' is the column of {}: keep one",
                     table.place, table.name, before.origin
@@ -152,18 +179,6 @@ impl MappingOptions {
             }
         }
         said
-    }
-
-    /// Whether a flag leaves out a column of which only the file speaks. Both in one place is a mistake.
-    fn is_left_out(&self, said: &Said, ignored: &[(String, String, bool)], faults: &mut Vec<String>) -> bool {
-        let is_same = |name: &str| folded(name) == folded(&said.name);
-        let Some((_, origin, is_flag)) = ignored.iter().rev().find(|(name, ..)| is_same(name)) else {
-            return false;
-        };
-        if *is_flag == said.is_flag {
-            faults.push(format!("{origin}: '{}' is mapped by {}: keep one of them", said.name, said.origin));
-        }
-        *is_flag && !said.is_flag
     }
 
     /// The constants, those of flags before those of the file.
@@ -193,19 +208,23 @@ impl MappingOptions {
     }
 }
 
-fn find<'said>(said: &'said mut [Said], name: &str) -> Option<&'said mut Said> {
-    let wanted = folded(name);
-    said.iter_mut().find(|column| folded(&column.name) == wanted)
+/// Whether a flag leaves out a column of which only the file speaks. Both in one place is a mistake.
+fn is_left_out(said: &Said, ignored: &Ignored, faults: &mut Vec<String>) -> bool {
+    let Some((origin, is_flag)) = ignored.get(&folded(&said.name)) else { return false };
+    if *is_flag == said.is_flag {
+        faults.push(format!("{origin}: '{}' is mapped by {}: keep one of them", said.name, said.origin));
+    }
+    *is_flag && !said.is_flag
 }
 
 /// Takes in `COLUMN=parameter`.
-fn map(said: &mut Vec<Said>, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
+fn map(said: &mut SaidColumns, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
     let (name, wanted) = text
         .rsplit_once('=')
         .ok_or_else(|| format!("'{text}' is not COLUMN=PARAMETER, such as 'Customer No=customer_id'"))?;
     let parameter = Some(parameter(wanted)?);
     let name = name.trim();
-    match find(said, name) {
+    match said.find(name) {
         None => {
             let (name, origin) = (name.to_owned(), origin.to_owned());
             said.push(Said { name, origin, is_flag, parameter, table: None });

@@ -4,6 +4,7 @@ use super::layers::{Layers, keys};
 use super::mapping::MappingOptions;
 use super::target::Environment;
 use crate::customer::Parameter;
+use crate::input::folded;
 use crate::report::harmless;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -116,12 +117,13 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
         let value = if is_secret { quoted(MASK) } else { quoted(&constant.value) };
         let _ = writeln!(text, "{} = {value} # {}", constant.parameter.name(), harmless(&constant.origin));
     }
+    let tables = mapping.tables();
     for rule in &checked.columns {
         let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), harmless(&rule.origin));
         let _ = writeln!(text, "parameter = {}", quoted(rule.parameter.name()));
         let is_secret = rule.parameter == Parameter::Password;
         let shown = |value: &str| quoted(if is_secret { MASK } else { value });
-        for line in mapping.table(&rule.name).map(|table| table.lines(shown)).unwrap_or_default() {
+        for line in tables.get(&folded(&rule.name)).map(|table| table.lines(shown)).unwrap_or_default() {
             let _ = writeln!(text, "{line}");
         }
     }
