@@ -2,7 +2,9 @@
 //! encoding becomes a byte that no UTF-8 has, so that the row it stands in is invalid like one of a damaged UTF-8
 //! file, and no replacement character is ever sent.
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Decoder, DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
+use memchr::memmem;
 use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
@@ -13,8 +15,9 @@ const NO_TEXT: u8 = 0xff;
 /// How much is decoded at a time, in bytes.
 const CHUNK: usize = 32 * 1024;
 
-/// How many bytes tell UTF-16 without a byte order mark: a header is hardly shorter.
-const WIDE: usize = 256;
+/// How ISO 2022 announces another set of characters, of several bytes or of one, in text of seven bits (ECMA-35,
+/// section 14).
+const SHIFTS: [&[u8]; 2] = [b"\x1b$", b"\x1b("];
 
 /// A character encoding of the WHATWG Encoding Standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ impl Charset {
         Box::new(Decode {
             source: reader,
             decoder: self.0.new_decoder_without_bom_handling(),
-            has_unassigned: self.0 == WINDOWS_1252,
+            has_unassigned: !self.is_utf_16(),
             bytes: vec![0; CHUNK],
             unread: 0..0,
             is_last: false,
@@ -133,23 +136,41 @@ pub(super) fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<F
             let is_proven = charset == Charset::UTF_8 && letters > faults;
             Ok(Finding { charset, is_guess: false, mark: 0, is_proven })
         }
-        (None, None) => Ok(guess(head, is_cut)),
+        (None, None) => guess(head, is_cut),
     }
 }
 
-fn guess(head: &[u8], is_cut: bool) -> Finding {
+fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
     let guessed = |charset| Finding { charset, is_guess: true, mark: 0, is_proven: false };
     if let Some(charset) = wide(head) {
-        return guessed(charset);
+        return Ok(guessed(charset));
+    }
+    if head.is_ascii() && SHIFTS.iter().any(|shift| memmem::find(head, shift).is_some()) {
+        let charset = by_content(head, is_cut);
+        if charset.0 == ISO_2022_JP {
+            return Ok(guessed(charset));
+        }
+        // No terminal is sent this one.
+        if memmem::find(head, SHIFTS[0]).is_some() {
+            return Err(
+                "is text in an encoding of ISO 2022 other than ISO-2022-JP: save it as CSV UTF-8".to_owned()
+            );
+        }
     }
     // In another encoding, UTF-8 comes about by chance only: a few bad bytes among good ones are damage.
-    match utf_8(head, is_cut) {
-        (letters, faults) if faults == 0 || letters > faults => {
-            let is_proven = letters > 0;
-            Finding { charset: Charset::UTF_8, is_guess: false, mark: 0, is_proven }
-        }
-        _ => guessed(Charset(WINDOWS_1252)),
-    }
+    let (letters, faults) = utf_8(head, is_cut);
+    Ok(if faults == 0 || letters > faults {
+        Finding { charset: Charset::UTF_8, is_guess: false, mark: 0, is_proven: letters > 0 }
+    } else {
+        guessed(by_content(head, is_cut))
+    })
+}
+
+/// What the letters of a text look most like that is not UTF-8.
+fn by_content(head: &[u8], is_cut: bool) -> Charset {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(head, !is_cut);
+    Charset(detector.guess(None, Utf8Detection::Deny))
 }
 
 /// How many letters beyond ASCII there are if this is UTF-8, and how often it is none.
@@ -170,18 +191,36 @@ fn is_begun(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 
-/// UTF-16 without a byte order mark: of Latin text, every other byte is zero.
+/// UTF-16 without a byte order mark, by where the zeros of its ASCII characters stand: there are some before the first
+/// byte of a line end, and in one of the two orders there is a first line of text.
 fn wide(head: &[u8]) -> Option<Charset> {
-    let head = &head[..head.len().min(WIDE)];
-    let pairs = head.len() / 2;
-    let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
-    let (even, odd) = (zeros(0), zeros(1));
+    let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
+    lines.find(|line| line.iter().any(|byte| *byte != 0)).filter(|line| line.contains(&0))?;
+    // What is looked at of a stream may end within a line end.
+    let little = head.chunks(2).map(|unit| u16::from_le_bytes([unit[0], *unit.get(1).unwrap_or(&0)]));
+    let big = head.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
     match () {
-        () if pairs < 2 => None,
-        () if even == 0 && odd * 2 > pairs => Some(Charset(UTF_16LE)),
-        () if odd == 0 && even * 2 > pairs => Some(Charset(UTF_16BE)),
+        () if begins_with_line(little) => Some(Charset(UTF_16LE)),
+        () if begins_with_line(big) => Some(Charset(UTF_16BE)),
         () => None,
     }
+}
+
+/// Whether these are characters whose first line ends and has ASCII in it, such as a delimiter, or does not end and has
+/// nothing else. A NUL is no character.
+fn begins_with_line(units: impl Iterator<Item = u16>) -> bool {
+    let is_line_end = |unit: &u16| matches!(unit, 0x0a | 0x0d);
+    let units = units.skip_while(is_line_end).take_while(|unit| *unit != 0);
+    let (mut length, mut ascii, mut has_ended) = (0_usize, 0_usize, false);
+    for unit in units {
+        has_ended = is_line_end(&unit);
+        if has_ended {
+            break;
+        }
+        length += 1;
+        ascii += usize::from(unit < 0x80);
+    }
+    if has_ended { ascii > 0 } else { length > 1 && ascii == length }
 }
 
 /// Reads UTF-8 from a source in another encoding.
@@ -231,12 +270,13 @@ impl Decode {
     }
 }
 
-/// The five bytes that Windows-1252 has no character for are decoded as control characters that no text has.
+/// Bytes without a character, such as five in Windows-1252, are decoded as control characters from U+0080 to U+009F,
+/// which no text has.
 fn refuse_unassigned(text: &mut [u8]) {
     let mut at = 0;
     while let Some(found) = memchr::memchr(0xc2, &text[at..]) {
         at += found;
-        if let Some([lead, byte @ (0x81 | 0x8d | 0x8f | 0x90 | 0x9d)]) = text.get_mut(at..at + 2) {
+        if let Some([lead, byte @ 0x80..=0x9f]) = text.get_mut(at..at + 2) {
             (*lead, *byte) = (NO_TEXT, NO_TEXT);
         }
         at += 1;
@@ -291,12 +331,79 @@ mod tests {
         assert_eq!(found(b"1,M\xfcnchen", false), told("Windows-1252", true));
     }
 
+    /// Names of people and places, in the encoding that programs of their country write.
+    const NAMES: [(&str, &str); 12] = [
+        (
+            "windows-1252",
+            "Müller Dupré Orléans García Málaga Zoë Straße København Århus Évry Gonçalves Ibáñez",
+        ),
+        (
+            "windows-1250",
+            "Łódź Wójcik Żółć Wiśniewska Gdańsk Poznań Dąbrowski Świątek Jabłoński Zieliński Częstochowa",
+        ),
+        ("windows-1250", "Dvořák Plzeň Švejda Příbram Jiří Třebíč Růžička Kroměříž Němcová Břeclav Šťastný"),
+        (
+            "windows-1251",
+            "Москва Казань Иванова Санкт-Петербург Смирнов Екатерина Новосибирск Щукин Юлия Кузнецова",
+        ),
+        ("windows-1253", "Γιώργος Αθήνα Παπαδόπουλος Θεσσαλονίκη Πάτρα Νικόλαος Βασιλική Ηράκλειο Δημήτριος"),
+        ("windows-1254", "İstanbul Şahin Eskişehir Doğan Muğla Yılmaz Çelik Beşiktaş Kılıç Öztürk Balıkesir"),
+        ("shift_jis", "東京都 佐藤 横浜市 タナカ 大阪府 千代田区 さくら 鈴木 北海道 高橋"),
+        ("euc-jp", "東京都 佐藤 横浜市 タナカ 大阪府 千代田区 さくら 鈴木 北海道 高橋"),
+        ("gbk", "北京市 张伟 上海市 浦东新区 王芳 广州市 李娜 深圳市 刘洋 成都市"),
+        ("big5", "台北市 陳美玲 高雄市 王小明 台中市 林志偉 新竹縣 黃淑芬 桃園區 張家豪"),
+        ("euc-kr", "서울특별시 김철수 부산광역시 이영희 박지훈 대구 최민지 인천 정수진"),
+        ("iso-2022-jp", "東京都 佐藤 横浜市 タナカ 大阪府 千代田区 さくら 鈴木 北海道 高橋"),
+    ];
+
+    proptest! {
+        /// Ten names are enough to tell an encoding, in any order.
+        #[test]
+        fn the_letters_of_a_few_names_tell_their_encoding(
+            (label, names) in proptest::sample::select(&NAMES[..]).prop_flat_map(|(label, names)| {
+                (Just(label), Just(names.split(' ').collect::<Vec<_>>()).prop_shuffle())
+            }),
+            is_cut: bool,
+        ) {
+            let text = format!("customer_id,city\r\n1,{}\r\n", names.join("\r\n2,"));
+            let (bytes, ..) = Encoding::for_label(label.as_bytes()).unwrap().encode(&text);
+            let finding = find(&bytes, is_cut, None).unwrap();
+            prop_assert!(finding.is_guess && finding.charset.look_at(&bytes) == text, "{}: {:?}", label, finding);
+        }
+
+        /// Zeros of ASCII characters tell UTF-16, whatever its letters are and however few of them are ASCII.
+        #[test]
+        fn zeros_tell_utf_16_whatever_its_letters(
+            letters in "[āŁčЛ上一Ā\u{a0a}\u{2c0}\u{d7ff}\u{1f600}a1]{1,40}", is_big: bool, ends in "\n|\r\n|\r",
+        ) {
+            let text = format!("{ends}n;{letters};{letters}{ends}1;{letters}");
+            prop_assert_eq!(super::wide(&wide(&text, is_big)), Some(Charset(if is_big { UTF_16BE } else { UTF_16LE })));
+        }
+
+        /// NULs in the rows of a table, or behind them, are damage and no UTF-16.
+        #[test]
+        fn zeros_below_the_header_tell_nothing(cells in proptest::collection::vec("[a-zü]{0,5}|\0{1,600}|\n", 1..30)) {
+            let text = format!("customer_id,city\n{}", cells.join(","));
+            prop_assert_eq!(super::wide(text.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn seven_bits_with_escapes_are_iso_2022_jp_or_refused() {
+        assert_eq!(found(b"customer_id,city\n1,\x1b$B@O:^\x1b(B\n", false), ("ISO-2022-JP".to_owned(), true));
+        assert_eq!(found(b"customer_id,city\n1,\x1b(J~\x1b(B\n", false), ("ISO-2022-JP".to_owned(), true));
+        assert!(find(b"\x1b$)Ccustomer_id\n1,\x0e0!\x0f\n", false, None).unwrap_err().contains("ISO 2022"));
+        for other in [&b"1,\x1b[31mred\x1b(B\x1b[m"[..], b"1,\x1b"] {
+            assert_eq!(found(other, false), ("UTF-8".to_owned(), false));
+        }
+    }
+
     #[test]
     fn a_character_that_the_head_cuts_off_is_no_sign_of_another_encoding() {
         let text = "1,Müncheñ".as_bytes();
         assert_eq!(found(&text[..text.len() - 1], true).0, "UTF-8");
         assert_eq!(found(b"1,Munche\xc3", true).0, "UTF-8");
-        assert_eq!(found(b"1,Munche\xc3", false).0, "Windows-1252");
+        assert_ne!(found(b"1,Munche\xc3", false).0, "UTF-8");
     }
 
     #[test]
@@ -348,6 +455,8 @@ mod tests {
             ("utf-16le", b"a\0b"),
             ("utf-16be", b"\xdc\0\0a"),
             ("windows-1252", b"a\x81b"),
+            ("windows-1250", b"a\x98b"),
+            ("iso-8859-2", b"a\x80b"),
             ("shift_jis", b"a\x81\x20b"),
         ] {
             let text = decoded(label, bytes);
