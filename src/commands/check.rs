@@ -4,6 +4,7 @@ mod beside;
 mod duplicates;
 mod findings;
 mod linter;
+mod shapes;
 
 use super::shard::refuse_split_customers;
 use crate::customer::Shard;
@@ -36,6 +37,18 @@ pub struct Settings {
     pub show_values: bool,
 }
 
+/// What an input is looked at for.
+pub(super) struct Terms {
+    /// Which rows are looked at; `None` is all.
+    pub shard: Option<Shard>,
+    /// Of the run that is to come.
+    pub rate: Rate,
+    /// Whether warnings count.
+    pub strict: bool,
+    /// Whether values are kept as they are, passwords aside.
+    pub show_values: bool,
+}
+
 /// Prints what is wrong and what is suspicious, the first requests, and the counts.
 ///
 /// # Errors
@@ -46,19 +59,48 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Some(shard) = settings.shard {
         refuse_split_customers(&input, shard)?;
     }
-    let report = lint(&input, settings)?;
+    let Settings { shard, rate, strict, show_values, .. } = *settings;
+    let terms = Terms { shard, rate, strict, show_values };
+    let report = lint(&input, &terms).map_err(|error| match error {
+        Unlinted::Input(error) => unusable(error, settings),
+        Unlinted::Machine(failure) => failure,
+    })?;
     put(report.in_format(settings.format)).map_err(cannot_print)?;
     let is_fine = report.exit_code == ExitCode::InSync.number();
     Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 
-fn lint(input: &Input, settings: &Settings) -> Result<CheckReport, Failure> {
-    let unusable = |error| unusable(error, settings);
-    let mut rows = input.rows().map_err(unusable)?;
-    let mut beside = Beside::start(Linter::new(&rows, settings))
-        .map_err(|error| Failure::fault(format!("cannot start a thread to look at the rows: {error}")))?;
-    while rows.check_into(beside.batch()).map_err(unusable)? {}
-    Ok(beside.finish().report(input, &rows, settings))
+/// Why an input was not looked at to its end.
+pub(super) enum Unlinted {
+    /// It cannot be used as a whole.
+    Input(input::Error),
+    /// The machine failed.
+    Machine(Failure),
+}
+
+impl From<input::Error> for Unlinted {
+    fn from(error: input::Error) -> Unlinted {
+        Unlinted::Input(error)
+    }
+}
+
+impl From<Unlinted> for Failure {
+    fn from(error: Unlinted) -> Failure {
+        match error {
+            Unlinted::Input(error) => error.into(),
+            Unlinted::Machine(failure) => failure,
+        }
+    }
+}
+
+/// Looks at all rows of an input, in one pass.
+pub(super) fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, Unlinted> {
+    let mut rows = input.rows()?;
+    let mut beside = Beside::start(Linter::new(input, &rows, terms)).map_err(|error| {
+        Unlinted::Machine(Failure::fault(format!("cannot start a thread to look at the rows: {error}")))
+    })?;
+    while rows.check_into(beside.batch())? {}
+    Ok(beside.finish().report(input, &rows, terms))
 }
 
 /// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.

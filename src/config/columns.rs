@@ -3,6 +3,7 @@
 use super::file::{Place, Setting, Value};
 use crate::customer::{Parameter, value_fault};
 use crate::input::{Empty, Letters, Otherwise, Table, Transform, nearest};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// What can be said about a column.
@@ -124,6 +125,13 @@ impl ColumnTable {
                 faults.push(format!("{place}: default is empty: leave it out"));
             }
         }
+        if parameter.is_lookup() && (self.letters != Letters::Keep || self.values.is_some()) {
+            faults.push(format!(
+                "{}: lower, upper, digits and values would make another customer's id of the ids in {}: leave them out",
+                self.place,
+                parameter.name()
+            ));
+        }
         if let Some((Empty::Remove, place)) = &self.empty
             && !parameter.is_removable()
         {
@@ -144,7 +152,13 @@ impl ColumnTable {
     fn table(&self, values: &[(String, String, Place)], trim: bool, faults: &mut Vec<String>) -> Table {
         let mut table = Table { values: HashMap::new(), otherwise: self.otherwise.unwrap_or_default() };
         for (from, to, place) in values {
-            let from = self.letters.apply(if trim { from.trim() } else { from }).into_owned();
+            let Some(from) = self.letters.apply(if trim { from.trim() } else { from }).map(Cow::into_owned)
+            else {
+                faults.push(format!(
+                    "{place}: digits = true leaves only digits, so that this is never looked up"
+                ));
+                continue;
+            };
             if from.is_empty() || from == crate::customer::REMOVE {
                 faults.push(format!(
                     "{place}: an empty cell and REMOVE are not looked up: see default and empty"

@@ -1,84 +1,100 @@
 //! Letters that were damaged on their way: read in a wrong encoding, lost, invisible, written for a web page.
 
-use super::Suspicion;
+use super::letters::{is_joiner, is_unseen};
+use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1251, WINDOWS_1252};
+use icu_properties::CodePointMapData;
+use icu_properties::props::Script;
 
-/// Whether a value that is a part of `text` may be damaged within. Bytes are compared by twos and without a branch, so
-/// that many are compared at once; it costs a small part of what a look at each value does.
-#[must_use]
-pub fn may_be_damaged(text: &[u8]) -> bool {
-    let behind = text.get(1..).unwrap_or_default();
-    let hits = text.iter().zip(behind).fold(0, |hits, (byte, next)| {
-        // Â Ã Ä Å, â, what is in the zero width and general punctuation, what begins U+F000 to U+FFFF, an entity.
-        let is_latin = (*byte == 0xc3) & (next.wrapping_sub(0x82) < 4 || *next == 0xa2);
-        hits | u8::from(is_latin | ((*byte == 0xe2) & (*next == 0x80)) | (*byte == 0xef) | (*byte == b'&'))
-    });
-    hits != 0
+/// The upper half of code page 437, of DOS and of a console of Windows (Unicode, VENDORS/MICSFT/PC/CP437.TXT).
+const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
+                     αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+
+/// Whether a text is UTF-8 that was read in a single-byte encoding: written back in that encoding, it is UTF-8. C1 control characters come about in no other way.
+pub(super) fn is_mojibake(text: &str) -> bool {
+    !text.is_ascii()
+        && (text.contains(|letter| matches!(letter, '\u{80}'..='\u{9f}'))
+            || [WINDOWS_1252, WINDOWS_1251, MACINTOSH].into_iter().any(|encoding| is_read_as(text, encoding))
+            || text
+                .chars()
+                .map(cp437_byte)
+                .collect::<Option<Vec<u8>>>()
+                .is_some_and(|bytes| is_meant(&bytes)))
 }
 
-/// What is damaged within a value.
-pub(super) fn within(value: &[u8]) -> Option<Suspicion> {
-    if !may_be_damaged(value) {
-        return None;
-    }
-    let text = std::str::from_utf8(value).ok()?;
-    let letters = || text.chars().zip(text.chars().skip(1));
-    if text.contains('\u{fffd}') {
-        Some(Suspicion::Replacement)
-    } else if letters().any(|(one, next)| is_misread(one, next)) {
-        Some(Suspicion::Mojibake)
-    } else if text.chars().any(is_invisible) {
-        Some(Suspicion::Invisible)
-    } else {
-        text.match_indices('&').any(|(at, _)| is_entity(&text[at + 1..])).then_some(Suspicion::Entity)
-    }
+fn is_read_as(text: &str, encoding: &'static Encoding) -> bool {
+    let (bytes, _, has_unmappable) = encoding.encode(text);
+    !has_unmappable && is_meant(&bytes)
 }
 
-/// Whether two letters are what the first bytes of one in UTF-8 look like, taken for Windows-1252.
-fn is_misread(one: char, next: char) -> bool {
-    let is_high = matches!(
-        next,
-        '\u{80}'..='\u{bf}' | 'Œ' | 'œ' | 'Š' | 'š' | 'Ÿ' | 'Ž' | 'ž' | 'ƒ' | 'ˆ' | '˜' | '€' | '™'
-    ) || matches!(
-        next,
-        '–' | '—'
-            | '‘'
-            | '’'
-            | '‚'
-            | '“'
-            | '”'
-            | '„'
-            | '†'
-            | '‡'
-            | '•'
-            | '…'
-            | '‰'
-            | '‹'
-            | '›'
-    );
-    match one {
-        'Â' | 'Ã' | 'Ä' | 'Å' => is_high,
-        'â' => matches!(next, '€' | '‚' | '„' | '\u{80}'),
-        _ => false,
+fn cp437_byte(letter: char) -> Option<u8> {
+    if letter.is_ascii() {
+        return u8::try_from(letter).ok();
+    }
+    CP437.chars().position(|known| known == letter).and_then(|at| u8::try_from(at + 0x80).ok())
+}
+
+/// Whether bytes were meant as UTF-8: at least as many characters beyond ASCII come out of them as there are faults (of the
+/// bytes that an encoding leaves unassigned, many programs drop some), and no word mixes scripts: `L’Église` would
+/// become `LՃglise`, which nobody is called.
+fn is_meant(bytes: &[u8]) -> bool {
+    let (mut meant, mut faults) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        meant += chunk.valid().chars().filter(|letter| is_sign_of_utf_8(*letter)).count();
+        faults += usize::from(!chunk.invalid().is_empty());
+    }
+    let words = String::from_utf8_lossy(bytes);
+    meant > 0 && meant >= faults && words.split(|letter: char| !letter.is_alphabetic()).all(has_one_script)
+}
+
+/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No phonetic letters and marks (U+0250 to
+/// U+036F): `CHLOÉ’S` would be damaged.
+fn is_sign_of_utf_8(letter: char) -> bool {
+    match letter {
+        '\0'..='\u{7f}' | '\u{250}'..='\u{36f}' => false,
+        '\u{80}'..='\u{bf}' | '\u{2000}'.. => true,
+        letter => letter.is_alphabetic(),
     }
 }
 
-/// Zero width, bidirectional marks and line separators; not what joins emoji and letters.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
+/// Of the letters that take two bytes or one. Those of three do not come about by chance, and Japanese mixes scripts.
+fn has_one_script(word: &str) -> bool {
+    let scripts = CodePointMapData::<Script>::new();
+    let short = word.chars().filter(|letter| *letter < '\u{800}').map(|letter| scripts.get(letter));
+    let mut known = short.filter(|script| *script != Script::Common);
+    let first = known.next();
+    known.all(|script| Some(script) == first)
 }
 
-/// Whether a text goes on like an entity behind its `&`.
-fn is_entity(rest: &str) -> bool {
-    let Some(name) = rest.split(';').next().filter(|name| name.len() < rest.len()) else { return false };
-    match name.strip_prefix('#') {
-        Some(number) => {
-            !number.is_empty() && number.len() < 8 && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        }
-        None => {
-            matches!(name, "amp" | "lt" | "gt" | "quot" | "apos" | "nbsp")
-                || name.ends_with("uml")
-                || name.ends_with("acute")
-                || name.ends_with("grave")
-        }
-    }
+/// A control character other than a line break or tab. C1 controls are mojibake.
+pub(super) fn has_control(text: &str) -> bool {
+    text.contains(|letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r'))
+}
+
+/// Whether it holds what nobody sees. Beyond ASCII, joiners belong to the character before them.
+pub(super) fn has_unseen(text: &str) -> bool {
+    !text.is_ascii()
+        && text
+            .chars()
+            .zip(std::iter::once(' ').chain(text.chars()))
+            .any(|(letter, before)| is_unseen(letter) && (before.is_ascii() || !is_joiner(letter)))
+}
+
+/// Whether it holds an entity of HTML: `&`, a name or `#` and a number, `;`.
+pub(super) fn has_entity(text: &str) -> bool {
+    text.split('&').skip(1).any(|rest| {
+        let Some((name, _)) = rest.split_once(';') else { return false };
+        let letters = name.strip_prefix('#').unwrap_or(name);
+        (2..=31).contains(&name.len())
+            && !letters.is_empty()
+            && letters.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// What a text in UTF-8 is taken for by a reader of code page 437.
+#[cfg(test)]
+pub(super) fn read_as_cp437(bytes: &[u8]) -> String {
+    let upper: Vec<char> = CP437.chars().collect();
+    let letter =
+        |byte: &u8| upper.get(usize::from(*byte).wrapping_sub(0x80)).copied().unwrap_or(char::from(*byte));
+    bytes.iter().map(letter).collect()
 }

@@ -4,6 +4,7 @@
 mod damage;
 mod fingerprint;
 mod id;
+mod letters;
 mod lint;
 mod parameter;
 mod shard;
@@ -11,10 +12,10 @@ mod suspicion;
 mod update;
 mod values;
 
-pub use damage::may_be_damaged;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use id::alike;
-pub use lint::look;
+pub use letters::{decimal_digit, is_digit_separator};
+pub use lint::{Cell, find_suspicious};
 pub use parameter::Parameter;
 pub use shard::{BadShard, Shard};
 pub use suspicion::Suspicion;

@@ -24,6 +24,10 @@ pub(super) struct Header {
     constants: Vec<(Parameter, Box<[u8]>)>,
     /// The columns that are not left out, if every value is the cell or a part of it: else empty.
     borrowed: Vec<Borrowed>,
+    /// The numbers, from 0, of the columns that hold ids.
+    ids: Vec<usize>,
+    /// The names of all columns, as they are compared.
+    names: Vec<String>,
 }
 
 /// A column of which every value is the cell or a part of it.
@@ -89,7 +93,28 @@ impl Header {
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
         let borrowed = if mapping.constants.is_empty() { borrowed(&columns) } else { Vec::new() };
-        Ok(Header { columns, constants, borrowed })
+        let is_id =
+            |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
+        let ids = (0..columns.len()).filter(|index| is_id(&columns[*index])).collect();
+        let names = names.iter().map(|name| folded(name)).collect();
+        Ok(Header { columns, constants, borrowed, ids, names })
+    }
+
+    /// Whether a record has the name of a column for an id. The second of two files may have brought its byte order mark
+    /// along.
+    pub(super) fn is_repeated_by(&self, record: Record<'_>) -> bool {
+        self.ids.iter().filter_map(|index| record.field(*index)).any(|(_, cell)| {
+            // Nearly all ids begin with a digit.
+            !cell.first().is_none_or(u8::is_ascii_digit) && {
+                let cell = folded(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
+                !cell.is_empty() && self.names.contains(&cell)
+            }
+        })
+    }
+
+    /// What becomes of the cells of a column (from 1).
+    pub(super) fn transform(&self, column: usize) -> Option<&Transform> {
+        self.columns.get(column.checked_sub(1)?)?.as_ref().map(|column| &column.transform)
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.

@@ -21,8 +21,10 @@ impl<'rows, R: Read> Judge<'rows, R> {
     /// all the same. `places` are those of the record before.
     pub(super) fn plain_update(&self, places: &'rows mut Places) -> Option<Values<'rows>> {
         let record = self.records.record();
-        let is_plain =
-            self.records.is_plain() && self.records.is_well_quoted() && record.len() == self.header.width();
+        let is_plain = self.records.is_plain()
+            && self.records.is_well_quoted()
+            && record.len() == self.header.width()
+            && !self.header.is_repeated_by(record);
         let is_located = is_plain && self.header.locate(record, places);
         Some(Values::new(record.text(), places)).filter(|values| is_located && values.make_an_update())
     }
@@ -52,7 +54,7 @@ impl<'rows, R: Read> Judge<'rows, R> {
         Err(Invalid { problems, is_passed_over, customer_id, subscription_id, values })
     }
 
-    /// Why the record is not one field a column.
+    /// Why the record is no row: not one field a column, or a header.
     fn malformed(&self) -> Option<(&'static str, String)> {
         let (first, last) = (self.records.line(), self.records.last_line());
         if !self.records.is_well_quoted() {
@@ -66,15 +68,19 @@ impl<'rows, R: Read> Judge<'rows, R> {
         }
         let (found, expected) = (self.records.record().len(), self.header.width());
         let fields = if found == 1 { "field" } else { "fields" };
-        (found != expected).then(|| {
+        if found != expected {
             let message = format!(
                 "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
                 self.format.delimiter
             );
-            ("ragged", message)
-        })
+            return Some(("ragged", message));
+        }
+        let is_header = self.header.is_repeated_by(self.records.record());
+        is_header.then(|| ("repeated-header", REPEATED_HEADER.to_owned()))
     }
 }
+
+const REPEATED_HEADER: &str = "has the name of a column for an id: it is a second header, as of two files put together; delete that line";
 
 /// A row that is wrong as a whole. Which cell belongs to which column is unknown: not even the ids are trusted.
 pub(super) fn refused(rule: &'static str, message: String, builder: &UpdateBuilder) -> Invalid {

@@ -215,6 +215,12 @@ impl Input {
         Input { mapping, ..self }
     }
 
+    /// What its columns hold.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     /// Its path or name, to show.
     #[must_use]
     pub fn path(&self) -> &Path {

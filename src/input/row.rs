@@ -126,6 +126,12 @@ impl Checked<'_> {
         self.content.as_ref().is_err_and(|invalid| !invalid.is_passed_over)
     }
 
+    /// What stands in a column (from 1), with the blanks around it.
+    #[must_use]
+    pub fn cell(&self, column: usize) -> Option<&[u8]> {
+        self.record.field(column.checked_sub(1)?).map(|(_, cell)| cell)
+    }
+
     /// Where in the file a column (from 1) begins: the line, and the character in it, from 1.
     #[must_use]
     pub fn place(&self, column: usize) -> Option<(u64, usize)> {

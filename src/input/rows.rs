@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
+use super::transform::Transform;
 use super::{EmptyRows, Error, Header, HeaderFault, Mapping, folded, nearest};
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
@@ -181,12 +182,10 @@ impl Rows {
         self.header.columns()
     }
 
-    /// The columns of ids: number, parameter, and name.
+    /// What becomes of the cells of a column (from 1), if it has one.
     #[must_use]
-    pub fn ids(&self) -> Vec<(usize, Parameter, Vec<u8>)> {
-        let ids = self.columns().filter(|(_, parameter)| parameter.is_lookup());
-        ids.map(|(column, parameter)| (column, parameter, self.names[column - 1].trim_ascii().to_vec()))
-            .collect()
+    pub fn transform(&self, column: usize) -> Option<&Transform> {
+        self.header.transform(column)
     }
 
     /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and

@@ -1,7 +1,7 @@
 //! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
 //! One transform a column, made once; the common one, which trims and no more, copies nothing.
 
-use crate::customer::{Parameter, REMOVE, Rule, UpdateBuilder};
+use crate::customer::{Parameter, REMOVE, Rule, UpdateBuilder, decimal_digit, is_digit_separator};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -26,21 +26,49 @@ pub enum Letters {
     Lower,
     /// Upper case.
     Upper,
-    /// Only the digits 0 to 9 are left.
+    /// Only its digits are left, of whatever script, as 0 to 9.
     Digits,
 }
 
 impl Letters {
-    /// The text with these letters. Doing it twice is doing it once.
+    /// The text with these letters; `None` where only digits are to be left and there is more than digits and separators.
+    /// Doing it twice is doing it once.
     #[must_use]
-    pub fn apply(self, text: &str) -> Cow<'_, str> {
+    pub fn apply(self, text: &str) -> Option<Cow<'_, str>> {
         match self {
-            Letters::Keep => Cow::Borrowed(text),
-            Letters::Lower => Cow::Owned(text.to_lowercase()),
-            Letters::Upper => Cow::Owned(text.to_uppercase()),
-            Letters::Digits => Cow::Owned(text.chars().filter(char::is_ascii_digit).collect()),
+            Letters::Keep => Some(Cow::Borrowed(text)),
+            Letters::Lower => Some(Cow::Owned(text.to_lowercase())),
+            Letters::Upper => Some(Cow::Owned(text.to_uppercase())),
+            Letters::Digits => digits(text).map(Cow::Owned),
         }
     }
+}
+
+/// The digits of a text of digits and separators. `None` of one with anything else, without a digit, or with decimals: their
+/// digits would make another number.
+fn digits(text: &str) -> Option<String> {
+    let mut digits = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match decimal_digit(letter).and_then(|value| char::from_digit(value, 10)) {
+            Some(digit) => digits.push(digit),
+            None if is_digit_separator(letter) => {}
+            None => return None,
+        }
+    }
+    let is_nothing = digits.is_empty() && !text.is_empty();
+    (!is_nothing && !has_decimals(text)).then_some(digits)
+}
+
+/// Whether the last point or comma begins decimals: it occurs once, and one or two digits follow, or only zeros, or
+/// whatever digits if plain digits that do not begin with 0 precede (`030.123456` is no number).
+fn has_decimals(text: &str) -> bool {
+    let Some((before, behind)) = text.rfind(['.', ',']).map(|at| text.split_at(at)) else { return false };
+    let (sign, part) = behind.split_at(1);
+    let whole = before.trim_start_matches(['+', '-']);
+    let is_of_digits = |text: &str| text.chars().all(|letter| decimal_digit(letter).is_some());
+    let is_whole = || is_of_digits(whole) && whole.chars().next().and_then(decimal_digit) != Some(0);
+    let is_of_zeros = || part.chars().all(|letter| decimal_digit(letter) == Some(0));
+    !before.contains(sign) && is_of_digits(part) && (part.chars().count() <= 2 || is_of_zeros() || is_whole())
 }
 
 /// What becomes of a value that a table does not have.
@@ -106,6 +134,15 @@ impl Transform {
         }
     }
 
+    /// Whether the table has a translation of a cell.
+    #[must_use]
+    pub fn translates(&self, cell: &str) -> bool {
+        let cell = if self.trim { cell.trim() } else { cell };
+        let translation =
+            |table: &Table| self.letters.apply(cell).map(|cell| table.values.contains_key(&*cell));
+        self.table.as_ref().and_then(translation).unwrap_or(false)
+    }
+
     /// Whether it does nothing but trim.
     pub(super) fn only_trims(&self) -> bool {
         self.trim && self.only_borrows()
@@ -127,11 +164,14 @@ impl Transform {
     }
 
     fn apply_rest(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) {
-        let mut value = match std::str::from_utf8(cell) {
+        let mut value = match std::str::from_utf8(cell).map(|text| (text, self.letters.apply(text))) {
             // Not text, which the builder says.
-            Err(_) => return builder.set(parameter, cell),
-            Ok(REMOVE) => return builder.set(parameter, cell),
-            Ok(text) => self.letters.apply(text),
+            Err(_) | Ok((REMOVE, _)) => return builder.set(parameter, cell),
+            Ok((_, Some(value))) => value,
+            Ok((_, None)) => {
+                builder.set(parameter, cell);
+                return builder.refuse(parameter, NOT_DIGITS);
+            }
         };
         if value == REMOVE {
             builder.set(parameter, cell);
@@ -150,6 +190,9 @@ impl Transform {
         let value = default.unwrap_or(&value);
         let is_removed = value.is_empty() && self.empty == Empty::Remove;
         builder.set(parameter, if is_removed { REMOVE } else { value }.as_bytes());
+        if is_removed && !cell.is_empty() {
+            builder.refuse(parameter, BECOMES_EMPTY);
+        }
     }
 }
 
@@ -157,6 +200,18 @@ const NOT_IN_TABLE: Rule = Rule {
     name: "not-in-table",
     message: "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it to the table or \
               correct the cell",
+};
+
+const NOT_DIGITS: Rule = Rule {
+    name: "not-digits",
+    message: "holds more than digits and separators (letters, decimals, an exponent), and digits = true would make another \
+              number of it: correct the cell",
+};
+
+const BECOMES_EMPTY: Rule = Rule {
+    name: "becomes-empty",
+    message: "is not empty, but the column's table of values makes it so, and empty = \"remove\" would remove the field: \
+              write REMOVE in the table if that is meant",
 };
 
 const BECOMES_REMOVE: Rule = Rule {
@@ -277,9 +332,10 @@ mod tests {
         }
         transform.default = None;
         transform.empty = Empty::Remove;
-        for cell in ["n/a", "", "  ", "REMOVE", " REMOVE "] {
+        for cell in ["", "  ", "REMOVE", " REMOVE "] {
             assert_eq!(value(&transform, Parameter::Country, cell).unwrap().as_deref(), Some(REMOVE));
         }
+        assert_eq!(value(&transform, Parameter::Country, "n/a"), Err(BECOMES_EMPTY.message));
     }
 
     #[test]
@@ -332,13 +388,89 @@ mod tests {
         for letter in char::MIN..=char::MAX {
             let text = letter.to_string();
             for letters in [Letters::Lower, Letters::Upper, Letters::Digits] {
-                let once = letters.apply(&text).into_owned();
-                assert_eq!(letters.apply(&once), once, "{letter:?} {letters:?}");
+                let Some(once) = letters.apply(&text).map(Cow::into_owned) else { continue };
+                assert_eq!(letters.apply(&once).as_deref(), Some(&*once), "{letter:?} {letters:?}");
             }
         }
     }
 
+    #[test]
+    fn digits_are_taken_from_digits_and_separators_alone() {
+        let transform =
+            Transform { letters: Letters::Digits, ..Transform::of(Parameter::Custom1, Empty::Remove) };
+        let found = |cell| value(&transform, Parameter::Custom1, cell);
+        for (cell, digits) in [
+            ("+49 (0)170 123-456/7", "4901701234567"),
+            ("０１７０－１２３", "0170123"),
+            ("٠١٧٠\u{a0}١٢٣", "0170123"),
+            ("01.23.45.67.00", "0123456700"),
+            ("030.1234567", "0301234567"),
+            ("1’024’100", "1024100"),
+            ("REMOVE", REMOVE),
+            ("", REMOVE),
+        ] {
+            assert_eq!(found(cell), Ok(Some(digits.to_owned())), "{cell}");
+        }
+        for cell in [
+            "491701234567.0",
+            "491701234567.",
+            "4.917E+11",
+            "4917E11",
+            "1067.00",
+            "1,067.00",
+            "1.067,5",
+            "10,241",
+            "1.5",
+            "#REF!",
+            "n/a",
+            "--",
+            "+",
+            "030 12 ext. 5",
+            "12\u{200b}3",
+            "½",
+            "-1067.0",
+        ] {
+            assert_eq!(found(cell), Err(NOT_DIGITS.message), "{cell}");
+        }
+    }
+
     proptest! {
+        /// Whatever the cell and the transform: one that was not empty removes nothing, but by the word.
+        #[test]
+        fn a_cell_that_was_not_empty_is_never_a_removal(
+            cell in "\\PC{1,6}|[0-9 .,+-]{1,8}",
+            letters in proptest::sample::select(vec![Letters::Keep, Letters::Lower, Letters::Upper, Letters::Digits]),
+            has_table: bool,
+        ) {
+            let values = [("A", ""), ("-", ""), ("1", "2")].map(|(from, to)| (from.to_owned(), to.to_owned()));
+            let table = Table { values: values.into(), otherwise: Otherwise::Keep };
+            let transform = Transform {
+                letters,
+                table: has_table.then_some(table),
+                ..Transform::of(Parameter::City, Empty::Remove)
+            };
+            let found = value(&transform, Parameter::City, &cell);
+            let is_removal = found.is_ok_and(|value| value.as_deref() == Some(REMOVE));
+            prop_assert!(!is_removal || cell.trim().is_empty() || cell.trim() == REMOVE);
+        }
+
+        /// Digits with separators are those digits, in whatever script; with anything else the row is invalid.
+        #[test]
+        fn digits_are_all_digits_of_the_cell_or_none(
+            parts in proptest::collection::vec(("[0-9]{3,5}", "[ /()\u{a0}\u{2013}-]{1,2}"), 1..5),
+            zero in proptest::sample::select(vec!['0', '０', '٠', '०']),
+            other in proptest::option::of("[A-Za-z#½\u{200b}é]"),
+        ) {
+            let spelt = |digits: &str| -> String {
+                digits.bytes().filter_map(|byte| char::from_u32(u32::from(zero) + u32::from(byte - b'0'))).collect()
+            };
+            let mut cell: String = parts.iter().map(|(digits, sign)| spelt(digits) + sign).collect();
+            let plain: String = parts.iter().map(|(digits, _)| &**digits).collect();
+            cell.push_str(other.as_deref().unwrap_or_default());
+            let expected = other.is_none().then_some(plain);
+            prop_assert_eq!(Letters::Digits.apply(cell.trim()).map(Cow::into_owned), expected);
+        }
+
         #[test]
         fn trimming_twice_is_trimming_once(cell in proptest::collection::vec(any::<u8>(), 0..12)) {
             let once = trimmed(&cell);
@@ -356,8 +488,9 @@ mod tests {
         #[test]
         fn letters_changed_twice_are_letters_changed_once(text in any::<String>()) {
             for letters in [Letters::Keep, Letters::Lower, Letters::Upper, Letters::Digits] {
-                let once = letters.apply(&text).into_owned();
-                prop_assert_eq!(letters.apply(&once).into_owned(), once.clone());
+                let Some(once) = letters.apply(&text).map(Cow::into_owned) else { continue };
+                let twice = letters.apply(&once).map(Cow::into_owned);
+                prop_assert_eq!(twice, Some(once.clone()));
             }
         }
     }

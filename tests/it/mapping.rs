@@ -72,7 +72,7 @@ fn cells_are_transformed_as_the_file_says() {
                   values = { 'United States' = 'US' }\notherwise = 'invalid'\ndefault = 'DE'\n\
                   [columns.phone]\nparameter = 'custom1'\ndigits = true\nempty = 'remove'\n\
                   [columns.pin]\nparameter = 'password'\n[columns.segment]\nparameter = 'custom2'\n\
-                  values = { 'N/A' = '' }\nempty = 'remove'\n[columns.code]\nparameter = 'custom3'\ntrim = false\n";
+                  values = { 'N/A' = 'REMOVE' }\nempty = 'remove'\n[columns.code]\nparameter = 'custom3'\ntrim = false\n";
     offerit.input(CONFIG, config);
     offerit.send(&["--config", CONFIG]).expect_code(3);
     let expected = [

@@ -51,6 +51,17 @@ impl Findings {
         }
     }
 
+    /// Ids that do not look like nearly all others of their column.
+    pub(super) fn add_odd_ids(&mut self, count: u64, examples: Vec<Example>) {
+        if count > 0 {
+            let kind = Suspicion::OddId.name();
+            let finding = self.of(Severity::Warning, kind, || Suspicion::OddId.message().to_owned());
+            finding.count += count - 1;
+            finding.examples.extend(examples);
+            finding.examples.truncate(SHOWN);
+        }
+    }
+
     /// Counts one more of a kind.
     fn of(
         &mut self,
@@ -67,7 +78,8 @@ impl Findings {
         finding
     }
 
-    fn example(
+    /// One place where something was found.
+    pub(super) fn example(
         &self,
         row: &Checked<'_>,
         column: Option<(usize, Parameter)>,

@@ -1,12 +1,13 @@
 //! Looks at row after row, counts, and collects what is found.
 
-use super::Settings;
+use super::Terms;
 use super::duplicates;
 use super::findings::Findings;
+use super::shapes::Shapes;
 use crate::commands::shard::is_held;
-use crate::customer::{Parameter, Shard, Suspicion, Update, UpdateBuilder, look, may_be_damaged};
+use crate::customer::{Cell, Parameter, Shard, Suspicion, Update, find_suspicious};
 use crate::exit::ExitCode;
-use crate::input::{Batch, Checked, Input, Mapping, Rows};
+use crate::input::{Batch, Checked, Input, Mapping, Rows, Transform};
 use crate::report::{CheckReport, CheckedRows, Severity};
 
 /// So many requests are shown.
@@ -18,46 +19,57 @@ const IDS: [Parameter; Parameter::LOOKUPS] = [Parameter::CustomerId, Parameter::
 /// Looks at row after row.
 pub(super) struct Linter {
     shard: Option<Shard>,
-    columns: Vec<(usize, Parameter)>,
-    /// Columns of ids with their names.
-    ids: Vec<(usize, Parameter, Vec<u8>)>,
-    /// The length of the shortest of these names: few ids are as long.
-    shortest_name: usize,
+    columns: Vec<Column>,
+    /// The number of the column with the country.
+    country: Option<usize>,
     findings: Findings,
     duplicates: duplicates::Finder,
     /// Those of the ids of a batch.
     hashes: Vec<[Option<u64>; IDS.len()]>,
     rows: CheckedRows,
     first: Vec<Update>,
-    /// Whether there may be damaged letters in the rows of the batch.
-    may_be_damaged: bool,
+}
+
+/// A column that is sent.
+struct Column {
+    /// From 1.
+    number: usize,
+    parameter: Parameter,
+    /// What becomes of its cells.
+    transform: Option<Transform>,
+    /// How its ids look.
+    shapes: Shapes,
 }
 
 impl Linter {
-    pub(super) fn new(rows: &Rows, settings: &Settings) -> Linter {
-        let mut findings = Findings::new(settings.show_values);
-        let warnings = as_a_whole(rows, &settings.mapping);
+    pub(super) fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
+        let mut findings = Findings::new(terms.show_values);
+        let warnings = as_a_whole(rows, input.mapping());
         let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
         for (kind, message) in warnings {
             findings.add(Severity::Warning, kind, message);
         }
+        let column = |(number, parameter)| Column {
+            number,
+            parameter,
+            transform: rows.transform(number).cloned(),
+            shapes: Shapes::default(),
+        };
+        let country = rows.columns().find(|(_, parameter)| *parameter == Parameter::Country);
         Linter {
-            shard: settings.shard,
-            columns: rows.columns().collect(),
-            shortest_name: rows.ids().iter().map(|(_, _, name)| name.len()).min().unwrap_or(usize::MAX),
-            ids: rows.ids(),
+            shard: terms.shard,
+            columns: rows.columns().map(column).collect(),
+            country: country.map(|(number, _)| number),
             findings,
             duplicates: duplicates::Finder::new(),
             hashes: Vec::new(),
             rows: counted,
             first: Vec::new(),
-            may_be_damaged: false,
         }
     }
 
     /// Looks at the rows of a batch and empties it.
     pub(super) fn look_at(&mut self, batch: &mut Batch) {
-        self.may_be_damaged = may_be_damaged(batch.text());
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.clear();
         hashes.extend(batch.values().map(|values| IDS.map(|id| self.duplicates.hash(id, values.get(id)))));
@@ -90,48 +102,41 @@ impl Linter {
         if self.first.len() < REQUESTS {
             self.first.extend(row.values.update());
         }
-        let mut is_long = false;
         for (parameter, hash) in IDS.into_iter().zip(hashes) {
-            let Some(hash) = hash else { continue };
-            let id = row.values.get(parameter);
-            self.duplicates.see(hash, parameter, id, row.line);
-            is_long |= id.len() >= self.shortest_name;
-        }
-        if is_long {
-            self.look_for_header(row);
-        }
-        let Linter { columns, findings, rows, may_be_damaged, .. } = self;
-        look(columns, &row.values, *may_be_damaged, |column, suspicion| {
-            rows.warnings += 1;
-            findings.add_suspicion(row, column, suspicion);
-        });
-        if row.last_line > row.line {
-            self.look_for_line_breaks(row);
-        }
-    }
-
-    #[cold]
-    fn look_for_header(&mut self, row: &Checked<'_>) {
-        for (column, parameter, name) in &self.ids {
-            if is_name(row.values.get(*parameter), name) {
-                self.rows.warnings += 1;
-                self.findings.add_suspicion(row, (*column, *parameter), Suspicion::RepeatedHeader);
+            if let Some(hash) = hash {
+                self.duplicates.see(hash, parameter, row.values.get(parameter), row.line);
             }
         }
-    }
-
-    fn look_for_line_breaks(&mut self, row: &Checked<'_>) {
-        for column in &self.columns {
-            if memchr::memchr2(b'\r', b'\n', row.values.get(column.1)).is_some() {
-                self.rows.warnings += 1;
-                self.findings.add_suspicion(row, *column, Suspicion::LineBreak);
+        let raw_country = self.country.and_then(|number| row.cell(number)).unwrap_or_default();
+        let countries = [raw_country, row.values.get(Parameter::Country)].map(text);
+        let Linter { columns, findings, rows, .. } = self;
+        for Column { number, parameter, transform, shapes } in columns {
+            let (number, parameter) = (*number, *parameter);
+            let (raw, value) = (text(row.cell(number).unwrap_or_default()), text(row.values.get(parameter)));
+            let is_translated = transform.as_ref().is_some_and(|transform| transform.translates(raw));
+            let raw = if is_translated { value } else { raw };
+            let mut found = find_suspicious(&Cell { parameter, raw, value, countries });
+            if found.is_none() && row.last_line > row.line && value.contains(['\r', '\n']) {
+                found = Some(Suspicion::LineBreak);
+            }
+            if let Some(suspicion) = found {
+                rows.warnings += 1;
+                findings.add_suspicion(row, (number, parameter), suspicion);
+            } else if parameter.is_lookup() && !value.is_empty() {
+                shapes
+                    .see(value, || findings.example(row, Some((number, parameter)), Some(value.as_bytes())));
             }
         }
     }
 
     /// What was found in all rows.
-    pub(super) fn report(self, input: &Input, rows: &Rows, settings: &Settings) -> CheckReport {
-        let is_fine = self.rows.invalid == 0 && !(settings.strict && self.rows.warnings > 0);
+    pub(super) fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
+        for column in self.columns {
+            let (count, examples) = column.shapes.odd();
+            self.rows.warnings += count;
+            self.findings.add_odd_ids(count, examples);
+        }
+        let is_fine = self.rows.invalid == 0 && !(terms.strict && self.rows.warnings > 0);
         CheckReport {
             input: input.path().to_path_buf(),
             format: rows.format(),
@@ -139,17 +144,17 @@ impl Linter {
             findings: self.findings.finish(),
             duplicates: self.duplicates.finish(),
             first: self.first,
-            rate: settings.rate,
-            is_strict: settings.strict,
-            show_values: settings.show_values,
+            rate: terms.rate,
+            is_strict: terms.strict,
+            show_values: terms.show_values,
             exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
 }
 
-/// Whether an id is the name of its column. The second of two files may have brought its byte order mark along.
-fn is_name(id: &[u8], name: &[u8]) -> bool {
-    id.strip_prefix("\u{feff}".as_bytes()).unwrap_or(id).eq_ignore_ascii_case(name)
+/// A value of a valid row, or the cell that it was made of.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("a valid row has been found to be text")
 }
 
 /// What is suspicious about an input and its mapping before a row is read: kinds and messages.
@@ -170,15 +175,15 @@ fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
         );
         warnings.push(("not-left-out", message));
     }
-    let mut builder = UpdateBuilder::default();
+    let country = mapping.constants.iter().find(|constant| constant.parameter == Parameter::Country);
+    let countries = [country.map_or("", |constant| &constant.value); 2];
     for constant in &mapping.constants {
-        builder.set(constant.parameter, constant.value.as_bytes());
+        let (parameter, value) = (constant.parameter, &*constant.value);
+        if let Some(suspicion) = find_suspicious(&Cell { parameter, raw: value, value, countries }) {
+            let message =
+                format!("{}: the value for {} {}", constant.origin, parameter.name(), suspicion.message());
+            warnings.push(("constant", message));
+        }
     }
-    let constants: Vec<_> =
-        mapping.constants.iter().map(|constant| (&*constant.origin, constant.parameter)).collect();
-    look(&constants, &builder.values(), true, |(origin, parameter), suspicion| {
-        let message = format!("{origin}: the value for {} {}", parameter.name(), suspicion.message());
-        warnings.push(("constant", message));
-    });
     warnings
 }
