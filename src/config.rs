@@ -87,6 +87,7 @@ impl RunOptions {
             target,
             delivery: self.delivery(shard)?,
             max_invalid: self.brakes.max_invalid()?,
+            is_strict: self.brakes.strict,
         })
     }
 

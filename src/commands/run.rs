@@ -9,6 +9,7 @@ mod preparation;
 mod stopped;
 mod summary;
 mod survey;
+mod warnings;
 
 use super::signals::interrupts;
 use super::{SANDBOX_CREDENTIALS, runtime};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub delivery: delivery::Settings,
     /// The most rows that may be invalid.
     pub max_invalid: Option<MaxInvalid>,
+    /// Whether it does not begin if `check` has a warning.
+    pub is_strict: bool,
     /// What it leaves and shows besides.
     pub outputs: Outputs,
 }
@@ -80,8 +83,13 @@ pub enum Target {
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    let (since, max_invalid) = (settings.since.is_some(), settings.max_invalid.is_some());
-    refuse_stream(&input, settings.existing, since, max_invalid)?;
+    let looked_at_first = [
+        ("--resume", settings.existing == Existing::Resume),
+        ("--since", settings.since.is_some()),
+        ("--max-invalid", settings.max_invalid.is_some()),
+        ("--strict", settings.is_strict),
+    ];
+    refuse_stream(&input, looked_at_first)?;
     if input.is_at(&settings.result) {
         return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
     }
@@ -100,6 +108,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         accept_changed_input: settings.accept_changed_input,
         open_rows: settings.delivery.open_rows() as u64,
         max_invalid: settings.max_invalid,
+        is_strict: settings.is_strict,
         is_quiet: outputs.is_quiet,
     };
     let (origin, rate) = (server.endpoint.origin(), settings.delivery.rate);
@@ -139,21 +148,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
 
 /// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can
 /// be read only once.
-fn refuse_stream(
-    input: &Input,
-    existing: Existing,
-    has_since: bool,
-    has_max_invalid: bool,
-) -> Result<(), Failure> {
-    let option = match (existing == Existing::Resume, has_since, has_max_invalid) {
-        (true, _, _) => "--resume",
-        (_, true, _) => "--since",
-        (_, _, true) => "--max-invalid",
-        _ => return Ok(()),
-    };
-    if !input.is_stream() {
-        return Ok(());
-    }
+fn refuse_stream(input: &Input, options: [(&str, bool); 4]) -> Result<(), Failure> {
+    let asked = options.into_iter().find(|(_, is_asked)| *is_asked);
+    let Some((option, _)) = asked.filter(|_| input.is_stream()) else { return Ok(()) };
     Err(Failure::usage(format!(
         "{}: {option} needs a file: all rows are looked at before anything is sent, and a stream is sent as it comes. \
          Write the input to a file first",

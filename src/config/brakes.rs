@@ -25,6 +25,10 @@ pub struct BrakeOptions {
     #[arg(long, value_name = "N|P%")]
     pub max_invalid: Option<String>,
 
+    /// Stop before the first request if check has a warning, with exit code 3
+    #[arg(long)]
+    pub strict: bool,
+
     /// An earlier run's result file: a row is not sent whose very same update was the last one that its customer got
     #[arg(long, value_name = "RESULT")]
     pub since: Option<PathBuf>,

@@ -3,7 +3,7 @@
 
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};
-use super::{MaxInvalid, cannot_start};
+use super::{MaxInvalid, cannot_start, warnings};
 use crate::commands::shard::refuse_split_customers;
 use crate::customer::{FingerprintKey, Shard};
 use crate::delivery::{Done, Interrupt};
@@ -27,6 +27,7 @@ pub(super) struct Preparation {
     pub accept_changed_input: bool,
     pub open_rows: u64,
     pub max_invalid: Option<MaxInvalid>,
+    pub is_strict: bool,
     pub is_quiet: bool,
 }
 
@@ -77,6 +78,9 @@ impl Preparation {
             refuse_split_customers(&input, shard)?;
         }
         let (file, marks) = ResultFile::open(&result, self.existing, open_rows).map_err(Failure::from)?;
+        if !input.is_stream() && (self.is_strict || !is_quiet) {
+            warnings::tell(&input, self.shard, self.is_strict)?;
+        }
         let since = self.since.map(|since| Delta::read(since, &result, open_rows));
         let terms = Terms {
             part: self.shard,

@@ -1,0 +1,37 @@
+//! What `check` would warn of, said before a run sends it.
+
+use super::survey::Refused;
+use crate::commands::check::{Terms, lint};
+use crate::customer::Shard;
+use crate::delivery::Rate;
+use crate::exit::{ExitCode, Failure};
+use crate::input::Input;
+use crate::report::{Finding, Severity, counted, say};
+
+/// Looks at every row as `check` does, in one pass, and says how many warnings there are. `is_strict`: the run does not begin
+/// if there is one.
+pub(super) fn tell(input: &Input, shard: Option<Shard>, is_strict: bool) -> Result<(), Refused> {
+    // Only the report of `check` shows the rate and the values.
+    let terms = Terms { shard, rate: Rate::Unlimited, strict: is_strict, show_values: false };
+    let report = lint(input, &terms).map_err(Failure::from)?;
+    if report.rows.warnings == 0 {
+        return Ok(());
+    }
+    let is_warning = |finding: &&Finding| finding.severity == Severity::Warning;
+    let kinds = report.findings.iter().filter(is_warning);
+    let kinds: Vec<_> = kinds.map(|finding| format!("{} {}", finding.count, finding.kind)).collect();
+    let warnings = format!("{} ({})", counted(report.rows.warnings, "warning"), kinds.join(", "));
+    let path = input.path().display();
+    if !is_strict {
+        say(format_args!(
+            "{path}: check has {warnings}. These values are sent as they are; offerit-sync check shows them, and with \
+             --strict a run does not begin"
+        ));
+        return Ok(());
+    }
+    let message = format!(
+        "{path}: check has {warnings}, and --strict is in force: nothing was sent and nothing recorded. Look at them with \
+         offerit-sync check, correct the input, or run without --strict"
+    );
+    Err(Refused { failure: Failure::new(ExitCode::NotInSync, message), reason: Some("warnings") })
+}
