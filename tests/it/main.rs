@@ -10,6 +10,8 @@ mod disks;
 mod exit_codes;
 mod failures;
 mod faults;
+mod field_derive;
+mod field_values;
 mod holds;
 mod hostile_replies;
 mod house;

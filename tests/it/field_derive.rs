@@ -1,9 +1,7 @@
 //! What belongs to the user stays: files of failures, and what is derived from a result file.
 
-mod support;
-
+use crate::support::{INPUT, Offerit, Output, RESULT, Reply, Server};
 use std::fs;
-use support::{INPUT, Offerit, Output, RESULT, Reply, Server};
 
 /// Refuses every country but those of two letters.
 fn strict() -> Server {

@@ -1,10 +1,8 @@
 //! Values that exports, spreadsheets and wrong encodings damaged: what `check` says of them, and what is sent.
 
-mod support;
-
+use crate::support::{INPUT, Offerit, RESULT, Reply, Server};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use support::{INPUT, Offerit, RESULT, Reply, Server};
 
 const CONFIG: &str = "job.toml";
 
