@@ -9,7 +9,7 @@ use std::process;
 pub enum ExitCode {
     /// Every row is in sync and recorded, the file is on disk.
     InSync = 0,
-    /// A fault of the machine: an I/O error on the input or the result file, a bug.
+    /// A fault of the machine: an I/O error on the input or the result file, an input that changed under the run, a bug.
     Fault = 1,
     /// Wrong usage, configuration or input header; nothing was sent.
     Usage = 2,
@@ -55,7 +55,10 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitCode::InSync => "every row is in sync and recorded, the file is on disk",
-            ExitCode::Fault => "a fault of the machine: an I/O error on the input or the result file, a bug",
+            ExitCode::Fault => {
+                "a fault of the machine: an I/O error on the input or the result file, an input that changed under the \
+                 run, a bug"
+            }
             ExitCode::Usage => "wrong usage, configuration or input header; nothing was sent",
             ExitCode::NotInSync => "finished, but some rows are invalid, rejected, failed or unknown",
             ExitCode::Brake => "a brake stopped it (failures, changes, outage); resumable",

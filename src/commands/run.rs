@@ -132,6 +132,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     }
     let outcome = Outcome {
         ending,
+        // Only now, behind the last sync: exit code 0 speaks of the input as it is at the end.
+        is_input_unchanged: input.is_unchanged(),
         survey,
         observed,
         started_at,

@@ -31,11 +31,11 @@ mod simple;
 use compression::Broken;
 use header::Header;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use steady::{Changed, Snapshot, SteadyFile};
+use steady::{Changed, SteadyFile};
 
 pub use batch::Batch;
 pub use compression::Compression;
@@ -50,6 +50,7 @@ pub use original::Original;
 pub(crate) use quotes::quoted_length;
 pub use row::{Checked, Invalid, Problem, Row};
 pub use rows::Rows;
+pub use steady::Snapshot;
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};
 
 /// Why the input as a whole cannot be used.
@@ -249,24 +250,29 @@ impl Input {
         }
     }
 
+    /// Whether the path still leads to the file that was opened, and nobody has written to it since. Always so of a stream.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        match &self.source {
+            Source::File(_, opened) => {
+                fs::metadata(&self.path).is_ok_and(|there| Snapshot::of(&there) == *opened)
+            }
+            Source::Stream(_) => true,
+        }
+    }
+
     /// Reads the header and gives the rows, from the start of a file, or from where a stream is.
     ///
     /// # Errors
     /// If this is no CSV, or its header cannot be mapped.
     pub fn rows(&self) -> Result<Rows, Error> {
         let reader: Box<dyn Read + Send> = match &self.source {
-            Source::File(file, snapshot) => Box::new(SteadyFile::new(self.rewound(file)?, *snapshot)),
+            Source::File(file, snapshot) => Box::new(SteadyFile::new(self.cloned(file)?, *snapshot)),
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };
         let opened = opening::open(&self.path, reader, self.is_stream(), &self.reading)?;
         Rows::start(self.path.clone(), opened, self.reading.limits, &self.mapping)
-    }
-
-    fn rewound(&self, file: &File) -> Result<File, Error> {
-        let mut file = self.cloned(file)?;
-        file.rewind().map_err(|source| Error::Open { path: self.path.clone(), source })?;
-        Ok(file)
     }
 
     fn cloned(&self, file: &File) -> Result<File, Error> {

@@ -3,12 +3,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// What a file is known by. The time of its last change of any kind is set by the system: unlike the time of its
 /// last write, nobody can put it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Snapshot {
+pub struct Snapshot {
     device: u64,
     inode: u64,
     length: u64,
@@ -18,7 +18,9 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(metadata: &Metadata) -> Snapshot {
+    /// The file as it is now.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Snapshot {
         Snapshot {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -27,6 +29,12 @@ impl Snapshot {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
+
+    /// How long the file is, in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
 }
 
 /// Marks the error of a file that has changed among the system's own errors.
@@ -34,21 +42,24 @@ impl Snapshot {
 #[error("the file has changed")]
 pub(super) struct Changed;
 
-/// Reads a file as long as it is what it was.
+/// Reads a file from its start as long as it is what it was. Each reader has an offset of its own: copies of a
+/// descriptor share the system's offset, and two readers would take each other's bytes.
 pub(super) struct SteadyFile {
     file: File,
+    offset: u64,
     snapshot: Snapshot,
 }
 
 impl SteadyFile {
     pub(super) fn new(file: File, snapshot: Snapshot) -> SteadyFile {
-        SteadyFile { file, snapshot }
+        SteadyFile { file, offset: 0, snapshot }
     }
 }
 
 impl Read for SteadyFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
         // Looked at after the read: what was read may have been the change.
         if Snapshot::of(&self.file.metadata()?) == self.snapshot {
             Ok(read)
@@ -62,6 +73,19 @@ impl Read for SteadyFile {
 mod tests {
     use super::*;
     use std::io::{Seek, Write};
+
+    #[test]
+    fn two_readers_of_one_descriptor_each_read_all_of_it() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"one two").unwrap();
+        let snapshot = Snapshot::of(&file.as_file().metadata().unwrap());
+        let reader = || SteadyFile::new(file.as_file().try_clone().unwrap(), snapshot);
+        let (mut one, mut other) = (reader(), reader());
+        let mut read = [0; 4];
+        one.read_exact(&mut read).unwrap();
+        assert_eq!(std::io::read_to_string(&mut other).unwrap(), "one two");
+        assert_eq!(std::io::read_to_string(&mut one).unwrap(), "two");
+    }
 
     #[test]
     fn a_file_that_changes_is_not_read_on() {

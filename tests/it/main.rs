@@ -11,6 +11,7 @@ mod exit_codes;
 mod failures;
 mod faults;
 mod field_derive;
+mod field_files;
 mod field_values;
 mod holds;
 mod hostile_replies;

@@ -11,6 +11,8 @@ use std::time::SystemTime;
 /// Everything that is known at the end of a run.
 pub(super) struct Outcome {
     pub ending: Ending,
+    /// Whether the input still is the file that was read.
+    pub is_input_unchanged: bool,
     /// `None` for a stream.
     pub survey: Option<Survey>,
     pub observed: Observed,
@@ -70,28 +72,28 @@ impl Outcome {
                     self.result.display()
                 )),
             ),
-            None => match &self.survey {
-                Some(survey) if survey.in_sync + tally.recorded() != survey.rows => (
-                    ExitCode::Fault,
-                    Some(format!(
-                        "{}: the file has changed while it was read: {} rows at first, {} in the end",
-                        self.input.display(),
-                        survey.rows,
-                        survey.in_sync + tally.recorded()
-                    )),
-                ),
-                _ if tally.not_in_sync() > 0 => (ExitCode::NotInSync, None),
-                _ => (ExitCode::InSync, None),
-            },
+            None if !self.is_input_unchanged || self.is_complete() == Some(false) => (
+                ExitCode::Fault,
+                Some(format!(
+                    "{}: the file has changed since the run began: what was sent is what it held before. Let it be \
+                     written to its end first, then run again with --resume",
+                    self.input.display()
+                )),
+            ),
+            None if tally.not_in_sync() > 0 => (ExitCode::NotInSync, None),
+            None => (ExitCode::InSync, None),
         }
+    }
+
+    /// Whether every row is accounted for. Nothing is known of a stream.
+    fn is_complete(&self) -> Option<bool> {
+        let survey = self.survey.as_ref()?;
+        Some(survey.in_sync + self.ending.tally.recorded() == survey.rows)
     }
 
     /// Why it ended early. A limit that kept no row back has ended nothing.
     pub(super) fn stop(&self) -> Option<&Stop> {
-        let is_complete = self
-            .survey
-            .as_ref()
-            .is_some_and(|survey| survey.in_sync + self.ending.tally.recorded() == survey.rows);
+        let is_complete = self.is_complete() == Some(true);
         self.ending.stop.as_ref().filter(|stop| {
             !(is_complete && matches!(stop, Stop::Reached(_) | Stop::Brake(Brake::Failures { .. })))
         })

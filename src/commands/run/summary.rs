@@ -3,8 +3,9 @@
 use super::ending::Outcome;
 use super::outputs::Files;
 use super::survey::Refused;
-use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Refusal, Stop, Tally};
+use crate::delivery::{Brake, Ending, FeedError, Interrupt, Limit, Rate, Refusal, Stop, Tally};
 use crate::exit::{ExitCode, Failure};
+use crate::input;
 use crate::report::{Attempts, Counts, Document, Observed, Pauses, Program, Rates, RowCounts, harmless};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,7 @@ impl Refused {
         let none = Duration::ZERO;
         let outcome = Outcome {
             ending: Ending { tally: Tally::default(), stop: None },
+            is_input_unchanged: true,
             survey: None,
             observed: Observed { duration: none, latency: None, held: none, outage: none },
             started_at: SystemTime::now(),
@@ -102,6 +104,7 @@ impl Outcome {
             Some(Stop::Brake(Brake::Failures { .. })) => "max_failures",
             Some(Stop::Reached(Limit::Deadline)) => "deadline",
             Some(Stop::Reached(Limit::Rows(_))) => "limit",
+            Some(Stop::Input(FeedError::Input(input::Error::Changed { .. }))) => "input_changed",
             Some(Stop::Input(_)) => "input_fault",
             Some(Stop::Storage(_)) => "storage_fault",
             None if code == ExitCode::InSync => "in_sync",
