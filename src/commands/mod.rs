@@ -44,7 +44,7 @@ impl From<journal::Error> for Failure {
     fn from(error: journal::Error) -> Failure {
         let code = match &error {
             journal::Error::Locked { .. } => ExitCode::Locked,
-            journal::Error::Io { .. } => ExitCode::Fault,
+            journal::Error::Io { .. } | journal::Error::Unsupported { .. } => ExitCode::Fault,
             _ => ExitCode::Usage,
         };
         Failure::new(code, error)

@@ -1,14 +1,14 @@
-//! Opening the result file: never through a link, never without the lock, never changed before it is sure that
-//! the run begins.
+//! Opening the result file: never through a link, never without the lock, never one that somebody else has a hold on,
+//! never changed before it is sure that the run begins.
 
 use super::reader::{Records, Tail, is_torn_header};
 use super::record::HEADER;
 use super::scan::{Keep, scan};
 use super::{Error, Marks};
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Only the owner may read the result file: it names customers.
@@ -47,21 +47,30 @@ impl ResultFile {
     /// [`ResultFile::begin`]. A power cut can have taken the records of `open_rows` rows at most.
     ///
     /// # Errors
-    /// If it is no regular file, held by another run, there and not wanted, damaged, or not readable.
+    /// If it is no regular file, held by another run, there and not wanted, somebody else's, damaged, or not readable,
+    /// or if its folder cannot be written to.
     pub fn open(path: &Path, existing: Existing, open_rows: u64) -> Result<(ResultFile, Marks), Error> {
         let owned = path.to_path_buf();
+        if fs::symlink_metadata(path).is_err() {
+            refuse_unwritable_folder(path)?;
+        }
         let Some(mut file) = open_regular(path, OpenOptions::new().read(true).append(true))? else {
             return Ok((ResultFile { path: owned, state: State::Absent }, Marks::default()));
         };
         lock(path, &file)?;
-        let (marks, tail) = match existing {
-            Existing::Refuse => return Err(Error::Exists { path: owned }),
-            Existing::Resume => scan(path, &mut file, Keep::Fingerprint, open_rows)?,
-            Existing::Overwrite => {
-                refuse_foreign(path, &mut file)?;
-                (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
-            }
+        if existing == Existing::Refuse {
+            return Err(Error::Exists { path: owned });
+        }
+        refuse_shared(path, &look_at(path, &file)?)?;
+        let (marks, tail) = if existing == Existing::Resume {
+            scan(path, &mut file, Keep::Fingerprint, open_rows)?
+        } else {
+            refuse_foreign(path, &mut file)?;
+            (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
         };
+        if tail.torn > 0 {
+            open_torn(path)?;
+        }
         Ok((ResultFile { path: owned, state: State::Open { file, tail } }, marks))
     }
 
@@ -102,8 +111,7 @@ impl ResultFile {
             State::Absent => (create(&path)?, Tail { whole: 0, torn: 0, records: 0 }),
             State::Open { file, tail } => (file, tail),
         };
-        file.set_permissions(Permissions::from_mode(MODE))
-            .map_err(io_error(&path, "cannot set its mode to 0600"))?;
+        make_private(&path, &file)?;
         if tail.torn > 0 {
             save_torn(&path, &mut file, tail)?;
         }
@@ -121,16 +129,19 @@ impl ResultFile {
 /// hanging the open.
 fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(path, "cannot look at the result file")(error)),
         Ok(metadata) => refuse_irregular(path, metadata.file_type())?,
     }
     let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     let file = opened.map_err(io_error(path, "cannot open the result file"))?;
-    let metadata = file.metadata().map_err(io_error(path, "cannot look at the result file"))?;
     // Looked at once more: it may have been exchanged in between.
-    refuse_irregular(path, metadata.file_type())?;
+    refuse_irregular(path, look_at(path, &file)?.file_type())?;
     Ok(Some(file))
+}
+
+fn look_at(path: &Path, file: &File) -> Result<Metadata, Error> {
+    file.metadata().map_err(io_error(path, "cannot look at the result file"))
 }
 
 pub(super) fn open_to_read(path: &Path) -> Result<File, Error> {
@@ -149,13 +160,50 @@ fn refuse_irregular(path: &Path, kind: fs::FileType) -> Result<(), Error> {
     Err(Error::NotAFile { path: path.to_path_buf(), what })
 }
 
+/// Refuses a file that is not this run's alone to write to: its owner may change it, and what is written to it changes
+/// under its other names too.
+fn refuse_shared(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let path = path.to_path_buf();
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    match metadata.nlink() {
+        links if links > 1 => Err(Error::Linked { path, links }),
+        _ if owner != user => Err(Error::OtherOwner { path, owner, user }),
+        _ => Ok(()),
+    }
+}
+
+/// Creates a file in the folder that has no name and is gone at once. A folder that is not there or may not be written to
+/// is a wrong path; anything else is a fault of the machine.
+fn refuse_unwritable_folder(path: &Path) -> Result<(), Error> {
+    let Err(error) = tempfile::tempfile_in(folder_of(path)) else { return Ok(()) };
+    let what = match error.kind() {
+        ErrorKind::NotFound => "its folder does not exist. Create it",
+        ErrorKind::NotADirectory => "its folder is a file. Correct the path",
+        ErrorKind::PermissionDenied => "you may not write to its folder. Change who may",
+        ErrorKind::ReadOnlyFilesystem => "its file system is read-only. Let it be written to",
+        _ => return Err(io_error(path, "cannot create a file in its folder")(error)),
+    };
+    Err(Error::Folder { path: path.to_path_buf(), what })
+}
+
 /// An advisory lock for the life of the open file; it does not outlive the process.
 fn lock(path: &Path, file: &File) -> Result<(), Error> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
-        Err(TryLockError::Error(error)) => Err(io_error(path, "cannot lock the result file")(error)),
+        Err(TryLockError::Error(source)) => {
+            Err(Error::Unsupported { path: path.to_path_buf(), doing: "cannot lock the result file", source })
+        }
     }
+}
+
+/// A file that was there before may be for all to read.
+fn make_private(path: &Path, file: &File) -> Result<(), Error> {
+    file.set_permissions(Permissions::from_mode(MODE)).map_err(|source| Error::Unsupported {
+        path: path.to_path_buf(),
+        doing: "cannot set its mode to 0600",
+        source,
+    })
 }
 
 fn create(path: &Path) -> Result<File, Error> {
@@ -178,17 +226,36 @@ fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     Err(Error::NotOurs { path: path.to_path_buf() })
 }
 
-/// Appends the torn tail to `RESULT.torn` and syncs that, so that nothing is lost by cutting it off.
-fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
+/// Where the torn tail goes.
+fn torn_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".torn");
-    let beside = PathBuf::from(name);
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(MODE).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    PathBuf::from(name)
+}
+
+/// Opens the file for the torn tail, if there is one already.
+fn open_torn(path: &Path) -> Result<Option<File>, Error> {
+    let beside = torn_path(path);
+    let file = open_regular(&beside, OpenOptions::new().append(true))?;
+    if let Some(file) = &file {
+        refuse_shared(&beside, &look_at(&beside, file)?)?;
+    }
+    Ok(file)
+}
+
+/// Appends the torn tail to `RESULT.torn` and syncs that, so that nothing is lost by cutting it off.
+fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
+    let beside = torn_path(path);
     let saving = || io_error(&beside, "cannot save the torn tail");
-    let mut saved = options.open(&beside).map_err(saving())?;
-    // It may be there already, and for all to read.
-    saved.set_permissions(Permissions::from_mode(MODE)).map_err(saving())?;
+    let mut saved = match open_torn(path)? {
+        Some(saved) => saved,
+        None => {
+            let mut options = OpenOptions::new();
+            options.append(true).create_new(true).mode(MODE);
+            options.open(&beside).map_err(saving())?
+        }
+    };
+    make_private(&beside, &saved)?;
     let before = saved.metadata().map_err(saving())?.len();
     file.seek(SeekFrom::Start(tail.whole))
         .and_then(|_| io::copy(&mut file.take(tail.torn), &mut saved))
@@ -202,13 +269,13 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
     sync_folder(&beside)
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A new file is only there after a crash if its folder is synced too.
 fn sync_folder(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)
+    File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())
         .map_err(io_error(path, "cannot sync its folder to the disk"))
 }

@@ -65,6 +65,42 @@ pub enum Error {
         /// What it is.
         what: &'static str,
     },
+    /// Other names lead to the same file.
+    #[error(
+        "{} has {links} names (hard links): a run would change the file under all of them. Copy it and move the copy \
+         over it, or name another --result",
+        path.display()
+    )]
+    Linked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// Somebody else could read and change what is written to it.
+    #[error(
+        "{} belongs to another user (uid {owner}; this run is uid {user}'s): run as that user, or name another --result",
+        path.display()
+    )]
+    OtherOwner {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs this.
+        user: u32,
+    },
+    /// There is no folder for it, or one that may not be written to.
+    #[error(
+        "{}: the result file cannot be created: {what}, or name another --result",
+        path.display()
+    )]
+    Folder {
+        /// The result file.
+        path: PathBuf,
+        /// What is wrong with the folder, and what to do.
+        what: &'static str,
+    },
     /// Another run holds it.
     #[error("{} is held by another run: wait for it to end", path.display())]
     Locked {
@@ -100,6 +136,20 @@ pub enum Error {
         path: PathBuf,
         /// How many rows were seen in both until then.
         rows: usize,
+    },
+    /// The system refused what not every file system knows.
+    #[error(
+        "{}: {doing}: {source}. A file system that does not know this cannot hold a result file: name a --result on \
+         another one",
+        path.display()
+    )]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
     },
     /// The system refused an operation.
     #[error("{}: {doing}: {source}", path.display())]

@@ -3,8 +3,9 @@
 use super::*;
 use crate::customer::Fingerprint;
 use proptest::prelude::*;
+use std::fs::File;
 use std::future::poll_fn;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -257,10 +258,12 @@ impl Storage for Disk {
 fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
-    let harms: [fn(&Path); 3] = [
+    let harms: [fn(&Path); 5] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::rename(path, path.with_extension("moved")).unwrap(),
         |path| fs::write(path, "").unwrap(),
+        |path| overwrite(path, None),
+        |path| overwrite(path, fs::metadata(path).unwrap().modified().ok()),
     ];
     for harm in harms {
         let file = ResultFile::open(&path, Existing::Overwrite, OPEN_ROWS).unwrap().0.begin().unwrap();
@@ -268,9 +271,35 @@ fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
         own.append(&line(1)).unwrap();
         own.sync().unwrap();
         harm(&path);
-        own.append(&line(2)).unwrap();
-        assert!(own.sync().is_err());
+        assert!(own.append(&line(2)).and_then(|()| own.sync()).is_err());
     }
+}
+
+/// Writes to a file in place, its length kept, as `dd conv=notrunc` does, and sets its time if asked to.
+fn overwrite(path: &Path, time: Option<SystemTime>) {
+    let changed = || fs::metadata(path).map(|now| (now.ctime(), now.ctime_nsec())).unwrap();
+    let before = changed();
+    // Until the clock of the file system has gone on.
+    while changed() == before {
+        let file = File::options().write(true).open(path).unwrap();
+        file.write_all_at(b"x", HEADER.len() as u64 + 1).unwrap();
+        time.into_iter().for_each(|time| file.set_modified(time).unwrap());
+    }
+}
+
+#[test]
+fn what_is_appended_after_another_program_wrote_to_the_file_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.result.csv");
+    let file = ResultFile::open(&path, Existing::Refuse, OPEN_ROWS).unwrap().0.begin().unwrap();
+    let mut own = OwnFile::new(path.clone(), file).unwrap();
+    own.append(&line(1)).unwrap();
+    overwrite(&path, None);
+    // Neither is the line of before durable.
+    assert!(own.sync().is_err());
+    let before = fs::read(&path).unwrap();
+    assert!(own.append(&line(2)).is_err());
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 async fn durable(writer: &mut Writer) -> io::Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 
 use super::Error;
 use super::file::io_error;
+use crate::input::Snapshot;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -39,15 +40,19 @@ pub trait Storage: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// The result file as the writer owns it. Each sync makes sure that the file is still the one at its path and as long
-/// as it was written: a record in a file that was removed, replaced or emptied meanwhile is none.
+/// The result file as the writer owns it. Each write and each sync makes sure that nobody else has written to the file
+/// since the writer's own last write, and each sync that it is still the one at its path: a record in a file that was
+/// removed, replaced, emptied or overwritten meanwhile is none. Two writes within one tick of the file system's clock
+/// that leave the length as it is cannot be told apart.
 ///
 /// What a sync did not bring to the disk is taken back: it can be read until the machine stops, as the system may
 /// take the lost pages for clean, and a later run must not take it for done, nor append to what is a hole then.
 pub struct OwnFile {
     path: PathBuf,
     file: File,
-    length: u64,
+    /// The file as the last write of our own left it.
+    left: Snapshot,
+    /// The length that is on the disk.
     synced: u64,
 }
 
@@ -57,8 +62,13 @@ impl OwnFile {
     /// # Errors
     /// If the system does not tell its length.
     pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
-        let length = file.metadata().map_err(io_error(&path, "cannot look at the result file"))?.len();
-        Ok(OwnFile { path, file, length, synced: length })
+        let left = file.metadata().map(|own| Snapshot::of(&own));
+        let left = left.map_err(io_error(&path, "cannot look at the result file"))?;
+        Ok(OwnFile { path, file, left, synced: left.length() })
+    }
+
+    fn is_as_left(&self, own: &Metadata) -> bool {
+        Snapshot::of(own) == self.left
     }
 
     fn is_at_its_path(&self, own: &Metadata) -> bool {
@@ -69,7 +79,7 @@ impl OwnFile {
     /// Cuts off what was not synced, if that is all ours. The disk fails already: nothing more can be done if this
     /// fails too.
     fn take_back(&self) {
-        if self.file.metadata().is_ok_and(|own| own.len() == self.length && self.is_at_its_path(&own)) {
+        if self.file.metadata().is_ok_and(|own| self.is_as_left(&own) && self.is_at_its_path(&own)) {
             let _ = self.file.set_len(self.synced);
         }
     }
@@ -77,9 +87,13 @@ impl OwnFile {
 
 impl Storage for OwnFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_as_left(&self.file.metadata()?) {
+            return Err(changed());
+        }
         self.file.write_all(bytes)?;
-        self.length += bytes.len() as u64;
-        Ok(())
+        let length = self.left.length() + bytes.len() as u64;
+        self.left = Snapshot::of(&self.file.metadata()?);
+        if self.left.length() == length { Ok(()) } else { Err(changed()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -88,14 +102,16 @@ impl Storage for OwnFile {
         if !self.is_at_its_path(&own) {
             return Err(io::Error::other("the file was removed or replaced while the run wrote to it"));
         }
-        if own.len() != self.length {
-            return Err(io::Error::other(
-                "the file was changed by another program while the run wrote to it",
-            ));
+        if !self.is_as_left(&own) {
+            return Err(changed());
         }
-        self.synced = self.length;
+        self.synced = self.left.length();
         Ok(())
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file was changed by another program while the run wrote to it")
 }
 
 /// The one owner of the result file while a run goes on.

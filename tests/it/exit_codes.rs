@@ -21,10 +21,10 @@ fn exit_0_means_that_every_row_is_in_sync_and_recorded() {
 }
 
 #[test]
-fn exit_1_means_that_the_result_cannot_be_written_and_nothing_is_sent() {
+fn exit_2_means_that_the_result_has_no_folder_and_nothing_is_sent() {
     let server = happy();
     let offerit = Offerit::job(&server, table(1..=10));
-    let output = offerit.send(&["--result", "no-such-folder/r.csv"]).expect_code(1);
+    let output = offerit.send(&["--result", "no-such-folder/r.csv"]).expect_code(2);
     assert!(output.stderr.contains("no-such-folder/r.csv"), "{}", output.stderr);
     assert_eq!(server.count(), 0);
 }

@@ -179,3 +179,147 @@ fn an_input_that_changed_while_it_was_read_has_the_same_reason() {
     let summary: Value = serde_json::from_str(&output.stdout).expect("JSON");
     assert_eq!(summary["reason"], "input_changed");
 }
+
+// ---- The result file --------------------------------------------------------------------------------------
+
+/// Writes to a file in place as `dd conv=notrunc` does, and sets its time back if asked to.
+fn overwrite(path: &Path, sets_time_back: bool) {
+    let time = fs::metadata(path).and_then(|there| there.modified()).expect("a time");
+    let file = File::options().write(true).open(path).expect("the result file");
+    file.write_all_at(b"#", result::HEADER.len() as u64 + 1).expect("written");
+    if sets_time_back {
+        file.set_modified(time).expect("a time set");
+    }
+}
+
+#[test]
+fn a_result_file_that_is_overwritten_in_place_under_the_run_ends_it() {
+    for sets_time_back in [false, true] {
+        let offerit = Offerit::new();
+        let path = offerit.path(RESULT);
+        // With each request, once there is a record.
+        let server = Server::start(move |_, _| {
+            if fs::metadata(&path).expect("the result file").len() > result::HEADER.len() as u64 + 1 {
+                overwrite(&path, sets_time_back);
+            }
+            Reply::updated()
+        });
+        offerit.input(INPUT, table(1..=200));
+        let arguments = ["run", INPUT, "--url", &server.url(), "--concurrency", "1", "--rate", "unlimited"];
+        let offerit = offerit.env("OFFERIT_API_USERNAME", "a").env("OFFERIT_API_KEY", "b");
+        let output = offerit.run(&arguments).expect_code(1);
+        assert_said(&output, &[RESULT, "changed by another program", "Nothing was sent after that"]);
+        assert!(server.count() < 150, "{} rows were sent", server.count());
+        assert_said(&offerit.run(&["verify", INPUT]).expect_code(2), &["line 2"]);
+    }
+}
+
+#[test]
+fn a_result_file_with_another_name_is_refused() {
+    let (server, offerit) = finished(3);
+    let before = offerit.result_bytes();
+    offerit.input(INPUT, table(1..=4));
+    fs::hard_link(offerit.path(RESULT), offerit.path("copy.csv")).expect("a hard link");
+    for existing in ["--resume", "--overwrite"] {
+        assert_refused(&server, &offerit, &[existing], &[RESULT, "2 names (hard links)", "another --result"]);
+    }
+    assert_eq!(offerit.result_bytes(), before);
+    // Whoever only reads it may.
+    offerit.run(&["verify", INPUT]).expect_code(3);
+    fs::remove_file(offerit.path("copy.csv")).expect("removed");
+    offerit.send(&["--resume"]).expect_code(0);
+}
+
+/// A finished job whose last record is torn.
+#[track_caller]
+fn torn() -> (Server, Offerit, Vec<u8>) {
+    let (server, offerit) = finished(3);
+    let whole = offerit.result_bytes();
+    let torn = whole[..whole.len() - 9].to_vec();
+    offerit.input(RESULT, &torn);
+    (server, offerit, torn)
+}
+
+#[test]
+fn a_file_for_the_torn_tail_that_is_another_file_too_is_refused_and_left_alone() {
+    let place: [(&str, fn(&Path, &Path)); 2] = [
+        ("2 names (hard links)", |target, beside| fs::hard_link(target, beside).expect("a hard link")),
+        ("is a symbolic link", |target, beside| symlink(target, beside).expect("a link")),
+    ];
+    for (said, place) in place {
+        let (server, offerit, torn) = torn();
+        let target = offerit.input("precious.txt", "precious");
+        let beside = format!("{RESULT}.torn");
+        place(&target, &offerit.path(&beside));
+        let mode = fs::metadata(&target).expect("the target").permissions();
+        assert_refused(&server, &offerit, &["--resume"], &[&beside, said]);
+        assert_eq!(fs::read(&target).expect("the target"), b"precious");
+        assert_eq!(fs::metadata(&target).expect("the target").permissions(), mode);
+        assert_eq!(offerit.result_bytes(), torn);
+        fs::remove_file(offerit.path(&beside)).expect("removed");
+        offerit.send(&["--resume"]).expect_code(0);
+    }
+}
+
+/// Gives a file to nobody. Says so where only root could.
+fn is_given_away(path: &Path) -> bool {
+    let is_given = chown(path, Some(65_534), None).is_ok();
+    if !is_given {
+        support::say("SKIPPED: only root may give a file away");
+    }
+    is_given
+}
+
+#[test]
+fn a_result_file_of_another_user_is_refused() {
+    let (server, offerit) = finished(3);
+    offerit.input(INPUT, table(1..=4));
+    if !is_given_away(&offerit.path(RESULT)) {
+        return;
+    }
+    for existing in ["--resume", "--overwrite"] {
+        let said = [RESULT, "another user (uid 65534", "run as that user"];
+        assert_refused(&server, &offerit, &[existing], &said);
+    }
+    let (server, offerit, _) = torn();
+    let beside = format!("{RESULT}.torn");
+    is_given_away(&offerit.input(&beside, ""));
+    assert_refused(&server, &offerit, &["--resume"], &[&beside, "uid 65534"]);
+}
+
+#[test]
+fn a_folder_that_cannot_hold_the_result_file_is_a_wrong_path() {
+    let server = happy();
+    let offerit = Offerit::job(&server, table(1..=3));
+    offerit.input("file", "");
+    for path in ["missing/r.csv", "missing/too/r.csv", "file/r.csv", "/sys/r.csv"] {
+        for more in [&[][..], &["--resume"], &["--overwrite"]] {
+            let arguments = [&["--result", path], more].concat();
+            assert_refused(&server, &offerit, &arguments, &[path, "another --result"]);
+        }
+    }
+    // No trace is left of the look.
+    offerit.send(&["--max-invalid", "0", "--result", "r.csv"]).expect_code(0);
+    let mut names: Vec<_> = fs::read_dir(offerit.folder())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, [INPUT, "file", "r.csv"]);
+}
+
+#[test]
+fn a_file_system_that_knows_no_locks_or_modes_is_named() {
+    if !strace::is_there() {
+        return;
+    }
+    for call in ["flock", "fchmod"] {
+        for error in ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EPERM", "EINVAL"] {
+            let server = happy();
+            let offerit = Offerit::job(&server, table(1..=3));
+            let output = offerit.send_under_strace(&format!("{call}:error={error}"), &[]).expect_code(1);
+            assert_said(&output, &[RESULT, "name a --result on another one"]);
+            assert_eq!(server.count(), 0, "{call} {error}");
+        }
+    }
+}
