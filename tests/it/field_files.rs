@@ -323,3 +323,58 @@ fn a_file_system_that_knows_no_locks_or_modes_is_named() {
         }
     }
 }
+
+// ---- A row corrected after a trial run --------------------------------------------------------------------
+
+#[test]
+fn a_trial_row_that_is_corrected_is_sent_again_and_the_job_goes_on() {
+    for (limit, rows) in [(1, 2), (1, 30), (3, 30), (15, 30)] {
+        let server = happy();
+        let offerit = Offerit::job(&server, table(1..=rows));
+        offerit.send(&["--limit", &limit.to_string(), "--concurrency", "1"]).expect_code(7);
+        let corrected = (1..=limit).fold(table(1..=rows), |text, row| {
+            text.replace(&format!("City {row}\n"), &format!("Town {row}\n"))
+        });
+        offerit.input(INPUT, corrected);
+        let output = offerit.send(&["--resume", "--concurrency", "1"]).expect_code(0);
+        let said = format!("{limit} of its {limit} rows in sync do not match the input, and are sent again");
+        assert_said(&output, &[&said, "all of them name the same customers", "API key"]);
+        assert_said(&output, &[&format!("{limit} changed since are sent again")]);
+        let sent = support::rows(&server.requests());
+        assert_eq!(sent, (1..=limit).chain(1..=rows).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_would_send_most_of_the_input_again_or_names_other_customers_is_refused() {
+    let server = happy();
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.send(&["--limit", "16", "--concurrency", "1"]).expect_code(7);
+    offerit.input(INPUT, table(1..=30).replace("City", "Town"));
+    assert_refused(&server, &offerit, &["--resume"], &["16 of its 16 rows in sync", "the same customers"]);
+
+    let server = happy();
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.send(&["--limit", "1"]).expect_code(7);
+    offerit.input(INPUT, table(1..=30).replace("\n1,", "\n99,"));
+    assert_refused(&server, &offerit, &["--resume"], &["1 of its 1 rows in sync", "row 1 (line 2)"]);
+}
+
+/// Rows that are overtaken are found where most of the rows in sync were corrected, too.
+#[test]
+fn a_row_that_is_overtaken_is_not_sent_among_corrected_ones() {
+    let server = Server::start(|request, _| match request.field("city").as_deref() {
+        Some("City 4") => Reply::new(400),
+        _ => Reply::updated(),
+    });
+    // Rows 4 and 5 are one customer's.
+    let text = table(1..=20).replace("\n5,", "\n4,");
+    let offerit = Offerit::job(&server, &text);
+    offerit.send(&["--limit", "5", "--concurrency", "1"]).expect_code(7);
+    let corrected =
+        (1..=3).fold(text, |text, row| text.replace(&format!("City {row}\n"), &format!("Town {row}\n")));
+    offerit.input(INPUT, corrected);
+    let before = server.count();
+    offerit.send(&["--resume", "--concurrency", "1"]).expect_code(0);
+    assert_eq!((server.count() - before, offerit.outcomes()[&4].status.as_str()), (18, "unchanged"));
+}

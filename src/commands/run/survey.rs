@@ -10,6 +10,8 @@ use crate::delivery::{Done, Supersession};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Checked, Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, Status, Survey};
+use crate::report::say;
+use std::fmt;
 use std::path::Path;
 
 /// What a survey goes by.
@@ -67,7 +69,7 @@ pub(super) fn look(
 /// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
 fn survey(
     input: &Input,
-    marks: Marks,
+    mut marks: Marks,
     mut delta: Option<&mut Delta>,
     terms: &Terms<'_>,
 ) -> Result<(Survey, Done), Failure> {
@@ -110,7 +112,7 @@ fn survey(
         }
         survey.to_send += u64::from(doing != Doing::Skip);
         // Nothing is overtaken before a row that is to be sent, or behind all that were delivered. Where the run is
-        // refused anyway, the rows of another input are not remembered.
+        // probably refused, the rows of another input are not remembered: if it is not, they are seen again.
         let is_refused = !accept && survey.changed * 2 > marks.in_sync();
         if survey.to_do() == 0 {
             supersession.pass_over(row.ids());
@@ -119,8 +121,12 @@ fn survey(
         }
     }
     if let Some(foreign) = survey.foreign(&marks).filter(|_| !accept) {
+        // Never more than one set of marks is held.
         drop((marks, supersession));
-        return Err(refusal(input, result, &foreign, open_rows)?);
+        refuse_other_input(input, result, &foreign, &survey, open_rows)?;
+        (marks, _) = ResultFile::read(result, Keep::Fingerprint, open_rows)?;
+        supersession = Supersession::new(&marks);
+        see_again(input, &marks, terms, &done, &mut supersession)?;
     }
     first_invalid.brake(max_invalid, survey.invalid, survey.rows)?;
     while supersession.looks_again() {
@@ -170,44 +176,75 @@ pub(super) fn rows_to_send(input: &Input, survey: Option<&Survey>) -> Result<Row
     Ok(rows)
 }
 
-fn refusal(input: &Input, result: &Path, foreign: &Foreign, open_rows: u64) -> Result<Failure, Failure> {
-    let what = match foreign {
+/// Refuses the result file of another input: one whose rows in sync have mostly changed, unless all of them name the same
+/// customers as before and no more than half of the input would be sent again.
+fn refuse_other_input(
+    input: &Input,
+    result: &Path,
+    foreign: &Foreign,
+    survey: &Survey,
+    open_rows: u64,
+) -> Result<(), Failure> {
+    let what = match *foreign {
         Foreign::Beyond { .. } => foreign.to_string(),
         Foreign::OtherShard { .. } => {
             format!(
                 "{foreign}: it is that of another shard, of another number of shards, or of a run without --shard"
             )
         }
-        Foreign::Changed { .. } => format!("{foreign}: {}", difference(input, result, open_rows)?),
+        Foreign::Changed { changed, .. } => {
+            let others = Others::find(input, result, open_rows)?;
+            if others.count == 0 && changed * 2 <= survey.rows {
+                say(format_args!("{foreign}, and are sent again: {others}"));
+                return Ok(());
+            }
+            format!("{foreign}: {others}")
+        }
     };
-    Ok(Failure::usage(format!(
+    Err(Failure::usage(format!(
         "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
          --accept-changed-input to send what does not match once more",
         result.display()
     )))
 }
 
-/// In what the rows differ, as far as the result file can tell: it holds the ids, but no fields.
-fn difference(input: &Input, result: &Path, open_rows: u64) -> Result<String, Failure> {
-    let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
-    let (mut others, mut first) = (0_u64, None);
-    let mut rows = input.rows()?;
-    while let Some(row) = rows.check_next()? {
-        let mark = marks.get(row.number).filter(|mark| mark.status.is_in_sync());
-        if mark.is_some_and(|mark| !mark.is_of(identity_of(&row))) {
-            others += 1;
-            first.get_or_insert((row.number, row.line));
+/// The rows in sync that name other customers than before. In what else they differ the result file cannot tell: it
+/// holds the ids, but no fields.
+struct Others {
+    count: u64,
+    /// The first one's row and line.
+    first: Option<(u64, u64)>,
+}
+
+impl Others {
+    fn find(input: &Input, result: &Path, open_rows: u64) -> Result<Others, Failure> {
+        let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
+        let mut others = Others { count: 0, first: None };
+        let mut rows = input.rows()?;
+        while let Some(row) = rows.check_next()? {
+            let mark = marks.get(row.number).filter(|mark| mark.status.is_in_sync());
+            if mark.is_some_and(|mark| !mark.is_of(identity_of(&row))) {
+                others.count += 1;
+                others.first.get_or_insert((row.number, row.line));
+            }
+        }
+        Ok(others)
+    }
+}
+
+impl fmt::Display for Others {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first {
+            None => formatter.write_str(
+                "all of them name the same customers as before, so their fields were changed, or the API key is \
+                 another one than that of the earlier run: a key that was replaced looks just like this",
+            ),
+            Some((row, line)) => write!(
+                formatter,
+                "{} of them name other customers than before, the first is row {row} (line {line}). It is another \
+                 input, or rows were inserted, deleted or sorted",
+                self.count
+            ),
         }
     }
-    Ok(match first {
-        None => {
-            "all of them name the same customers as before, so their fields were changed, or the API key is \
-                 another one than that of the earlier run: a key that was replaced looks just like this"
-                .to_owned()
-        }
-        Some((row, line)) => format!(
-            "{others} of them name other customers than before, the first is row {row} (line {line}). It is another \
-             input, or rows were inserted, deleted or sorted"
-        ),
-    })
 }
