@@ -378,3 +378,49 @@ fn a_row_that_is_overtaken_is_not_sent_among_corrected_ones() {
     offerit.send(&["--resume", "--concurrency", "1"]).expect_code(0);
     assert_eq!((server.count() - before, offerit.outcomes()[&4].status.as_str()), (18, "unchanged"));
 }
+
+// ---- What is said -----------------------------------------------------------------------------------------
+
+const CORRECT: &str = "correct what is wrong in the input";
+const NOTHING_WRONG: &str = "Nothing is wrong with the input there: run the same command with --resume";
+
+/// Sends rows that are answered by their customer: `r` is rejected, `u` never confirmed.
+#[track_caller]
+fn send_fates(fates: &[&str], more: &[&str]) -> Output {
+    let server = Server::start(|request, _| match request.field("customer_id").unwrap_or_default() {
+        id if id.starts_with('r') => Reply::json(400, "{}"),
+        id if id.starts_with('u') => Reply::new(200).body("<html>"),
+        _ => Reply::updated(),
+    });
+    let text: String = fates.iter().map(|id| format!("{id},Riga\n")).collect();
+    let offerit = Offerit::job(&server, format!("customer_id,city\n{text}"));
+    offerit.send(&[&["--max-attempts", "1"], more].concat()).expect_code(3)
+}
+
+#[test]
+fn rows_that_are_unknown_have_an_advice_of_their_own() {
+    for (fates, counts, unknown) in [
+        (&["u1"][..], (0, 1), "1 row is unknown"),
+        (&["u1", "u2", "a"], (0, 1), "2 rows are unknown"),
+        (&["r1", "a"], (1, 0), ""),
+        (&["r1", "u1", "u2", "r2", "u3"], (1, 1), "3 rows are unknown"),
+    ] {
+        let output = send_fates(fates, &[]);
+        let count = |words: &str| output.stderr.matches(words).count();
+        assert_eq!((count(CORRECT), count(NOTHING_WRONG)), counts, "{fates:?}: {}", output.stderr);
+        assert_said(&output, &[unknown]);
+    }
+    let output = send_fates(&["u1"], &["--log-format", "json"]);
+    let end = event(&output, "end");
+    let advice = end["advice"].as_str().expect("a text");
+    assert!(advice.contains(NOTHING_WRONG) && !advice.contains(CORRECT), "{advice}");
+}
+
+/// The only line of an event.
+#[track_caller]
+fn event(output: &Output, name: &str) -> Value {
+    let lines = output.stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let events: Vec<_> = lines.filter(|line| line["event"] == name).collect();
+    assert_eq!(events.len(), 1, "{}", output.stderr);
+    events[0].clone()
+}

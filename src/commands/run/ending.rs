@@ -186,12 +186,7 @@ impl Outcome {
         let result = self.result.display();
         match code {
             ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
-            ExitCode::NotInSync => vec![
-                format!("why rows are not in sync stands in the error column of {result}"),
-                "correct what is wrong in the input and run the same command with --resume: what is in sync is not \
-                 sent again"
-                    .to_owned(),
-            ],
+            ExitCode::NotInSync => self.advice_on_rows(),
             ExitCode::Brake if matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. }))) => vec![
                 format!("why each row failed stands in the error column of {result}"),
                 "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
@@ -211,6 +206,29 @@ impl Outcome {
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         }
+    }
+
+    /// What to do about rows that are not in sync: the input is to be corrected, but for rows that nobody answered.
+    fn advice_on_rows(&self) -> Vec<String> {
+        let tally = &self.ending.tally;
+        let unknown = tally.count(Status::Unknown);
+        let mut advice =
+            vec![format!("why rows are not in sync stands in the error column of {}", self.result.display())];
+        if tally.not_in_sync() > unknown {
+            advice.push(
+                "correct what is wrong in the input and run the same command with --resume: what is in sync is not \
+                 sent again"
+                    .to_owned(),
+            );
+        }
+        if unknown > 0 {
+            advice.push(format!(
+                "{} unknown: sent, but never confirmed. Nothing is wrong with the input there: run the \
+                 same command with --resume, which sends them once more",
+                if unknown == 1 { "1 row is".to_owned() } else { format!("{unknown} rows are") }
+            ));
+        }
+        advice
     }
 
     /// Rows that a resumed run with this `--limit` sends before any other.
