@@ -1,18 +1,27 @@
 //! The server and the credentials, from options, environment and files.
 
 use super::RunOptions;
+use super::outputs::quoted;
 use crate::exit::Failure;
 use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Route, Settings};
+use crate::report::{harmless, say};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 /// More than any key: a file that holds more is not a key file.
 const LONGEST_KEY_FILE: u64 = 64 * 1024;
+
+/// In bytes. Chosen: twenty times the certificates that a Linux distribution trusts.
+const LONGEST_CA_CERT: u64 = 4 * 1024 * 1024;
+
+/// The bits of a mode by which others than the owner may read, write or run a file.
+const OTHERS: u32 = 0o077;
 
 /// The variables that are looked at. An empty one counts as not set.
 #[derive(Default)]
@@ -98,7 +107,13 @@ impl RunOptions {
 fn authorities(path: &Path) -> Result<Authorities, Failure> {
     let wrong =
         |what: &dyn std::fmt::Display| Failure::usage(format!("--ca-cert: {}: {what}", path.display()));
-    let pem = fs::read(path).map_err(|error| wrong(&error))?;
+    let mut pem = Vec::new();
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    // One byte more tells a file that is too long.
+    file.take(LONGEST_CA_CERT + 1).read_to_end(&mut pem).map_err(|error| wrong(&error))?;
+    if pem.len() as u64 > LONGEST_CA_CERT {
+        return Err(wrong(&"is longer than 4 MiB: give a PEM file of the certificates of authorities alone"));
+    }
     Authorities::from_pem(&pem).map_err(|error| wrong(&error))
 }
 
@@ -109,7 +124,9 @@ pub(super) fn api_key(file: Option<&Path>, environment: &Environment) -> Result<
         (None, Some(key)) => ("OFFERIT_API_KEY".to_owned(), text("OFFERIT_API_KEY", key)?),
         (None, None) => return Ok(None),
     };
-    ApiKey::new(&key).map(Some).map_err(|error| Failure::usage(format!("{from}: the API key {error}")))
+    let key = ApiKey::new(&key).map_err(|error| Failure::usage(format!("{from}: the API key {error}")))?;
+    file.into_iter().for_each(warn_of_others);
+    Ok(Some(key))
 }
 
 fn read_key(path: &Path) -> Result<String, Failure> {
@@ -118,6 +135,20 @@ fn read_key(path: &Path) -> Result<String, Failure> {
         .and_then(|file| file.take(LONGEST_KEY_FILE).read_to_string(&mut key))
         .map_err(|error| Failure::usage(format!("--api-key-file: {}: {error}", path.display())))?;
     Ok(key)
+}
+
+/// Says how to keep the key from other users of the machine, if its file lets them have it. A pipe is nobody else's.
+fn warn_of_others(path: &Path) {
+    let file = fs::metadata(path).ok().filter(|metadata| metadata.is_file());
+    if let Some(metadata) = file.filter(|metadata| metadata.mode() & OTHERS != 0) {
+        let shown = path.display().to_string();
+        say(harmless(&format!(
+            "--api-key-file: {shown}: other users of this machine may read the key (mode {:04o}). To keep it to yourself: \
+             chmod 600 {}",
+            metadata.mode() & 0o7777,
+            quoted(&shown)
+        )));
+    }
 }
 
 fn text(name: &str, value: &OsString) -> Result<String, Failure> {

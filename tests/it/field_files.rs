@@ -424,3 +424,45 @@ fn event(output: &Output, name: &str) -> Value {
     assert_eq!(events.len(), 1, "{}", output.stderr);
     events[0].clone()
 }
+
+#[test]
+fn a_key_file_that_others_may_read_is_a_warning_with_what_mends_it() {
+    let (_, offerit) = finished(1);
+    for (name, mode, chmod) in [
+        ("my.key", 0o600, None),
+        ("my.key", 0o400, None),
+        ("my.key", 0o640, Some("chmod 600 my.key")),
+        ("my.key", 0o604, Some("chmod 600 my.key")),
+        ("it's my key", 0o644, Some(r"chmod 600 'it'\''s my key'")),
+    ] {
+        fs::set_permissions(offerit.input(name, support::KEY), Permissions::from_mode(mode)).expect("a mode");
+        for command in [&["run", INPUT, "--resume"][..], &["verify", INPUT], &["failures", INPUT]] {
+            let output = offerit.run(&[command, &["--api-key-file", name]].concat()).expect_code(0);
+            let said = output.stderr.lines().find(|line| line.contains("other users of this machine"));
+            assert_eq!(said.is_some(), chmod.is_some(), "{mode:o} {command:?}: {}", output.stderr);
+            let is_mended = said.zip(chmod).is_none_or(|(said, chmod)| said.ends_with(chmod));
+            assert!(is_mended && !output.stderr.contains(support::KEY), "{}", output.stderr);
+        }
+        fs::remove_file(offerit.path(name)).expect("removed");
+    }
+}
+
+#[test]
+fn a_file_of_authorities_is_read_up_to_4_mib() {
+    let (server, offerit) = finished(1);
+    let most = 4 << 20;
+    offerit.input("most.pem", vec![b'\n'; most]);
+    offerit.input("more.pem", vec![b'\n'; most + 1]);
+    for (name, said) in [
+        ("most.pem", "holds no certificate"),
+        ("more.pem", "longer than 4 MiB"),
+        ("/dev/zero", "longer than 4 MiB"),
+    ] {
+        assert_refused(
+            &server,
+            &offerit,
+            &["--resume", "--ca-cert", name],
+            &[&format!("--ca-cert: {name}: "), said],
+        );
+    }
+}
