@@ -11,9 +11,22 @@ use std::path::Path;
 /// So many entries are gathered before those of one id are made one.
 const GATHERED: usize = 1 << 20;
 
-/// Stands for an update of which nobody knows whether it was applied. A fingerprint that happens to be the same is
-/// taken for it and its row sent, which is safe.
+/// Stands for an update of which nobody knows whether it was applied: the record says that it failed. A fingerprint that
+/// happens to equal this or one of the next three is treated as this one and its row sent, which is safe.
 const UNSETTLED: Fingerprint = Fingerprint(0);
+
+/// Stands for an update that was not applied, of a customer to whom no other one was delivered.
+const REFUSED: Fingerprint = Fingerprint(1);
+
+/// Stands for an update that an earlier row of the input sends.
+const SENT: Fingerprint = Fingerprint(2);
+
+/// The same of a row that was found to be another than the one delivered last.
+const SENT_AS_ANOTHER: Fingerprint = Fingerprint(3);
+
+fn is_delivered(last: Fingerprint) -> bool {
+    ![UNSETTLED, REFUSED, SENT, SENT_AS_ANOTHER].contains(&last)
+}
 
 /// The last delivered update by id. A row that names both ids counts for both of them. A hash stands for an id: two
 /// ids that share one are both sent again, as neither has the other's fingerprint.
@@ -69,8 +82,15 @@ impl Index {
 /// What is known of a row's customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Last {
-    /// Nothing that would be certain.
+    /// The result files do not know the customer.
     Unknown,
+    /// Its last row did not make it.
+    Failed,
+    /// An earlier row of the input names the customer and is sent.
+    Sent {
+        /// Whether that was the first such row, and found to be another one than the one delivered last.
+        first_was_another: bool,
+    },
     /// This very update was the last one.
     Same,
     /// Another one was.
@@ -97,12 +117,12 @@ impl Delivered {
         Ok(())
     }
 
-    /// Makes the entries of an id one: the last.
+    /// Makes the entries of an id one: the last of those that may have been applied.
     fn settle(&mut self) {
         self.entries.sort_by_key(|(key, _)| *key);
         self.entries.dedup_by(|later, earlier| {
             let is_same = later.0 == earlier.0;
-            if is_same {
+            if is_same && later.1 != REFUSED {
                 earlier.1 = later.1;
             }
             is_same
@@ -126,31 +146,41 @@ impl Delivered {
             let mut keys = keys(&customer_id, &subscription_id).map(find);
             [keys.next(), keys.next()]
         };
-        let last = |index: &Option<usize>| index.map_or(UNSETTLED, |index| self.entries[index].1);
-        let named = || found.iter().flatten().map(last);
-        let is_same = named().all(|last| last == print && last != UNSETTLED);
-        let is_known = named().any(|last| last != UNSETTLED);
-        let now = if is_done || is_same { print } else { UNSETTLED };
+        let last = |index: &Option<usize>| index.map(|index| self.entries[index].1);
+        let lasts = || found.iter().flatten().map(last);
+        let is_any = |of: &[Fingerprint]| lasts().flatten().any(|last| of.contains(&last));
+        let last = match () {
+            () if is_delivered(print) && lasts().all(|last| last == Some(print)) => Last::Same,
+            () if is_any(&[SENT, SENT_AS_ANOTHER]) => {
+                Last::Sent { first_was_another: is_any(&[SENT_AS_ANOTHER]) }
+            }
+            () if is_any(&[UNSETTLED, REFUSED]) => Last::Failed,
+            () if lasts().any(|last| last.is_some()) => Last::Another,
+            () => Last::Unknown,
+        };
+        let now = match last {
+            _ if is_done => print,
+            Last::Same => print,
+            Last::Another => SENT_AS_ANOTHER,
+            Last::Unknown | Last::Failed | Last::Sent { .. } => SENT,
+        };
         for index in found.into_iter().flatten().flatten() {
             self.entries[index].1 = now;
         }
-        match (is_known, is_same) {
-            (false, _) => Last::Unknown,
-            (true, true) => Last::Same,
-            (true, false) => Last::Another,
-        }
+        last
     }
 }
 
-/// What a record tells of its customer, if anything.
+/// What a record tells of its customer, if anything is to be remembered of it.
 fn delivered(record: &RecordRef<'_>) -> Option<Fingerprint> {
+    let print = Some(record.fingerprint()).filter(|print| is_delivered(*print)).unwrap_or(UNSETTLED);
     match record.status() {
-        Status::Updated => Some(record.fingerprint()),
+        Status::Updated => Some(print),
         // With a reason, it was overtaken or had nothing to send: another update is the last one.
-        Status::Unchanged => record.error().is_empty().then(|| record.fingerprint()),
-        Status::Invalid => None,
+        Status::Unchanged => record.error().is_empty().then_some(print),
+        Status::Invalid => Some(REFUSED),
         // The server said no to the only attempt there was.
-        Status::Rejected if record.attempts() <= 1 => None,
+        Status::Rejected if record.attempts() <= 1 => Some(REFUSED),
         Status::Rejected | Status::Failed | Status::Unknown => Some(UNSETTLED),
     }
 }
@@ -254,11 +284,33 @@ mod tests {
         let one = ["1", ""];
         let mut delivered = after(&[record(one, Status::Updated, "", 7)]);
         let seen = [7, 8, 7, 7].map(|print| delivered.see(one, Fingerprint(print), false));
-        assert_eq!(seen, [Last::Same, Last::Another, Last::Unknown, Last::Unknown]);
+        let sent = |first_was_another| Last::Sent { first_was_another };
+        assert_eq!(seen, [Last::Same, Last::Another, sent(true), sent(false)]);
         // What this job has delivered counts.
         let seen = [(8, true), (8, false), (9, false)];
         let seen = seen.map(|(print, is_done)| delivered.see(one, Fingerprint(print), is_done));
-        assert_eq!(seen, [Last::Unknown, Last::Same, Last::Another]);
+        assert_eq!(seen, [sent(false), Last::Same, Last::Another]);
+    }
+
+    #[test]
+    fn a_customer_whose_last_row_did_not_make_it_is_no_unknown_one() {
+        use Status::{Failed, Invalid, Rejected, Unknown, Updated};
+        let one = ["1", ""];
+        for status in [Failed, Invalid, Rejected, Unknown] {
+            assert_eq!(last(&[record(one, status, "no", 8)], one, 8), Last::Failed, "{status}");
+        }
+        assert_eq!(last(&[record(one, Updated, "", 8)], ["2", ""], 8), Last::Unknown);
+        assert_eq!(last(&[record(one, Failed, "no", 8)], ["1", "new"], 8), Last::Failed);
+    }
+
+    /// Those that stand for something else.
+    #[test]
+    fn a_row_with_a_reserved_fingerprint_is_sent() {
+        let one = ["1", ""];
+        for print in [UNSETTLED, REFUSED, SENT, SENT_AS_ANOTHER] {
+            let records = [7, print.0].map(|print| record(one, Status::Updated, "", print));
+            assert_eq!([7, print.0].map(|print| last(&records, one, print)), [Last::Failed; 2]);
+        }
     }
 
     proptest! {
@@ -282,8 +334,8 @@ mod tests {
         /// Against a plain simulation in which sending may fail: a row is only kept back if its customer has it.
         #[test]
         fn every_customer_ends_with_its_last_row(
-            earlier in proptest::collection::vec((0_u8..4, 1_u64..4), 0..12),
-            input in proptest::collection::vec((0_u8..4, 1_u64..4, proptest::bool::weighted(0.8)), 0..16),
+            earlier in proptest::collection::vec((0_u8..4, 7_u64..10), 0..12),
+            input in proptest::collection::vec((0_u8..4, 7_u64..10, proptest::bool::weighted(0.8)), 0..16),
         ) {
             let names: Vec<String> = (0..4).map(|id| id.to_string()).collect();
             let records: Vec<_> = earlier.iter()

@@ -1,7 +1,9 @@
 //! The user's own files: an input that changes under the run, a result file that somebody else has a hold on or writes
 //! to, a folder that is not there, a key that others may read; and what a run says about its rows.
 
-use crate::support::{self, Gate, INPUT, Offerit, Output, RESULT, Reply, Server, result, rows, strace, table};
+use crate::support::{
+    self, Gate, INPUT, Offerit, Output, RESULT, Reply, Server, result, rows, strace, table,
+};
 use serde_json::Value;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
@@ -465,4 +467,61 @@ fn a_file_of_authorities_is_read_up_to_4_mib() {
             &[&format!("--ca-cert: {name}: "), said],
         );
     }
+}
+
+// ---- --since ----------------------------------------------------------------------------------------------
+
+#[test]
+fn since_says_why_rows_are_sent_before_a_brake_decides() {
+    let server = Server::start(|request, _| match request.field("customer_id").as_deref() {
+        Some("2") => Reply::json(400, "{}"),
+        Some("3") => Reply::new(503),
+        Some("4") => Reply::new(200).body("<html>"),
+        _ => Reply::updated(),
+    });
+    // Customer 5 is invalid, 6 has two rows.
+    let text = "customer_id,city\n1,A\n2,A\n3,A\n4,A\n5,\n6,A\n6,B\n7,A\n8,A\n";
+    let offerit = Offerit::job(&server, text);
+    offerit.send(&["--result", "night-0.csv", "--concurrency", "1", "--max-attempts", "1"]).expect_code(3);
+    let tonight = text.replace("5,\n", "5,A\n").replace("7,A", "7,B") + "9,A\n9,B\n10,A\n";
+    offerit.input(INPUT, tonight);
+    let arguments = ["--since", "night-0.csv", "--max-changes", "0", "--log-format"];
+    let before = server.count();
+    let output = offerit.send(&[&arguments[..], &["text"]].concat()).expect_code(4);
+    let said = "compared with night-0.csv: 1 row changed, 4 failed last time, 3 of customers it does not know (did that \
+                run stop early? finish it with --resume first), 2 sent again because their customer occurs several times";
+    let (_, behind) = output.stderr.split_once(said).unwrap_or_else(|| panic!("{}", output.stderr));
+    assert!(behind.starts_with("\nerror: ") && server.count() == before, "{}", output.stderr);
+
+    let output = offerit.send(&[&arguments[..], &["json"]].concat()).expect_code(4);
+    let since = event(&output, "since");
+    for (field, count) in [
+        ("rows_changed", 1),
+        ("rows_failed_before", 4),
+        ("rows_of_unknown_customers", 3),
+        ("rows_repeated", 2),
+        ("rows_unchanged", 2),
+    ] {
+        assert_eq!(since[field], count, "{field}: {since}");
+    }
+}
+
+#[test]
+fn a_night_that_stopped_early_is_told_by_the_customers_it_does_not_know() {
+    let server = happy();
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.send(&["--result", "night-0.csv", "--limit", "10"]).expect_code(7);
+    let arguments = ["--since", "night-0.csv", "--max-changes", "5", "--result", "night-1.csv"];
+    let output = offerit.send(&arguments).expect_code(4);
+    assert_said(
+        &output,
+        &["0 rows changed, 0 failed last time, 20 of customers it does not know (did that run stop early?"],
+    );
+    offerit.send(&["--result", "night-0.csv", "--resume"]).expect_code(0);
+    let output = offerit.send(&arguments).expect_code(0);
+    assert_said(
+        &output,
+        &["0 rows changed, 0 failed last time, 0 of customers it does not know, 0 sent again"],
+    );
+    assert!(!output.stderr.contains("stop early") && server.count() == 30, "{}", output.stderr);
 }

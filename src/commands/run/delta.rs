@@ -3,7 +3,7 @@
 use crate::customer::Fingerprint;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::{Delivered, Doing, Error, Last, Survey};
-use crate::report::{say, share};
+use crate::report::{counted, say, share};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,37 @@ pub(super) struct Delta {
     /// The result file of this very job, if it delivered something already.
     own: Option<PathBuf>,
     delivered: Delivered,
-    /// Rows whose customers are known there.
+    /// Rows to whose customers something was delivered.
     known: u64,
     /// How many of these are as they were delivered.
     same: u64,
+    to_send: ToSend,
+}
+
+/// The rows that are sent, by why.
+#[derive(Debug, Default)]
+struct ToSend {
+    changed: u64,
+    failed: u64,
+    unknown: u64,
+    repeated: u64,
+}
+
+impl ToSend {
+    fn count(&mut self, last: Last) {
+        match last {
+            Last::Same => {}
+            Last::Another => self.changed += 1,
+            Last::Failed => self.failed += 1,
+            Last::Unknown => self.unknown += 1,
+            Last::Sent { first_was_another } => {
+                // Of A, B, night after night, B was delivered last: A is another one for B's sake alone.
+                let first = u64::from(first_was_another).min(self.changed);
+                self.changed -= first;
+                self.repeated += 1 + first;
+            }
+        }
+    }
 }
 
 impl Delta {
@@ -58,7 +85,7 @@ impl Delta {
         if let Some(own) = &own {
             delivered.read(own, open_rows)?;
         }
-        Ok(Delta { since, own, delivered, known: 0, same: 0 })
+        Ok(Delta { since, own, delivered, known: 0, same: 0, to_send: ToSend::default() })
     }
 
     /// Looks at the next row of the input. True if it is not to be sent, as its customer has it already.
@@ -68,7 +95,8 @@ impl Delta {
         if is_done {
             return false;
         }
-        self.known += u64::from(last != Last::Unknown);
+        self.to_send.count(last);
+        self.known += u64::from(matches!(last, Last::Same | Last::Another));
         self.same += u64::from(last == Last::Same);
         last == Last::Same
     }
@@ -93,8 +121,9 @@ impl Delta {
         self.own.as_ref().map_or_else(|| since.to_string(), |own| format!("{since} and {}", own.display()))
     }
 
-    /// Says what is not sent, or stops the run. What was held in memory for it is given up.
+    /// Says what is sent and why and what is not, or stops the run. What was held in memory for it is given up.
     pub(super) fn conclude(self, survey: &Survey, is_quiet: bool) -> Result<(), Failure> {
+        self.account(survey);
         self.brake(survey)?;
         if !is_quiet {
             self.announce(survey);
@@ -124,6 +153,27 @@ impl Delta {
             more: self.suspicion().into_iter().collect(),
             ..Failure::new(ExitCode::Brake, message)
         })
+    }
+
+    /// Reports why rows are sent, before `--max-changes` decides: it explains a refusal.
+    fn account(&self, survey: &Survey) {
+        let ToSend { changed, failed, unknown, repeated } = self.to_send;
+        let advice = match unknown {
+            0 => "",
+            _ => " (did that run stop early? finish it with --resume first)",
+        };
+        tracing::info!(
+            event = "since",
+            rows_changed = changed,
+            rows_failed_before = failed,
+            rows_of_unknown_customers = unknown,
+            rows_repeated = repeated,
+            rows_unchanged = survey.unchanged,
+            "compared with {}: {} changed, {failed} failed last time, {unknown} of customers it does not know{advice}, \
+             {repeated} sent again because their customer occurs several times",
+            self.source(),
+            counted(changed, "row"),
+        );
     }
 
     /// Says what is not sent.
