@@ -210,11 +210,18 @@ fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environmen
 
 impl ReportOptions {
     /// The settings of a report.
-    #[must_use]
-    pub fn settings(&self) -> report::Settings {
+    ///
+    /// # Errors
+    /// If an option is wrong.
+    pub fn settings(&self) -> Result<report::Settings, Failure> {
         let beside = || Output::File(self.result.with_extension("html"));
         let output = self.output.as_deref().map_or_else(beside, Output::to);
-        report::Settings { result: self.result.clone(), output, open_rows: OPEN_ROWS }
+        let reading = self.reading.reading()?;
+        if self.input.is_none() && self.reading != ReadingOptions::default() {
+            return Err(Failure::usage("--input: name the CSV that the options about reading are for"));
+        }
+        let input = self.input.clone().map(|input| (input, reading));
+        Ok(report::Settings { result: self.result.clone(), input, output, open_rows: OPEN_ROWS })
     }
 }
 

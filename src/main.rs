@@ -49,7 +49,7 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
         Command::Failures(options) => {
             commands::failures::failures(&options.settings(&environment).map_err(located)?)
         }
-        Command::Report(options) => commands::report::report(&options.settings()),
+        Command::Report(options) => commands::report::report(&options.settings()?),
         Command::Sandbox(options) => commands::sandbox::sandbox(options.settings()?),
         Command::Completions(options) => {
             commands::completions::completions(options.shell.text(), Cli::grammar())

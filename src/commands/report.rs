@@ -3,6 +3,7 @@
 use super::Output;
 use super::output::Existing;
 use crate::exit::{ExitCode, Failure};
+use crate::input::{Input, Reading};
 use crate::journal::{self, ResultFile};
 use crate::report::{PAGE_OPENING, Page, PageError, page, say};
 use std::io::{self, Write};
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Settings {
     /// The result file.
     pub result: PathBuf,
+    /// The CSV whose rows are counted, and how to read it.
+    pub input: Option<(PathBuf, Reading)>,
     /// Where the page goes.
     pub output: Output,
     /// The most rows whose records a power cut can have taken.
@@ -25,11 +28,14 @@ pub struct Settings {
 /// If the result file cannot be used or the page cannot be written.
 pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     let is_page = |head: &[u8]| head.starts_with(PAGE_OPENING.as_bytes());
-    let mut sink =
-        settings.output.begin(Existing::Replace, &[&settings.result], "a page of this program", is_page)?;
+    let mut kept = vec![settings.result.as_path()];
+    kept.extend(settings.input.iter().map(|(path, _)| path.as_path()));
+    let mut sink = settings.output.begin(Existing::Replace, &kept, "a page of this program", is_page)?;
+    let count_rows = |(path, reading): &(PathBuf, Reading)| Input::open(path, *reading)?.count_rows();
+    let input_rows = settings.input.as_ref().map(count_rows).transpose()?;
+    let records = || ResultFile::records(&settings.result, settings.open_rows);
     let Page { html, tail } =
-        page(&settings.result, || ResultFile::records(&settings.result, settings.open_rows))
-            .map_err(|error| told(error, &settings.result))?;
+        page(&settings.result, input_rows, records).map_err(|error| told(error, &settings.result))?;
     if tail.torn > 0 {
         say(format_args!(
             "the result file ends in a torn record of {} bytes, which does not count",
@@ -50,6 +56,7 @@ fn told(error: PageError, result: &Path) -> Failure {
             Failure::usage(format!("{}: there is no such result file: run the job first", result.display()))
         }
         PageError::Journal(error) => error.into(),
+        error @ PageError::Beyond { .. } => Failure::usage(error),
         error @ PageError::Changed { .. } => Failure::fault(error),
     }
 }

@@ -156,6 +156,14 @@ pub struct ReportOptions {
     /// The result file; a run may be writing it
     pub result: PathBuf,
 
+    /// The CSV of customers, or - for standard input: adds how many rows it has and how many are still to come
+    #[arg(long, value_name = "PATH")]
+    pub input: Option<PathBuf>,
+
+    /// How to read it
+    #[command(flatten)]
+    pub reading: ReadingOptions,
+
     /// Where the page goes, or - for standard output [default: RESULT with its extension replaced by .html]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,

@@ -11,7 +11,7 @@ use std::str::FromStr;
 const LARGEST_FIELD: ByteSize = ByteSize::mib(256);
 
 /// Options of every command that reads INPUT.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub struct ReadingOptions {
     /// What stands between two fields: , or ; or tab or | [default: told from the header]
     #[arg(long, value_name = "SIGN")]

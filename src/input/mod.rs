@@ -266,13 +266,24 @@ impl Input {
     /// # Errors
     /// If this is no CSV, or its header cannot be mapped.
     pub fn rows(&self) -> Result<Rows, Error> {
+        Rows::start(self.path.clone(), self.opened()?, self.reading.limits, &self.mapping)
+    }
+
+    /// How many rows it has, whatever their columns are called and hold.
+    ///
+    /// # Errors
+    /// If this is no CSV, or cannot be read to its end.
+    pub fn count_rows(&self) -> Result<u64, Error> {
+        rows::count(&self.path, self.opened()?, self.reading.limits)
+    }
+
+    fn opened(&self) -> Result<opening::Opened, Error> {
         let reader: Box<dyn Read + Send> = match &self.source {
             Source::File(file, snapshot) => Box::new(SteadyFile::new(self.cloned(file)?, *snapshot)),
             Source::Stream(Some(file)) => Box::new(self.cloned(file)?),
             Source::Stream(None) => Box::new(io::stdin()),
         };
-        let opened = opening::open(&self.path, reader, self.is_stream(), &self.reading)?;
-        Rows::start(self.path.clone(), opened, self.reading.limits, &self.mapping)
+        opening::open(&self.path, reader, self.is_stream(), &self.reading)
     }
 
     fn cloned(&self, file: &File) -> Result<File, Error> {

@@ -45,15 +45,8 @@ impl Rows {
         limits: Limits,
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
-        let Opened { reader, format } = opened;
-        let mut records = Records::new(reader, format.delimiter.byte(), limits);
-        if format.has_sep_line {
-            advance(&path, &mut records)?;
-        }
-        if !advance(&path, &mut records)? {
-            let what = "holds only blank lines: the first line must name the columns".to_owned();
-            return Err(Error::NotCsv { path, what });
-        }
+        let format = opened.format;
+        let records = at_header(&path, opened, limits)?;
         let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
         let map = match stray_quote(&records) {
             None => {
@@ -218,6 +211,30 @@ impl Rows {
         }
         Ok(false)
     }
+}
+
+/// The records from the header on, which has been read.
+fn at_header(path: &Path, opened: Opened, limits: Limits) -> Result<Records<Source>, Error> {
+    let Opened { reader, format } = opened;
+    let mut records = Records::new(reader, format.delimiter.byte(), limits);
+    if format.has_sep_line {
+        advance(path, &mut records)?;
+    }
+    if !advance(path, &mut records)? {
+        let what = "holds only blank lines: the first line must name the columns".to_owned();
+        return Err(Error::NotCsv { path: path.to_path_buf(), what });
+    }
+    Ok(records)
+}
+
+/// Counts the rows behind the header, as [`Rows`] numbers them.
+pub(super) fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> {
+    let mut records = at_header(path, opened, limits)?;
+    let mut rows = 0;
+    while advance(path, &mut records)? {
+        rows += 1;
+    }
+    Ok(rows)
 }
 
 /// What is wrong with a header whose quotes are not where they must be: it may have taken in rows, and its names are not

@@ -1,6 +1,6 @@
 //! What belongs to the user stays: files of failures, and what is derived from a result file.
 
-use crate::support::{INPUT, Offerit, Output, RESULT, Reply, Server};
+use crate::support::{INPUT, Offerit, Output, RESULT, Reply, Server, table};
 use std::fs;
 
 /// Refuses every country but those of two letters.
@@ -73,4 +73,73 @@ fn the_command_for_failures_that_a_run_prints_works_the_second_time_too() {
         assert!(offerit.path(name).exists());
     }
     assert!(offerit.path(RESULT).exists());
+}
+
+/// What a reader sees of a page: no style, no tags.
+fn text_of(page: &str) -> String {
+    let (_, body) = page.split_once("</head>").expect("a head");
+    let inside = body.split('<').skip(1).filter_map(|part| part.split_once('>'));
+    inside.map(|(_, text)| text).collect::<Vec<_>>().join(" ")
+}
+
+/// The page of the job's result file, as text.
+#[track_caller]
+fn page(offerit: &Offerit, more: &[&str]) -> String {
+    text_of(&offerit.run(&[&["report", RESULT, "-o", "-"], more].concat()).expect_code(0).stdout)
+}
+
+#[test]
+fn report_does_not_say_that_a_job_is_done_which_has_just_begun() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=1000));
+    offerit.send(&["--limit", "4"]).expect_code(7);
+    let text = page(&offerit, &[]);
+    assert!(text.contains("All 4 rows so far are in sync."), "{text}");
+    assert!(!text.contains("100%") && !text.contains("100.0%"), "{text}");
+
+    let text = page(&offerit, &["--input", INPUT]);
+    for part in
+        ["4 of 1,000 rows are in sync; 996 are still to come.", "0.4%", "99.6%", "Rows still to come  996"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    offerit.send(&["--resume"]).expect_code(0);
+    let text = page(&offerit, &["--input", INPUT]);
+    assert!(text.contains("All 1,000 rows are in sync.") && text.contains("100.0%"), "{text}");
+}
+
+#[test]
+fn report_counts_the_rows_of_an_input_as_a_run_does() {
+    let server = Server::start(|_, _| Reply::updated());
+    for (input, more) in [
+        ("sep=;\n\nKunde;Ort\n1;\"Rīga\n\n2;x\"\n \t\n2;a,b\n\n3;\"\"\n\"\"\n4\n".to_owned(), &[][..]),
+        ("Kunde|Ort\n1|\"a|b\n\"\n2|c\n3|d".to_owned(), &["--delimiter", "|"]),
+        ("\u{feff}Kunde\tOrt\tmore\r\n1\ta\t\r\n\r\n2\tb\t".to_owned(), &["--encoding", "utf-8"]),
+    ] {
+        let offerit = Offerit::job(&server, input);
+        let map =
+            ["--map", "Kunde=customer_id", "--map", "Ort=city", "--ignore-unknown-columns", "--limit", "1"];
+        let told = offerit.send(&[&map[..], more].concat()).stderr;
+        let (_, rest) = told.split_once(" of ").expect("how many rows there are");
+        let rows: u64 = rest.split(' ').next().and_then(|rows| rows.parse().ok()).expect("a number");
+        let text = page(&offerit, &[&["--input", INPUT], more].concat());
+        assert!(text.contains(&format!(" of {rows} rows")), "{rows}: {text}");
+    }
+}
+
+#[test]
+fn report_refuses_the_input_of_another_result_file_and_never_writes_into_it() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=3));
+    offerit.send(&[]).expect_code(0);
+    offerit.input("short.csv", table(1..=2));
+    let output = offerit.run(&["report", RESULT, "--input", "short.csv"]).expect_code(2);
+    let why = "customers.result.csv: has a record of row 3, but the input has only 2 rows";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+    assert!(!offerit.path("customers.result.html").exists());
+    let output = offerit.run(&["report", RESULT, "--input", INPUT, "-o", INPUT]).expect_code(2);
+    assert!(output.stderr.contains("is customers.csv, which is read"), "{}", output.stderr);
+    offerit.run(&["report", RESULT, "--input", "missing.csv"]).expect_code(2);
+    let output = offerit.run(&["report", RESULT, "--delimiter", ";"]).expect_code(2);
+    assert!(output.stderr.contains("--input: name the CSV"), "{}", output.stderr);
 }

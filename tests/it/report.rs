@@ -26,7 +26,7 @@ fn the_page_stands_beside_the_result_file_and_is_its_owners() {
     assert_eq!(output.stdout, "");
     assert!(output.stderr.contains("customers.result.html: the page of 3 records"), "{}", output.stderr);
     let page = fs::read_to_string(program.path(PAGE)).unwrap();
-    assert!(page.contains("<h1>2 of 3 rows on record are in sync; 1 was rejected.</h1>"), "{page}");
+    assert!(page.contains("<h1>2 of 3 rows so far are in sync; 1 was rejected.</h1>"), "{page}");
     assert!(
         page.contains("&lt;b&gt;customer&lt;/b&gt; not found") && !page.contains("<b>customer"),
         "{page}"

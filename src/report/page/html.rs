@@ -26,7 +26,7 @@ const STYLE: &str = include_str!("style.css");
 /// The whole document. `name` is the result file's.
 pub(super) fn document(name: &str, survey: &Survey) -> String {
     let name = &harmless(name);
-    let headline = headline(&survey.rows);
+    let headline = headline(&survey.rows, survey.input_rows);
     // Written out, so that there is one text that a page begins with.
     let rest = html! {
         meta name="viewport" content="width=device-width, initial-scale=1";
@@ -88,7 +88,7 @@ fn footer(name: &str, survey: &Survey) -> Markup {
                 dt { "Rows and records" }
                 dd { "A row may have several records over several runs; the last one counts. Outcomes and reasons count \
                     rows. Speed, reply times, attempts and runs count records. Rows that were not dealt with yet have no \
-                    record: " code { "offerit-sync verify INPUT" } " accounts for them." }
+                    record: " code { "--input INPUT" } " counts them here, " code { "offerit-sync verify INPUT" } " accounts for them." }
                 dt { "Runs and holds" }
                 dd { (RULE) }
                 dt { "Reasons" }
@@ -116,7 +116,7 @@ fn cell(label: &str, content: impl maud::Render) -> Markup {
 }
 
 /// The head of such a table.
-fn columns(labels: &[&str]) -> Markup {
+fn columns<'label>(labels: impl IntoIterator<Item = &'label &'label str>) -> Markup {
     html! {
         thead role="rowgroup" { tr role="row" { @for label in labels { th role="columnheader" scope="col" { (label) } } } }
     }

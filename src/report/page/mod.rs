@@ -31,15 +31,19 @@ pub struct Page {
 }
 
 /// Makes the page of the result file at `path`, which `open` opens at its start, twice. Nothing is locked: a run may
-/// be writing it.
+/// be writing it. `input_rows` is how many rows the input has, where it was counted.
 ///
 /// # Errors
-/// If the file is damaged, cannot be read, or is replaced meanwhile.
+/// If the file is damaged, cannot be read, is replaced meanwhile, or has rows beyond those of the input.
 pub fn page<R: Read>(
     path: &Path,
+    input_rows: Option<u64>,
     open: impl FnMut() -> Result<Records<R>, Error>,
 ) -> Result<Page, PageError> {
-    let survey = survey::Survey::of(path, open)?;
+    let mut survey = survey::Survey::of(path, open)?;
+    if let Some(rows) = input_rows {
+        survey = survey.with_input_rows(path, rows)?;
+    }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     Ok(Page { html: html::document(&name, &survey), tail: survey.tail })
 }

@@ -36,6 +36,8 @@ pub(super) struct Survey {
     pub tail: Tail,
     /// Rows by their last record.
     pub rows: Counts,
+    /// How many rows the input has, where it was counted. The result file does not know.
+    pub input_rows: Option<u64>,
     /// The highest row that has a record.
     pub last_row: u64,
     pub runs: Vec<Run>,
@@ -51,6 +53,20 @@ pub enum PageError {
     /// The result file cannot be read.
     #[error(transparent)]
     Journal(#[from] Error),
+    /// The input is shorter than the result file says.
+    #[error(
+        "{}: has a record of row {row}, but the input has only {rows} rows: name the input of this result file, or \
+         leave out --input",
+        path.display()
+    )]
+    Beyond {
+        /// The result file.
+        path: PathBuf,
+        /// The highest row that has a record.
+        row: u64,
+        /// The rows of the input.
+        rows: u64,
+    },
     /// It was emptied or replaced between the two readings.
     #[error("{}: it was begun anew or replaced while it was read: run the same command again", path.display())]
     Changed {
@@ -87,7 +103,21 @@ impl Survey {
             named.entry(reason).or_default().extend(row);
         }
         named.values_mut().for_each(|rows| rows.sort_by_key(|row| row.row));
-        Ok(Survey { tail, rows: counts, last_row: rows.last_row(), runs, reasons, tally, named })
+        let last_row = rows.last_row();
+        Ok(Survey { tail, rows: counts, input_rows: None, last_row, runs, reasons, tally, named })
+    }
+
+    /// The same with the rows of the input, which were counted.
+    pub fn with_input_rows(self, path: &Path, rows: u64) -> Result<Survey, PageError> {
+        if self.last_row > rows {
+            return Err(PageError::Beyond { path: path.to_path_buf(), row: self.last_row, rows });
+        }
+        Ok(Survey { input_rows: Some(rows), ..self })
+    }
+
+    /// Rows of the input without a record, where these are known.
+    pub fn still_to_come(&self) -> Option<u64> {
+        self.input_rows.map(|rows| rows - self.rows.total())
     }
 
     /// Reasons to show one by one, with their numbers, and how many rows have others.

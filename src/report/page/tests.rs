@@ -63,7 +63,7 @@ fn survey(file: &[u8]) -> Survey {
 
 fn html(file: &[u8]) -> String {
     let path = Path::new("in.result.csv");
-    page(path, || Ok(Records::new(path, file, 64))).unwrap().html
+    page(path, None, || Ok(Records::new(path, file, 64))).unwrap().html
 }
 
 fn line() -> impl Strategy<Value = Line> {
@@ -198,7 +198,7 @@ fn a_file_of_two_runs_is_told_in_figures() {
     assert_eq!(shown[0].1.text, "customer … not found");
     let html = html(&file);
     for text in [
-        "98 of 100 rows on record are in sync; 2 were rejected.",
+        "98 of 100 rows so far are in sync; 2 were rejected.",
         "103 records of 2 runs, 2026-11-18 11:06:40 to 11:07:50 UTC",
         "row 20</b>, line 21, customer <span class=\"id\">C20</span>",
         "Break before\">1m</td>",
@@ -270,7 +270,7 @@ fn nothing_from_the_file_becomes_markup() {
     // As many reasons as hostile texts, so that the pages have the same form.
     let tame: Vec<_> = tame.iter().zip('a'..).map(|(word, letter)| format!("{word}{letter}")).collect();
     let tame: Vec<&str> = tame.iter().map(String::as_str).collect();
-    let page = |file: &str| page(path, || Ok(Records::new(path, file.as_bytes(), 64))).unwrap().html;
+    let page = |file: &str| page(path, None, || Ok(Records::new(path, file.as_bytes(), 64))).unwrap().html;
     let (bad, good) = (page(&file(&hostile)), page(&file(&tame)));
     // A reason whose numbers are left blank is followed by the record's own words.
     let own = "<span class=\"own\">";
@@ -326,7 +326,7 @@ fn a_torn_tail_is_said_and_not_counted() {
     let html = html(&torn);
     assert!(html.contains("The file ends in 11 bytes of a record that is not whole."), "{html}");
     assert!(html.contains("Row numbers go up to 4, and 2 rows below that have no record"), "{html}");
-    assert!(html.contains("All 2 rows on record are in sync."));
+    assert!(html.contains("All 2 rows so far are in sync."));
 }
 
 #[test]
@@ -334,11 +334,11 @@ fn a_file_that_is_begun_anew_meanwhile_gives_no_page() {
     let (long, short) = (file(&[Line::updated(1, 0), Line::updated(2, 100)]), file(&[Line::updated(1, 0)]));
     let mut files = [&long, &short].into_iter();
     let path = Path::new("in.result.csv");
-    let again = page(path, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
+    let again = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
     assert!(matches!(again, Err(PageError::Changed { .. })));
     // One that grew is read as far as it was.
     let mut files = [&short, &long].into_iter();
-    let grown = page(path, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
+    let grown = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
     assert!(grown.unwrap().html.contains("up to record 1 "));
 }
 
@@ -347,7 +347,7 @@ fn a_time_that_cannot_be_is_damage() {
     let good = String::from_utf8(file(&[Line::updated(1, 0)])).unwrap();
     let bad = good.replace("2026-11-18T", "2026-13-45T");
     let path = Path::new("in.result.csv");
-    let refused = page(path, || Ok(Records::new(path, bad.as_bytes(), 64))).unwrap_err();
+    let refused = page(path, None, || Ok(Records::new(path, bad.as_bytes(), 64))).unwrap_err();
     assert!(refused.to_string().contains("line 2 (byte 107): the field 'finished_at'"), "{refused}");
 }
 

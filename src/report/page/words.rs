@@ -5,19 +5,20 @@ use super::survey::Survey;
 use crate::journal::Status;
 use crate::report::Counts;
 
-/// What happened, in one sentence.
-pub(super) fn headline(rows: &Counts) -> String {
-    let (total, in_sync) = (rows.total(), rows.in_sync());
+/// What happened, in one sentence. Without the input only the rows so far are known: there may be more.
+pub(super) fn headline(rows: &Counts, input_rows: Option<u64>) -> String {
+    let (total, in_sync) = (input_rows.unwrap_or_else(|| rows.total()), rows.in_sync());
     if total == 0 {
         return "No row is on record yet".to_owned();
     }
+    let so_far = if input_rows.is_none() { " so far" } else { "" };
     if in_sync == total {
         return match total {
-            1 => "The one row on record is in sync".to_owned(),
-            _ => format!("All {} rows on record are in sync", count(total)),
+            1 => format!("The one row{so_far} is in sync"),
+            _ => format!("All {} rows{so_far} are in sync", count(total)),
         };
     }
-    let wrong: Vec<_> = rows
+    let mut rest: Vec<_> = rows
         .iter()
         .filter(|(status, number)| !status.is_in_sync() && *number > 0)
         .map(|(status, number)| clause(status, number))
@@ -27,7 +28,12 @@ pub(super) fn headline(rows: &Counts) -> String {
         _ => count(in_sync),
     };
     let verb = if in_sync == 1 || in_sync == 0 { "is" } else { "are" };
-    format!("{subject} of {} on record {verb} in sync; {}", counted(total, "row"), listed(&wrong))
+    match total - rows.total() {
+        0 => {}
+        1 => rest.push("1 is still to come".to_owned()),
+        left => rest.push(format!("{} are still to come", count(left))),
+    }
+    format!("{subject} of {}{so_far} {verb} in sync; {}", counted(total, "row"), listed(&rest))
 }
 
 fn clause(status: Status, number: u64) -> String {
@@ -103,19 +109,41 @@ mod tests {
 
     fn told(numbers: [u64; 6]) -> String {
         let index = |status: Status| Status::ALL.into_iter().position(|known| known == status).unwrap();
-        headline(&Counts::of(|status| numbers[index(status)]))
+        headline(&Counts::of(|status| numbers[index(status)]), None)
+    }
+
+    #[test]
+    fn the_headline_with_the_input_says_what_is_still_to_come() {
+        let counts = |updated, rejected| {
+            Counts::of(|status| match status {
+                Status::Updated => updated,
+                Status::Rejected => rejected,
+                _ => 0,
+            })
+        };
+        for (updated, rejected, input_rows, expected) in [
+            (0, 0, 0, "No row is on record yet"),
+            (0, 0, 1300, "None of 1,300 rows is in sync; 1,300 are still to come"),
+            (1, 0, 1, "The one row is in sync"),
+            (1300, 0, 1300, "All 1,300 rows are in sync"),
+            (1299, 0, 1300, "1,299 of 1,300 rows are in sync; 1 is still to come"),
+            (4, 1, 1000, "4 of 1,000 rows are in sync; 1 was rejected and 995 are still to come"),
+            (999, 1, 1000, "999 of 1,000 rows are in sync; 1 was rejected"),
+        ] {
+            assert_eq!(headline(&counts(updated, rejected), Some(input_rows)), expected);
+        }
     }
 
     #[test]
     fn the_headline_says_what_happened() {
         assert_eq!(told([0; 6]), "No row is on record yet");
-        assert_eq!(told([1, 0, 0, 0, 0, 0]), "The one row on record is in sync");
-        assert_eq!(told([1290, 10, 0, 0, 0, 0]), "All 1,300 rows on record are in sync");
-        assert_eq!(told([298, 0, 0, 2, 0, 0]), "298 of 300 rows on record are in sync; 2 were rejected");
-        assert_eq!(told([0, 0, 0, 0, 1, 0]), "None of 1 row on record is in sync; 1 failed");
+        assert_eq!(told([1, 0, 0, 0, 0, 0]), "The one row so far is in sync");
+        assert_eq!(told([1290, 10, 0, 0, 0, 0]), "All 1,300 rows so far are in sync");
+        assert_eq!(told([298, 0, 0, 2, 0, 0]), "298 of 300 rows so far are in sync; 2 were rejected");
+        assert_eq!(told([0, 0, 0, 0, 1, 0]), "None of 1 row so far is in sync; 1 failed");
         assert_eq!(
             told([1, 0, 1, 1, 1, 2]),
-            "1 of 6 rows on record is in sync; 1 is invalid, 1 was rejected, 1 failed and 2 were sent and never confirmed"
+            "1 of 6 rows so far is in sync; 1 is invalid, 1 was rejected, 1 failed and 2 were sent and never confirmed"
         );
     }
 }

@@ -20,7 +20,14 @@ pub(super) fn tiles(survey: &Survey) -> Markup {
     let attempts = tally.total_attempts();
     html! {
         section.tiles aria-label="Key figures" {
-            (tile("Rows in sync", &percent(rows.in_sync(), rows.total()), &format!("{} of {}", count(rows.in_sync()), count(rows.total()))))
+            @match survey.input_rows {
+                // No percentage of a whole that is not known.
+                None => (tile("Rows in sync", &count(rows.in_sync()), &format!("of {} so far", counted(rows.total(), "row"))))
+                Some(all) => (tile("Rows in sync", &percent(rows.in_sync(), all), &format!("{} of {}", count(rows.in_sync()), count(all))))
+            }
+            @if let Some(left) = survey.still_to_come() {
+                (tile("Rows still to come", &count(left), "they have no record yet"))
+            }
             (tile("Rows not in sync", &count(bad), if bad == 0 { "nothing to do" } else { "see the reasons below" }))
             (tile("Records per second", &speed(survey.tail.records, active(survey)), &format!("on average, over {}", span(active(survey)))))
             @if let Some(replies) = tally.replies() {
@@ -50,28 +57,48 @@ fn speed(records: u64, milliseconds: u64) -> String {
 
 /// What became of the rows.
 pub(super) fn outcomes(survey: &Survey) -> Markup {
-    let total = survey.rows.total();
+    let total = survey.input_rows.unwrap_or_else(|| survey.rows.total());
+    let left = survey.still_to_come();
+    let share = |number| left.map(|_| cell("Share", percent(number, total)));
+    let labels = ["Status", "Rows", "Share", "", "Meaning", "What to do"];
     html! {
         section {
             h2 { "Outcomes" }
-            p.about { "Rows by their last record." }
+            p.about {
+                @if left.is_some() { "Rows of the input, by their last record." }
+                @else { "Rows so far, by their last record. The result file does not know how many the input has: " code { "--input INPUT" } " adds that." }
+            }
             table.stack.outcomes role="table" {
-                (columns(&["Status", "Rows", "Share", "", "Meaning", "What to do"]))
+                (columns(labels.iter().filter(|label| left.is_some() || **label != "Share")))
                 tbody role="rowgroup" {
                     @for (status, number) in survey.rows.iter() {
                         tr role="row" .none[number == 0] {
                             th role="rowheader" scope="row" { (status) }
                             (cell("Rows", count(number)))
-                            (cell("Share", percent(number, total)))
+                            @if let Some(share) = share(number) { (share) }
                             td.chart role="cell" { (share_bar(number, total, !status.is_in_sync())) }
                             (cell("Meaning", meaning(status)))
                             (cell("What to do", if number > 0 { advice(status) } else { "–" }))
                         }
                     }
+                    @if let Some(left) = left {
+                        tr role="row" .none[left == 0] {
+                            th role="rowheader" scope="row" { "no record" }
+                            (cell("Rows", count(left)))
+                            (cell("Share", percent(left, total)))
+                            td.chart role="cell" {}
+                            (cell("Meaning", "not dealt with yet, or of another shard"))
+                            (cell("What to do", if left > 0 { "resume" } else { "–" }))
+                        }
+                    }
                 }
                 tfoot role="rowgroup" {
-                    tr role="row" { th role="rowheader" scope="row" { "all" } (cell("Rows", count(total))) (cell("Share", percent(total, total)))
-                        td role="cell" colspan="3" {} }
+                    tr role="row" {
+                        th role="rowheader" scope="row" { (if left.is_some() { "all" } else { "all so far" }) }
+                        (cell("Rows", count(total)))
+                        @if let Some(share) = share(total) { (share) }
+                        td role="cell" colspan="3" {}
+                    }
                 }
             }
         }
@@ -242,13 +269,13 @@ pub(super) fn attempts_section(survey: &Survey) -> Markup {
             h2 { "Attempts" }
             p.about { "Records by how many requests they took." }
             table.plain.attempts {
-                thead { tr { th scope="col" { "Attempts" } th scope="col" { "Records" } th scope="col" { "Share" } td {} } }
+                thead { tr { th scope="col" { "Attempts" } th scope="col" { "Records" } td {} } }
                 tbody {
                     @for (number, of) in attempts.iter().enumerate().take(last.max(1) + 1) {
                         @if number > 0 || *of > 0 {
                             tr {
                                 th scope="row" { (number) @if number == most { " or more" } @if number == 0 { " (not sent)" } }
-                                td { (count(*of)) } td { (percent(*of, records)) }
+                                td { (count(*of)) }
                                 td.chart { (share_bar(*of, records, false)) }
                             }
                         }

@@ -17,7 +17,7 @@ pub(super) fn section(survey: &Survey) -> Markup {
     html! {
         section {
             h2 { "Why rows are not in sync" }
-            @if bad == 0 { p.about { "Every row on record is in sync now." } }
+            @if bad == 0 { p.about { "Every row so far is in sync now." } }
             ol.reasons {
                 @for (number, reason) in &shown {
                     (one(reason, bad, survey.named.get(number).map_or(&[], Vec::as_slice)))
