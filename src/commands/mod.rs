@@ -3,6 +3,7 @@
 pub mod check;
 pub mod failures;
 mod judge;
+mod others;
 mod output;
 pub mod report;
 pub mod completions;

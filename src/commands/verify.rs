@@ -2,17 +2,18 @@
 
 use super::check::cannot_print;
 use super::judge::{Judge, Key, no_result_yet};
+use super::others::Others;
 use super::shard::is_held;
 use crate::customer::Shard;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
-use crate::journal::{Marks, Together};
+use crate::journal::{Marks, Place, Together};
 use crate::report::{Account, put, say};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Settings of a verification.
 #[derive(Debug)]
@@ -42,10 +43,11 @@ pub struct Settings {
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     let mut judge = Judge::new(settings.key.clone());
-    let together =
+    let mut together =
         Together::read(&settings.results, judge.keep(), settings.open_rows).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
     let mut seen = Seen::default();
+    (seen.last_row, seen.last_row_at) = (together.marks.last_row(), together.marks.last_row_at());
     while let Some(row) = rows.check_next()? {
         seen.input_rows += 1;
         let mark = together.marks.get(row.number);
@@ -61,6 +63,13 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
             Some(mark) => account.counts.add(mark.status),
         }
     }
+    if seen.account.changed > 0 && !input.is_stream() {
+        // One set of marks is held at a time.
+        together.marks = Marks::default();
+        for result in &settings.results {
+            refuse_other_input(&input, result, settings.open_rows)?;
+        }
+    }
     if settings.json {
         Document::put(settings, &seen, &together).map_err(cannot_print)?;
     } else {
@@ -68,7 +77,21 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     seen.explain(settings, &together);
     judge.explain(seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
-    Ok(Reason::of(&seen, &together.marks).exit_code())
+    Ok(Reason::of(&seen).exit_code())
+}
+
+/// Row numbers in the result file of another input mean other rows here, so that no count would be right.
+fn refuse_other_input(input: &Input, result: &Path, open_rows: u64) -> Result<(), Failure> {
+    let Others { count, in_sync, first } = Others::find(input, result, open_rows)?;
+    match first {
+        Some((row, line)) if count * 2 > in_sync => Err(Failure::usage(format!(
+            "{} does not belong to this input: {count} of its {in_sync} rows in sync name other customers, the first is \
+             row {row} (line {line}). It is another input, or rows were inserted, deleted or sorted. Name the right \
+             --result",
+            result.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What was found in the input.
@@ -80,6 +103,10 @@ struct Seen {
     input_rows: u64,
     /// Rows of other shards that have a record.
     elsewhere: u64,
+    /// The highest row that has a record.
+    last_row: u64,
+    /// Where the first record of that row is.
+    last_row_at: Place,
 }
 
 impl Seen {
@@ -100,7 +127,7 @@ impl Seen {
         if self.elsewhere > 0 {
             say(format_args!("{} rows of other shards have records too, which do not count", self.elsewhere));
         }
-        let (row, at) = (together.marks.last_row(), together.marks.last_row_at());
+        let (row, at) = (self.last_row, self.last_row_at);
         if row > self.input_rows {
             let which = match &*settings.results {
                 [_] => "the result file".to_owned(),
@@ -128,9 +155,9 @@ enum Reason {
 }
 
 impl Reason {
-    fn of(seen: &Seen, marks: &Marks) -> Reason {
+    fn of(seen: &Seen) -> Reason {
         match &seen.account {
-            _ if marks.last_row() > seen.input_rows => Reason::RowsBeyondInput,
+            _ if seen.last_row > seen.input_rows => Reason::RowsBeyondInput,
             account if account.is_in_sync() => Reason::InSync,
             _ => Reason::NotInSync,
         }
@@ -171,7 +198,7 @@ impl Document<'_> {
     fn put(settings: &Settings, seen: &Seen, together: &Together) -> io::Result<()> {
         let account = &seen.account;
         let counts = account.counts.iter().map(|(status, count)| (status.name(), count));
-        let reason = Reason::of(seen, &together.marks);
+        let reason = Reason::of(seen);
         let results: Vec<_> = settings.results.iter().map(|result| result.to_string_lossy()).collect();
         let document = Document {
             version: 1,
@@ -184,7 +211,7 @@ impl Document<'_> {
             counts: counts.chain([("changed", account.changed), ("no_record", account.no_record)]).collect(),
             rows_in_several_results: together.in_several,
             records: together.tails.iter().map(|tail| tail.records).sum(),
-            highest_row: together.marks.last_row(),
+            highest_row: seen.last_row,
             torn_bytes: together.tails.iter().map(|tail| tail.torn).sum(),
             in_sync: reason == Reason::InSync,
             reason,

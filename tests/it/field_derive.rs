@@ -143,3 +143,85 @@ fn report_refuses_the_input_of_another_result_file_and_never_writes_into_it() {
     let output = offerit.run(&["report", RESULT, "--delimiter", ";"]).expect_code(2);
     assert!(output.stderr.contains("--input: name the CSV"), "{}", output.stderr);
 }
+
+/// The same folder without the key: only ids can be compared.
+fn without_key(offerit: &Offerit) -> Offerit {
+    let keyless = Offerit::new();
+    for entry in fs::read_dir(offerit.folder()).expect("a folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        keyless.input(&name, fs::read(offerit.path(&name)).expect("a file"));
+    }
+    keyless
+}
+
+#[test]
+fn verify_refuses_the_result_file_of_another_input_and_names_the_first_row_that_differs() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=6));
+    offerit.send(&[]).expect_code(0);
+    let inserted = table(1..=6).replace("2,City 2\n", "9,City 9\n2,City 2\n");
+    for (name, input, why) in [
+        (
+            "other.csv",
+            table(11..=16),
+            "6 of its 6 rows in sync name other customers, the first is row 1 (line 2)",
+        ),
+        (
+            "inserted.csv",
+            inserted,
+            "5 of its 6 rows in sync name other customers, the first is row 2 (line 3)",
+        ),
+        (
+            "shorter.csv",
+            table(4..=5),
+            "2 of its 2 rows in sync name other customers, the first is row 1 (line 2)",
+        ),
+    ] {
+        offerit.input(name, input);
+        for job in [&offerit, &without_key(&offerit)] {
+            for more in [&[][..], &["--json"]] {
+                let call = [&["verify", name, "--result", RESULT], more].concat();
+                let output = job.run(&call).expect_code(2);
+                assert_eq!(output.stdout, "", "an account without a ground");
+                assert!(output.stderr.contains(why), "{name}: {}", output.stderr);
+                assert!(output.stderr.contains("does not belong to this input"), "{}", output.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn verify_counts_changed_rows_of_the_same_input() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=6));
+    offerit.send(&[]).expect_code(0);
+    for (input, changed) in [
+        // Other fields of the same customers, all of them; three corrected ids of six.
+        (table(1..=6).replace("City", "Town"), 6),
+        (table(1..=3) + "14,City 4\n15,City 5\n16,City 6\n", 3),
+    ] {
+        offerit.input(INPUT, input);
+        let output = offerit.run(&["verify", INPUT]).expect_code(3);
+        let counted = output.stdout.lines().find(|line| line.starts_with("changed")).expect("a line");
+        assert!(counted.ends_with(&format!(" {changed}")), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn verify_judges_each_result_file_of_several() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=30));
+    offerit.input("other.csv", table(101..=103));
+    for index in ["0/2", "1/2"] {
+        offerit.send(&["--shard", index]).expect_code(0);
+    }
+    offerit.run(&["run", "other.csv", "--rate", "unlimited"]).expect_code(0);
+    let shards: Vec<String> =
+        (0..2).map(|index| format!("customers.shard-{index}-of-2.result.csv")).collect();
+    let results = ["--result", &shards[0], "--result", &shards[1]];
+    offerit.run(&[&["verify", INPUT], &results[..]].concat()).expect_code(0);
+    let with_other = [&["verify", INPUT], &results[..], &["--result", "other.result.csv"]].concat();
+    let output = offerit.run(&with_other).expect_code(2);
+    let why = "other.result.csv does not belong to this input: 3 of its 3 rows in sync";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+}

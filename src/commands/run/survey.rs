@@ -1,7 +1,7 @@
 //! What there is to do, found out before anything is sent: one pass over the input, held against what the result
 //! file says.
 
-use super::super::identity_of;
+use super::super::others::Others;
 use super::super::shard::is_held;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
@@ -11,7 +11,6 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Checked, Input, Rows};
 use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, Status, Survey};
 use crate::report::say;
-use std::fmt;
 use std::path::Path;
 
 /// What a survey goes by.
@@ -206,45 +205,4 @@ fn refuse_other_input(
          --accept-changed-input to send what does not match once more",
         result.display()
     )))
-}
-
-/// The rows in sync that name other customers than before. In what else they differ the result file cannot tell: it
-/// holds the ids, but no fields.
-struct Others {
-    count: u64,
-    /// The first one's row and line.
-    first: Option<(u64, u64)>,
-}
-
-impl Others {
-    fn find(input: &Input, result: &Path, open_rows: u64) -> Result<Others, Failure> {
-        let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
-        let mut others = Others { count: 0, first: None };
-        let mut rows = input.rows()?;
-        while let Some(row) = rows.check_next()? {
-            let mark = marks.get(row.number).filter(|mark| mark.status.is_in_sync());
-            if mark.is_some_and(|mark| !mark.is_of(identity_of(&row))) {
-                others.count += 1;
-                others.first.get_or_insert((row.number, row.line));
-            }
-        }
-        Ok(others)
-    }
-}
-
-impl fmt::Display for Others {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.first {
-            None => formatter.write_str(
-                "all of them name the same customers as before, so their fields were changed, or the API key is \
-                 another one than that of the earlier run: a key that was replaced looks just like this",
-            ),
-            Some((row, line)) => write!(
-                formatter,
-                "{} of them name other customers than before, the first is row {row} (line {line}). It is another \
-                 input, or rows were inserted, deleted or sorted",
-                self.count
-            ),
-        }
-    }
 }

@@ -1,0 +1,53 @@
+//! Whether a result file is of another input, by the ids in its records.
+
+use super::identity_of;
+use crate::exit::Failure;
+use crate::input::Input;
+use crate::journal::{Keep, ResultFile};
+use std::fmt;
+use std::path::Path;
+
+/// The rows in sync that name other customers than before. In what else they differ the result file cannot tell: it
+/// holds the ids, but no fields.
+pub(super) struct Others {
+    pub(super) count: u64,
+    /// All rows in sync that the input has.
+    pub(super) in_sync: u64,
+    /// The first one's row and line.
+    pub(super) first: Option<(u64, u64)>,
+}
+
+impl Others {
+    /// Holds the input against the ids in a result file.
+    pub(super) fn find(input: &Input, result: &Path, open_rows: u64) -> Result<Others, Failure> {
+        let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
+        let mut others = Others { count: 0, in_sync: 0, first: None };
+        let mut rows = input.rows()?;
+        while let Some(row) = rows.check_next()? {
+            let Some(mark) = marks.get(row.number).filter(|mark| mark.status.is_in_sync()) else { continue };
+            others.in_sync += 1;
+            if !mark.is_of(identity_of(&row)) {
+                others.count += 1;
+                others.first.get_or_insert((row.number, row.line));
+            }
+        }
+        Ok(others)
+    }
+}
+
+impl fmt::Display for Others {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first {
+            None => formatter.write_str(
+                "all of them name the same customers as before, so their fields were changed, or the API key is \
+                 another one than that of the earlier run: a key that was replaced looks just like this",
+            ),
+            Some((row, line)) => write!(
+                formatter,
+                "{} of them name other customers than before, the first is row {row} (line {line}). It is another \
+                 input, or rows were inserted, deleted or sorted",
+                self.count
+            ),
+        }
+    }
+}
