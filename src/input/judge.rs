@@ -23,6 +23,7 @@ impl<'rows, R: Read> Judge<'rows, R> {
         let record = self.records.record();
         let is_plain = self.records.is_plain()
             && self.records.is_well_quoted()
+            && !self.records.is_broken()
             && record.len() == self.header.width()
             && !self.header.is_repeated_by(record);
         let is_located = is_plain && self.header.locate(record, places);
@@ -65,6 +66,12 @@ impl<'rows, R: Read> Judge<'rows, R> {
                  those inside it"
             );
             return Some(("stray-quote", message));
+        }
+        if self.records.is_broken() {
+            let message = "stands beside a lone LF or CR, while lines of this file end in CRLF: most likely a line break \
+                           within a value, which must be in quotes. Enclose the value in quotes or take the line break \
+                           out";
+            return Some(("broken-line", message.to_owned()));
         }
         let (found, expected) = (self.records.record().len(), self.header.width());
         let fields = if found == 1 { "field" } else { "fields" };

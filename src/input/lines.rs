@@ -1,5 +1,56 @@
 //! Physical lines: LF, CRLF and CR alone each end one.
 
+/// What stands behind a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// The end of the input, or there is no record yet.
+    #[default]
+    Missing,
+    Lf,
+    CrLf,
+    Cr,
+}
+
+impl LineEnd {
+    /// The one with which `rest` begins: what follows a record.
+    pub(super) fn of(rest: &[u8]) -> LineEnd {
+        match rest {
+            [] => LineEnd::Missing,
+            [b'\r', b'\n', ..] => LineEnd::CrLf,
+            [b'\r', ..] => LineEnd::Cr,
+            [..] => LineEnd::Lf,
+        }
+    }
+
+    /// Whether it is only a part of a CRLF.
+    pub(super) fn is_bare(self) -> bool {
+        matches!(self, LineEnd::Lf | LineEnd::Cr)
+    }
+}
+
+/// The line ends of several records.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LineEnds {
+    has_lf: bool,
+    has_crlf: bool,
+    has_cr: bool,
+}
+
+impl LineEnds {
+    pub(super) fn add(&mut self, end: LineEnd) {
+        match end {
+            LineEnd::Missing => {}
+            LineEnd::Lf => self.has_lf = true,
+            LineEnd::CrLf => self.has_crlf = true,
+            LineEnd::Cr => self.has_cr = true,
+        }
+    }
+
+    pub(super) fn are_mixed(self) -> bool {
+        u8::from(self.has_lf) + u8::from(self.has_crlf) + u8::from(self.has_cr) > 1
+    }
+}
+
 /// How many lines end in `text`. A CRLF that is cut in two counts with its CR.
 pub(super) fn ended(text: &[u8]) -> u64 {
     let mut count = 0;

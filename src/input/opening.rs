@@ -15,6 +15,8 @@ pub(super) struct Opened {
     /// Gives UTF-8, without a byte order mark.
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) format: Format,
+    /// The text of what was looked at, `None` of a stream: there it is no more than the first line.
+    pub(super) head: Option<String>,
 }
 
 /// Opens what `reader` gives. Of a stream no more is looked at than the first line, whatever else is there already:
@@ -53,6 +55,7 @@ pub(super) fn open(
     let reader = found.charset.decode(Box::new(all.chain(reader)));
     Ok(Opened {
         reader,
+        head: Some(text).filter(|_| !is_stream),
         format: Format {
             encoding: found.charset,
             is_guess: found.is_guess,

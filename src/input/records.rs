@@ -5,7 +5,7 @@
 //! `csv` crate, which is the measure in the tests below.
 
 use super::limits::{Limit, Limits, TooLong};
-use super::lines;
+use super::lines::{self, LineEnd, LineEnds};
 use super::plain::Plain;
 use super::record::Record;
 use super::scan::{Current, End, Scan};
@@ -42,6 +42,14 @@ pub(super) struct Records<R> {
     /// Whether the byte before was a CR, so that an LF ends no further line.
     after_cr: bool,
     current: Current,
+    /// How the record before `current` ends.
+    line_end_before: LineEnd,
+    /// Those of all records before `current`.
+    line_ends: LineEnds,
+    /// Whether each record must end in a CRLF.
+    demands_crlf: bool,
+    /// Whether the end of a record is read whole before the record is given.
+    awaits_line_end: bool,
     plain: Plain,
 }
 
@@ -58,6 +66,10 @@ impl<R: Read> Records<R> {
             line: 1,
             after_cr: false,
             current: Current::default(),
+            line_end_before: LineEnd::Missing,
+            line_ends: LineEnds::default(),
+            demands_crlf: false,
+            awaits_line_end: true,
             plain: Plain::default(),
         }
     }
@@ -98,6 +110,41 @@ impl<R: Read> Records<R> {
         self.plain.covers(&self.current.text)
     }
 
+    /// How the record read last ends. A CR of a stream may be the first half of a CRLF unless each record must end in one.
+    pub(super) fn line_end(&self) -> LineEnd {
+        self.current.line_end
+    }
+
+    /// Whether records have ended in different ways, that of the record read last aside.
+    pub(super) fn has_mixed_line_ends(&self) -> bool {
+        self.line_ends.are_mixed()
+    }
+
+    /// Whether each record from here on must end in a CRLF. Where not, the next byte of a slow stream is not waited for
+    /// behind a CR.
+    pub(super) fn demand_crlf(&mut self, demands_crlf: bool) {
+        (self.demands_crlf, self.awaits_line_end) = (demands_crlf, demands_crlf);
+        (self.line_end_before, self.line_ends) = (LineEnd::Missing, LineEnds::default());
+    }
+
+    /// Whether each record must end in a CRLF.
+    pub(super) fn demands_crlf(&self) -> bool {
+        self.demands_crlf
+    }
+
+    /// Whether the record read last stands on one of the sides of a lone LF or CR where each record must end in a CRLF:
+    /// most likely a line break of a value that is not in quotes.
+    pub(super) fn is_broken(&self) -> bool {
+        self.demands_crlf && (self.current.line_end.is_bare() || self.line_end_before.is_bare())
+    }
+
+    /// Takes the record read last for a blank line: the next one stands beside the line end before it too.
+    pub(super) fn pass_over(&mut self) {
+        if self.line_end_before.is_bare() {
+            self.current.line_end = self.line_end_before;
+        }
+    }
+
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
         let found = self.find();
@@ -110,11 +157,18 @@ impl<R: Read> Records<R> {
     }
 
     fn find(&mut self) -> Result<bool, Fault> {
-        if !self.skip_line_ends().map_err(Fault::Io)? {
+        let is_more = self.skip_line_ends().map_err(Fault::Io)?;
+        self.line_end_before = std::mem::take(&mut self.current.line_end);
+        self.line_ends.add(self.line_end_before);
+        if !is_more {
             return Ok(false);
         }
         loop {
             if let Some(length) = self.scan().map_err(Fault::TooLong)? {
+                let is_cut = self.start + length + 1 == self.end && self.buffer[self.end - 1] == b'\r';
+                if is_cut && self.awaits_line_end {
+                    self.fill().map_err(Fault::Io)?;
+                }
                 self.take(length);
                 return Ok(true);
             }
@@ -131,21 +185,17 @@ impl<R: Read> Records<R> {
     }
 
     fn skip_line_ends(&mut self) -> io::Result<bool> {
+        let mut is_behind_record = true;
         loop {
             while self.start < self.end {
-                match self.buffer[self.start] {
-                    b'\n' => {
-                        self.line += u64::from(!self.after_cr);
-                        self.after_cr = false;
-                    }
-                    b'\r' => {
-                        self.line += 1;
-                        self.after_cr = true;
-                    }
-                    _ => {
-                        self.after_cr = false;
-                        return Ok(true);
-                    }
+                let byte = self.buffer[self.start];
+                if byte == b'\n' && self.after_cr && is_behind_record && !self.awaits_line_end {
+                    self.current.line_end = LineEnd::CrLf;
+                }
+                is_behind_record = false;
+                self.count_line(byte);
+                if !matches!(byte, b'\r' | b'\n') {
+                    return Ok(true);
                 }
                 self.start += 1;
             }
@@ -153,6 +203,12 @@ impl<R: Read> Records<R> {
                 return Ok(false);
             }
         }
+    }
+
+    /// Counts the line that this byte ends, if it ends one.
+    fn count_line(&mut self, byte: u8) {
+        self.line += u64::from(byte == b'\r' || byte == b'\n' && !self.after_cr);
+        self.after_cr = byte == b'\r';
     }
 
     /// Reads once more into the buffer; `false` at the end.
@@ -256,6 +312,7 @@ impl<R: Read> Records<R> {
             }
         }
         self.line = self.current.last_line;
+        self.current.line_end = LineEnd::of(&self.buffer[end..self.end]);
         self.start = end;
         if end < self.end {
             self.after_cr = self.buffer[end] == b'\r';

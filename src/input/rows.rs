@@ -5,6 +5,7 @@ use super::fault::{in_one_column, shown};
 use super::format::Format;
 use super::judge::{Judge, refused};
 use super::limits::Limits;
+use super::lines::LineEnd;
 use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
@@ -13,6 +14,7 @@ use super::{EmptyRows, Error, Header, HeaderFault, Mapping, folded, nearest};
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
 use std::io::Read;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// What is read from.
@@ -35,6 +37,8 @@ pub struct Rows {
     ahead: Option<Box<Row>>,
     /// Whether nobody wants what is left.
     is_over: bool,
+    /// Whether the input ends within the line of the row read last.
+    ends_without_line_end: bool,
 }
 
 impl Rows {
@@ -71,6 +75,7 @@ impl Rows {
             number,
             ahead,
             is_over,
+            ends_without_line_end: false,
         })
     }
 
@@ -170,6 +175,18 @@ impl Rows {
         (self.ahead, self.is_over) = (None, true);
     }
 
+    /// Whether the input ends within the line of the row read last: no line end follows it, as one follows all others.
+    #[must_use]
+    pub fn ends_without_line_end(&self) -> bool {
+        self.ends_without_line_end
+    }
+
+    /// Whether the rows so far end in different ways, and none is invalid for that.
+    #[must_use]
+    pub fn has_mixed_line_ends(&self) -> bool {
+        self.records.has_mixed_line_ends() && !self.records.demands_crlf()
+    }
+
     /// The parameters that have a column, each with its number from 1.
     pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         self.header.columns()
@@ -201,6 +218,7 @@ impl Rows {
     fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
         while !self.is_over && advance(&self.path, &mut self.records)? {
             self.number += 1;
+            self.ends_without_line_end = self.records.line_end() == LineEnd::Missing;
             if is_wanted(self.number) {
                 return Ok(true);
             }
@@ -215,15 +233,16 @@ impl Rows {
 
 /// The records from the header on, which has been read.
 fn at_header(path: &Path, opened: Opened, limits: Limits) -> Result<Records<Source>, Error> {
-    let Opened { reader, format } = opened;
+    let Opened { reader, format, head } = opened;
     let mut records = Records::new(reader, format.delimiter.byte(), limits);
-    if format.has_sep_line {
-        advance(path, &mut records)?;
-    }
-    if !advance(path, &mut records)? {
+    if !advance_to_header(path, &mut records, format)? {
         let what = "holds only blank lines: the first line must name the columns".to_owned();
         return Err(Error::NotCsv { path: path.to_path_buf(), what });
     }
+    // Of a stream, only the header is known before rows are sent.
+    let has_crlf_lines = head.is_none_or(|head| has_second_crlf(&head, format, limits));
+    let demands_crlf = records.line_end() == LineEnd::CrLf && has_crlf_lines;
+    records.demand_crlf(demands_crlf);
     Ok(records)
 }
 
@@ -244,8 +263,26 @@ fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
     (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { last_line })
 }
 
+/// Reads the header; `false` if there is none.
+fn advance_to_header<R: Read>(path: &Path, records: &mut Records<R>, format: Format) -> Result<bool, Error> {
+    if format.has_sep_line {
+        advance(path, records)?;
+    }
+    advance(path, records)
+}
+
+/// Whether a record behind the header ends in a CRLF in the text of the first bytes.
+fn has_second_crlf(head: &str, format: Format, limits: Limits) -> bool {
+    let (path, mut records) = (Path::new(""), Records::new(head.as_bytes(), format.delimiter.byte(), limits));
+    if !advance_to_header(path, &mut records, format).unwrap_or(false) {
+        return false;
+    }
+    iter::from_fn(|| records.advance().ok().filter(|is_there| *is_there).map(|_| records.line_end()))
+        .any(|end| end == LineEnd::CrLf)
+}
+
 /// Reads the next record that is no line of blanks; `false` at the end.
-fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
+fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error> {
     loop {
         let found = records.advance().map_err(|fault| match fault {
             Fault::Io(error) => Error::of_io(path, records.reached(), error),
@@ -259,6 +296,7 @@ fn advance(path: &Path, records: &mut Records<Source>) -> Result<bool, Error> {
         if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
             return Ok(found);
         }
+        records.pass_over();
     }
 }
 

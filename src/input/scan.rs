@@ -1,5 +1,6 @@
 //! One record of a CSV, field by field, with its quotes held to RFC 4180.
 
+use super::lines::LineEnd;
 use super::quotes;
 use std::ops::Range;
 
@@ -9,6 +10,7 @@ pub(super) struct Current {
     pub(super) text: Range<usize>,
     pub(super) line: u64,
     pub(super) last_line: u64,
+    pub(super) line_end: LineEnd,
     pub(super) is_well_quoted: bool,
     pub(super) fields: Vec<Range<usize>>,
     /// Which of the fields hold doubled quotes.

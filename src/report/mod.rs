@@ -23,7 +23,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 pub use check::{
-    CheckFormat, CheckReport, CheckedRows, Duplicates, Example, Finding, Repeated, SHOWN, Severity, masked,
+    CheckFormat, CheckReport, CheckedRows, Duplicates, Example, Finding, Note, Repeated, SHOWN, Severity,
+    masked,
 };
 pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
 pub use latency::Percentiles;

@@ -12,6 +12,7 @@ mod failures;
 mod faults;
 mod field_derive;
 mod field_files;
+mod field_input;
 mod field_values;
 mod holds;
 mod hostile_replies;

@@ -8,7 +8,7 @@ use crate::commands::shard::is_held;
 use crate::customer::{Cell, Parameter, Shard, Suspicion, Update, find_suspicious};
 use crate::exit::ExitCode;
 use crate::input::{Batch, Checked, Input, Mapping, Rows, Transform};
-use crate::report::{CheckReport, CheckedRows, Severity};
+use crate::report::{CheckReport, CheckedRows, Note, Severity};
 
 /// So many requests are shown.
 const REQUESTS: usize = 3;
@@ -136,12 +136,17 @@ impl Linter {
             self.rows.warnings += count;
             self.findings.add_odd_ids(count, examples);
         }
+        if rows.has_mixed_line_ends() {
+            self.rows.warnings += 1;
+            self.findings.add(Severity::Warning, "mixed-line-ends", MIXED_LINE_ENDS.to_owned());
+        }
         let is_fine = self.rows.invalid == 0 && !(terms.strict && self.rows.warnings > 0);
         CheckReport {
             input: input.path().to_path_buf(),
             format: rows.format(),
             rows: self.rows,
             findings: self.findings.finish(),
+            notes: notes(rows),
             duplicates: self.duplicates.finish(),
             first: self.first,
             rate: terms.rate,
@@ -155,6 +160,21 @@ impl Linter {
 /// A value of a valid row, or the cell that it was made of.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("a valid row has been found to be text")
+}
+
+const MIXED_LINE_ENDS: &str = "rows end in different ways (LF, CRLF, CR): the file was put together from several, or a line \
+                               break within a value is not in quotes";
+
+/// What is worth knowing about an input that was read to its end.
+fn notes(rows: &Rows) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if rows.ends_without_line_end() {
+        let message = "no line end follows the last row, as one follows all others: if the file was cut short, so was the \
+                       last value. Compare it with the original"
+            .to_owned();
+        notes.push(Note { kind: "no-final-line-end", message });
+    }
+    notes
 }
 
 /// What is suspicious about an input and its mapping before a row is read: kinds and messages.

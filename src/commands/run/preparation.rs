@@ -79,7 +79,7 @@ impl Preparation {
         }
         let (file, marks) = ResultFile::open(&result, self.existing, open_rows).map_err(Failure::from)?;
         if !input.is_stream() && (self.is_strict || !is_quiet) {
-            warnings::tell(&input, self.shard, self.is_strict)?;
+            warnings::tell(&input, self.shard, self.is_strict, is_quiet)?;
         }
         let since = self.since.map(|since| Delta::read(since, &result, open_rows));
         let terms = Terms {

@@ -8,12 +8,20 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
 use crate::report::{Finding, Severity, counted, say};
 
-/// Looks at every row as `check` does, in one pass, and says how many warnings there are. `is_strict`: the run does not begin
-/// if there is one.
-pub(super) fn tell(input: &Input, shard: Option<Shard>, is_strict: bool) -> Result<(), Refused> {
+/// Looks at every row as `check` does, in one pass, and says how many warnings there are, and what else is worth knowing.
+/// `is_strict`: the run does not begin if there is a warning.
+pub(super) fn tell(
+    input: &Input,
+    shard: Option<Shard>,
+    is_strict: bool,
+    is_quiet: bool,
+) -> Result<(), Refused> {
     // Only the report of `check` shows the rate and the values.
     let terms = Terms { shard, rate: Rate::Unlimited, strict: is_strict, show_values: false };
     let report = lint(input, &terms).map_err(Failure::from)?;
+    for note in report.notes.iter().filter(|_| !is_quiet) {
+        say(format_args!("{}: {}", input.path().display(), note.message));
+    }
     if report.rows.warnings == 0 {
         return Ok(());
     }

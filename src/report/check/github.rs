@@ -30,6 +30,9 @@ pub(super) fn commands(report: &CheckReport) -> String {
             );
         }
     }
+    for note in &report.notes {
+        let _ = writeln!(commands, "{}", command("notice", &file, Place::File, note.kind, &note.message));
+    }
     for message in report.about_duplicates() {
         let _ = writeln!(commands, "{}", command("notice", &file, Place::File, "same-customer", &message));
     }

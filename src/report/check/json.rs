@@ -1,7 +1,7 @@
 //! The report for programs. Its keys are a contract, see the README.
 
 use super::mask::masked;
-use super::{CheckReport, Example, Finding, Repeated, curl};
+use super::{CheckReport, Example, Finding, Note, Repeated, curl};
 use crate::report::harmless;
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ pub(super) fn json(report: &CheckReport) -> String {
         "problems": rows.problems,
         "warnings": rows.warnings,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "notes": report.notes.iter().map(note).collect::<Vec<_>>(),
         "duplicates": {
             "customers": duplicates.customers,
             "rows": duplicates.rows,
@@ -76,6 +77,10 @@ fn example(example: &Example) -> Value {
         "message": example.message,
         "value": example.value,
     })
+}
+
+fn note(note: &Note) -> Value {
+    json!({ "kind": note.kind, "message": note.message })
 }
 
 fn repeated(repeated: &Repeated, show_values: bool) -> Value {

@@ -150,6 +150,15 @@ pub struct Repeated {
     pub lines: Vec<u64>,
 }
 
+/// What is worth knowing and neither wrong nor suspicious.
+#[derive(Debug)]
+pub struct Note {
+    /// A short name that never changes.
+    pub kind: &'static str,
+    /// Holds no value.
+    pub message: String,
+}
+
 /// The result of a check.
 #[derive(Debug)]
 pub struct CheckReport {
@@ -161,6 +170,8 @@ pub struct CheckReport {
     pub rows: CheckedRows,
     /// What is wrong and what is suspicious, the worst first.
     pub findings: Vec<Finding>,
+    /// What is worth knowing about the input as a whole.
+    pub notes: Vec<Note>,
     /// Customers that come again.
     pub duplicates: Duplicates,
     /// The first updates.

@@ -16,7 +16,7 @@ pub(super) fn text(report: &CheckReport) -> String {
             report.findings.iter().filter(|finding| finding.severity == severity).collect(),
         );
     }
-    duplicates(&mut text, report);
+    information(&mut text, report);
     requests(&mut text, report);
     let _ = match report.least_duration() {
         Some(duration) => writeln!(text, "\nat {} a run takes {} at least", report.rate, rounded(duration)),
@@ -57,13 +57,13 @@ fn place(example: &Example) -> String {
     place
 }
 
-fn duplicates(text: &mut String, report: &CheckReport) {
-    let told = report.about_duplicates();
-    if told.is_empty() {
+fn information(text: &mut String, report: &CheckReport) {
+    let duplicates = report.about_duplicates();
+    if report.notes.is_empty() && duplicates.is_empty() {
         return;
     }
     text.push_str("\nfor your information\n");
-    for line in told {
+    for line in report.notes.iter().map(|note| &note.message).chain(&duplicates) {
         let _ = writeln!(text, "      {line}");
     }
     for repeated in &report.duplicates.examples {
