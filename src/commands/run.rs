@@ -124,12 +124,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let plan = plan(&outputs, survey.as_ref(), to_send, rate);
-    let started_at = SystemTime::now();
+    let (plan, started_at) = (plan(&outputs, survey.as_ref(), to_send, rate), SystemTime::now());
     let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, interrupts, plan)?;
-    if let Some(sandbox) = sandbox {
-        sandbox.stop();
-    }
+    sandbox.into_iter().for_each(Sandbox::stop);
     let outcome = Outcome {
         ending,
         // Only now, behind the last sync: exit code 0 speaks of the input as it is at the end.

@@ -66,7 +66,7 @@ fn send_and_meanwhile(
 }
 
 /// Changes the input, again and again until the clock of the file system has gone on.
-fn change(folder: &Path, change: fn(&Path)) {
+fn change(folder: &Path, change: Change) {
     let path = folder.join(INPUT);
     let seen = || {
         fs::metadata(&path).ok().map(|there| (there.ino(), there.len(), there.ctime(), there.ctime_nsec()))
@@ -91,8 +91,10 @@ fn set_time(path: &Path, time: SystemTime) {
     File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("a time set");
 }
 
+type Change = fn(&Path);
+
 /// Kinds of change, by what a shell would do.
-const CHANGES: [(&str, fn(&Path)); 12] = [
+const CHANGES: [(&str, Change); 12] = [
     ("echo 4,City 4 >> input", append),
     ("sed in place, the same size", |path| {
         fs::write(path, table(1..=3).replace("City 1", "City 9")).expect("written");
@@ -244,15 +246,12 @@ fn torn() -> (Server, Offerit, Vec<u8>) {
 
 #[test]
 fn a_file_for_the_torn_tail_that_is_another_file_too_is_refused_and_left_alone() {
-    let place: [(&str, fn(&Path, &Path)); 2] = [
-        ("2 names (hard links)", |target, beside| fs::hard_link(target, beside).expect("a hard link")),
-        ("is a symbolic link", |target, beside| symlink(target, beside).expect("a link")),
-    ];
-    for (said, place) in place {
+    for (said, is_hard) in [("2 names (hard links)", true), ("is a symbolic link", false)] {
         let (server, offerit, torn) = torn();
         let target = offerit.input("precious.txt", "precious");
         let beside = format!("{RESULT}.torn");
-        place(&target, &offerit.path(&beside));
+        let place = offerit.path(&beside);
+        if is_hard { fs::hard_link(&target, place) } else { symlink(&target, place) }.expect("a link");
         let mode = fs::metadata(&target).expect("the target").permissions();
         assert_refused(&server, &offerit, &["--resume"], &[&beside, said]);
         assert_eq!(fs::read(&target).expect("the target"), b"precious");
