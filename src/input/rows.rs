@@ -346,19 +346,24 @@ mod tests {
             let limits = Limits { bytes, lines };
             let mapping = Mapping { ignores_unknown, ..Mapping::default() };
             let (path, reading) = (Path::new("in.csv"), Reading { limits, ..Reading::default() });
-            let read = || -> Result<u64, Error> {
+            let opened = || {
                 let reader = Box::new(std::io::Cursor::new(text.clone()));
-                let opened = opening::open(path, reader, is_stream, &reading)?;
-                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened, limits, &mapping)?, 0);
+                opening::open(path, reader, is_stream, &reading)
+            };
+            let read = || -> Result<u64, Error> {
+                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened()?, limits, &mapping)?, 0);
                 while let Some(row) = rows.next_row()? {
                     assert!(row.line > line && row.number <= row.line, "{row:?}");
                     line = row.line;
                 }
-                Ok(line)
+                Ok(rows.number)
             };
-            if let Err(error) = read() {
-                prop_assert!(!error.is_fault_of_machine() && !error.messages().is_empty(), "{}", error);
-                prop_assert!(error.messages().iter().all(|told| told.starts_with("in.csv: ")), "{}", error);
+            match read() {
+                Ok(number) => prop_assert_eq!(count(path, opened().unwrap(), limits).unwrap(), number),
+                Err(error) => {
+                    prop_assert!(!error.is_fault_of_machine() && !error.messages().is_empty(), "{}", error);
+                    prop_assert!(error.messages().iter().all(|told| told.starts_with("in.csv: ")), "{}", error);
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What belongs to the user stays: files of failures, and what is derived from a result file.
 
 use crate::support::{INPUT, Offerit, Output, RESULT, Reply, Server, table};
+use proptest::prelude::*;
 use std::fs;
 
 /// Refuses every country but those of two letters.
@@ -224,4 +225,35 @@ fn verify_judges_each_result_file_of_several() {
     let output = offerit.run(&with_other).expect_code(2);
     let why = "other.result.csv does not belong to this input: 3 of its 3 rows in sync";
     assert!(output.stderr.contains(why), "{}", output.stderr);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever ids were exchanged, rows were taken out or added: a result file is of another input if more than half of
+    /// its rows in sync name other customers there.
+    #[test]
+    fn verify_refuses_a_result_file_if_most_of_its_rows_name_other_customers(
+        is_other in proptest::collection::vec(any::<bool>(), 1..16),
+        is_keyed: bool,
+    ) {
+        let server = Server::start(|_, _| Reply::updated());
+        let offerit = Offerit::job(&server, table(1..=8));
+        offerit.send(&[]).expect_code(0);
+        let row = |(number, is_other): (usize, &bool)| {
+            let id = if *is_other { number + 100 } else { number };
+            format!("{id},City {number}\n")
+        };
+        let rows: Vec<String> = (1..).zip(&is_other).map(row).collect();
+        offerit.input(INPUT, "customer_id,city\n".to_owned() + &rows.concat());
+        let in_both = &is_other[..is_other.len().min(8)];
+        let others = in_both.iter().filter(|is_other| **is_other).count();
+        let expected = match others {
+            _ if others * 2 > in_both.len() => 2,
+            0 if is_other.len() == 8 => 0,
+            _ => 3,
+        };
+        let output = if is_keyed { offerit } else { without_key(&offerit) }.run(&["verify", INPUT]);
+        prop_assert_eq!(output.code, Some(expected), "{}", output.stderr);
+    }
 }
