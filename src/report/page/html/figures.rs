@@ -25,9 +25,6 @@ pub(super) fn tiles(survey: &Survey) -> Markup {
                 None => (tile("Rows in sync", &count(rows.in_sync()), &format!("of {} so far", counted(rows.total(), "row"))))
                 Some(all) => (tile("Rows in sync", &percent(rows.in_sync(), all), &format!("{} of {}", count(rows.in_sync()), count(all))))
             }
-            @if let Some(left) = survey.still_to_come() {
-                (tile("Rows still to come", &count(left), "they have no record yet"))
-            }
             (tile("Rows not in sync", &count(bad), if bad == 0 { "nothing to do" } else { "see the reasons below" }))
             (tile("Records per second", &speed(survey.tail.records, active(survey)), &format!("on average, over {}", span(active(survey)))))
             @if let Some(replies) = tally.replies() {
