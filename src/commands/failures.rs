@@ -10,7 +10,7 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
 use crate::journal::{Doing, Keep, Lookup, Marks, Place, ResultFile};
 use crate::report::{Counts, counted, say};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -162,8 +162,8 @@ struct Table {
     sink: Sink,
     delimiter: u8,
     width: usize,
-    /// Columns that are left out.
-    earlier: Vec<usize>,
+    /// Columns that are left out: those of an earlier table, and those behind all that have a name.
+    left_out: HashSet<usize>,
 }
 
 impl Table {
@@ -172,12 +172,15 @@ impl Table {
         let format = rows.format();
         let is_ours = |name: &[u8]| OF_FAILURES.contains(&&*folded(&String::from_utf8_lossy(name)));
         let names: Vec<&[u8]> = rows.names().collect();
-        let earlier: Vec<usize> = (0..names.len()).filter(|index| is_ours(names[*index])).collect();
-        let mut table = Table { sink, delimiter: format.delimiter.byte(), width: names.len(), earlier };
+        let earlier = (0..names.len()).filter(|index| is_ours(names[*index]));
+        let left_out = earlier.chain(rows.unnamed()).collect();
+        let mut table = Table { sink, delimiter: format.delimiter.byte(), width: names.len(), left_out };
         let mut start = Vec::new();
         if format.has_mark || format.encoding != crate::input::Charset::UTF_8 {
             start.extend_from_slice(MARK);
         }
+        // The lines that --skip-lines leaves out, so that the same options fit.
+        (0..format.skipped_lines).for_each(|_| start.push(b'\n'));
         if format.has_sep_line {
             start.extend_from_slice(&[b"sep=", &[table.delimiter][..], b"\n"].concat());
         }
@@ -188,7 +191,7 @@ impl Table {
     }
 
     fn kept<'cells>(&self, cells: &[&'cells [u8]]) -> impl Iterator<Item = &'cells [u8]> {
-        let kept = cells.iter().enumerate().filter(|(index, _)| !self.earlier.contains(index));
+        let kept = cells.iter().enumerate().filter(|(index, _)| !self.left_out.contains(index));
         kept.map(|(_, cell)| *cell).collect::<Vec<_>>().into_iter()
     }
 
@@ -203,7 +206,7 @@ impl Table {
         };
         let is_malformed = !matches!(row, Original::Cells(cells) if cells.len() == self.width);
         cells.extend(ours);
-        if is_malformed && cells.len() == self.width - self.earlier.len() + ours.len() {
+        if is_malformed && cells.len() == self.width - self.left_out.len() + ours.len() {
             cells.push(b"");
         }
         self.line(&cells)

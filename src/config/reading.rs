@@ -22,6 +22,10 @@ pub struct ReadingOptions {
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
 
+    /// How many lines stand above the header: they are skipped, whatever they hold [default: 0]
+    #[arg(long, value_name = "N")]
+    pub skip_lines: Option<u64>,
+
     /// The longest field: bytes, or with a unit, such as 500kB (1000 bytes) or 2MiB (1024 KiB). A longer one ends the
     /// command, as nearly always a quote is not closed [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
@@ -50,6 +54,7 @@ impl ReadingOptions {
                 bytes: self.max_field_size.as_deref().map_or(Ok(default.bytes), field_size)?,
                 lines,
             },
+            skip_lines: self.skip_lines.unwrap_or_default(),
         })
     }
 }

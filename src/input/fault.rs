@@ -2,10 +2,13 @@
 
 use super::Delimiter;
 use crate::customer::Parameter;
-use csv::ByteRecord;
+use std::ops::RangeInclusive;
+
+/// The most of a kind that are listed.
+pub(super) const MOST_LISTED: usize = 30;
 
 /// Why a header cannot be used. Names from the file are made harmless.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum HeaderFault {
     /// A column that is no parameter.
     #[error(
@@ -62,17 +65,44 @@ pub enum HeaderFault {
         name: String,
         /// The nearest column and its number, if one is near.
         suggestion: Option<(String, usize)>,
-        /// All columns, to choose from.
+        /// All columns, to choose from; empty where they may be values.
         columns: String,
     },
-    /// A column without a name.
+    /// Columns without a name.
     #[error(
-        "column {column} has no name: name it after a parameter of the API, delete it, or leave it out with \
-         --ignore-unknown-columns"
+        "{}: name {them} after {}, delete {them}, or leave {them} out with --ignore-unknown-columns",
+        nameless(columns), if is_one(columns) { "a parameter of the API" } else { "parameters of the API" },
+        them = if is_one(columns) { "it" } else { "them" }
     )]
     Empty {
+        /// Counted from 1, neighbours together.
+        columns: Vec<RangeInclusive<usize>>,
+    },
+    /// No column is known: these are values.
+    #[error(
+        "the first line does not look like a header: {} known, so that its words may be values and are not shown. If they \
+         are values, put a line above that names the columns. If it is the header, rename its columns to parameters of the \
+         API ({}) or map them with --map 'COLUMN=PARAMETER'. If it stands above the header, leave it out with --skip-lines",
+        none_of(*columns), Parameter::ALL.map(Parameter::name).join(", ")
+    )]
+    NoHeader {
+        /// How many there are.
+        columns: usize,
+    },
+    /// The header is another line.
+    #[error(
+        "the first line does not look like a header, and line {line} does: leave the lines above that out with \
+         --skip-lines {}, or delete them", line - 1
+    )]
+    HeaderBelow {
         /// Counted from 1.
-        column: usize,
+        line: u64,
+    },
+    /// Faults that are counted only.
+    #[error("{count} more of these are not listed")]
+    More {
+        /// How many.
+        count: usize,
     },
     /// No column names the customer.
     #[error(
@@ -85,11 +115,12 @@ pub enum HeaderFault {
     NoField,
     /// A quote that does not enclose a whole name.
     #[error(
-        "the header has a stray quote or one that is not closed{}: enclose the whole name in quotes and double those \
-         inside it",
-        taken_in(*last_line)
+        "the header has a stray quote or one that is not closed{}: {}",
+        taken_in(*last_line), quote_advice(*blank, "name")
     )]
     StrayQuote {
+        /// The column, from 1, in which only a blank keeps a quote from enclosing the name.
+        blank: Option<usize>,
         /// Up to which line it takes in the rows behind it, if it does.
         last_line: Option<u64>,
     },
@@ -109,22 +140,43 @@ pub enum HeaderFault {
     NoRows,
 }
 
-/// The same faults, where the first is that of a header which is not divided at all.
-pub(super) fn in_one_column(
-    mut faults: Vec<HeaderFault>,
-    names: &ByteRecord,
-    delimiter: Delimiter,
-) -> Vec<HeaderFault> {
-    if let [HeaderFault::Unknown { name, .. }, ..] = &mut *faults
-        && names.len() == 1
-    {
-        faults[0] = HeaderFault::OneColumn { name: std::mem::take(name), delimiter };
-    }
-    faults
-}
-
 fn taken_in(last_line: Option<u64>) -> String {
     last_line.map_or(String::new(), |line| format!(", which takes in all up to line {line}"))
+}
+
+/// What to do about a quote that does not enclose a whole name or field: `what`. `blank` is the column in which only a
+/// blank is in its way.
+pub(super) fn quote_advice(blank: Option<usize>, what: &str) -> String {
+    match blank {
+        Some(column) => format!(
+            "a blank stands beside the quote in column {column}. Take the blanks between quotes and delimiters out"
+        ),
+        None => format!("enclose the whole {what} in quotes and double those inside it"),
+    }
+}
+
+fn is_one(columns: &[RangeInclusive<usize>]) -> bool {
+    columns.len() == 1 && columns[0].start() == columns[0].end()
+}
+
+fn nameless(columns: &[RangeInclusive<usize>]) -> String {
+    if is_one(columns) {
+        return format!("column {} has no name", columns[0].start());
+    }
+    let listed = columns.iter().take(MOST_LISTED).map(|range| match (range.start(), range.end()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first} to {last}"),
+    });
+    let more = if columns.len() > MOST_LISTED { ", …" } else { "" };
+    format!("columns {}{more} have no name", listed.collect::<Vec<_>>().join(", "))
+}
+
+fn none_of(columns: usize) -> String {
+    if columns == 1 {
+        "its only column is not".to_owned()
+    } else {
+        format!("none of its {columns} columns is")
+    }
 }
 
 fn hint(suggestion: Option<&str>, is_first: bool) -> String {
@@ -144,6 +196,7 @@ fn both(names: &Option<(String, String)>) -> String {
 fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String {
     match suggestion {
         Some((name, column)) => format!(": did you mean '{name}' (column {column})?"),
+        None if columns.is_empty() => String::new(),
         None => format!(": the columns are {columns}"),
     }
 }

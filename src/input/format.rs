@@ -16,6 +16,8 @@ pub struct Reading {
     pub encoding: Option<Charset>,
     /// Of a field.
     pub limits: Limits,
+    /// How many lines stand above the header, whatever they hold.
+    pub skip_lines: u64,
 }
 
 /// What an input is: said, or found in its first bytes.
@@ -33,6 +35,8 @@ pub struct Format {
     pub delimiter: Delimiter,
     /// Whether Excel's line that says the delimiter stands before the header.
     pub has_sep_line: bool,
+    /// How many lines above the header are skipped.
+    pub skipped_lines: u64,
     /// Around all of it.
     pub compression: Option<Compression>,
 }
@@ -201,6 +205,7 @@ mod tests {
             is_proven: false,
             has_mark: false,
             has_sep_line: false,
+            skipped_lines: 0,
             delimiter: Delimiter(b';'),
             compression: Some(Compression::Gzip),
         };
@@ -211,6 +216,7 @@ mod tests {
             is_proven: false,
             has_mark: false,
             has_sep_line: false,
+            skipped_lines: 0,
             delimiter: Delimiter(b':'),
             compression: None,
         };

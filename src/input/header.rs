@@ -1,33 +1,97 @@
 //! Which column holds which parameter, and what becomes of its cells: the mapping held against a header, once a
 //! file. From then on a row costs no decision.
 
-use super::fault::{HeaderFault, shown};
+use super::fault::{HeaderFault, MOST_LISTED, shown};
+use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::nearest;
 use super::record::Record;
 use super::transform::{Transform, is_blank_password, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use csv::ByteRecord;
+use std::collections::HashSet;
+use std::ops::Range;
 
 /// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
 /// stands.
 pub const OF_FAILURES: [&str; 2] = ["_status", "_error"];
 
-/// The most columns that are listed for somebody to choose from.
-const MOST_LISTED: usize = 30;
-
 /// The input's columns, each with its parameter.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// None where a column is left out.
+    /// None where a column is left out. Those behind all that have a name are not among these.
     columns: Vec<Option<Column>>,
+    /// How many columns there are, those left out included.
+    width: usize,
     constants: Vec<(Parameter, Box<[u8]>)>,
     /// The columns that are not left out, if every value is the cell or a part of it: else empty.
     borrowed: Vec<Borrowed>,
     /// The numbers, from 0, of the columns that hold ids.
     ids: Vec<usize>,
     /// The names of all columns, as they are compared.
-    names: Vec<String>,
+    names: HashSet<String>,
+}
+
+/// Neighbouring columns that are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The first one, from 1.
+    pub first: usize,
+    /// The last one, from 1: another one than the first only where they have no name.
+    pub last: usize,
+    /// As it may be shown; empty if there is none.
+    pub name: String,
+}
+
+/// What a column is.
+enum Role {
+    Known(Box<Column>),
+    LeftOut,
+    Unnamed,
+    Unknown,
+}
+
+/// What is wrong with a header: the first faults, as of thousands of columns nobody reads each.
+#[derive(Default)]
+struct Faults {
+    listed: Vec<HeaderFault>,
+    more: usize,
+}
+
+impl Faults {
+    fn add(&mut self, fault: impl FnOnce(&[HeaderFault]) -> HeaderFault) {
+        if self.listed.len() < MOST_LISTED {
+            self.listed.push(fault(&self.listed));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Adds a column (from 1) to those without a name.
+    fn add_unnamed(&mut self, column: usize) {
+        let unnamed = self.listed.iter_mut().find_map(|fault| match fault {
+            HeaderFault::Empty { columns } => Some(columns),
+            _ => None,
+        });
+        let Some(columns) = unnamed else {
+            return self.listed.push(HeaderFault::Empty { columns: vec![column..=column] });
+        };
+        match columns.last_mut() {
+            Some(range) if range.end() + 1 == column => *range = *range.start()..=column,
+            _ => columns.push(column..=column),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    fn into_all(mut self) -> Vec<HeaderFault> {
+        if self.more > 0 {
+            self.listed.push(HeaderFault::More { count: self.more });
+        }
+        self.listed
+    }
 }
 
 /// A column of which every value is the cell or a part of it.
@@ -63,29 +127,34 @@ impl Header {
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the columns.
-    pub(super) fn map(record: &ByteRecord, mapping: &Mapping) -> Result<Header, Vec<HeaderFault>> {
+    pub(super) fn map(
+        record: &ByteRecord,
+        mapping: &Mapping,
+        known: &KnownColumns<'_>,
+    ) -> Result<Header, Vec<HeaderFault>> {
         let names: Vec<String> =
             record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        let mut faults = Vec::new();
-        let mut columns: Vec<Option<Column>> = Vec::with_capacity(names.len());
-        for (index, name) in names.iter().enumerate() {
-            let column = column(index + 1, name, mapping).unwrap_or_else(|fault| {
-                faults.push(listed_once(fault, &faults));
-                None
-            });
-            if let Some(column) = &column {
-                faults.extend(second_source(&names, index, column.parameter, &columns, mapping));
-            }
-            columns.push(column);
+        let is_header = names.iter().any(|name| known.has(name));
+        let mut faults = Faults::default();
+        let mut columns: Vec<Option<Column>> = Vec::new();
+        if is_header {
+            columns = roles(&names, mapping, known, &mut faults);
+        } else {
+            faults.add(|_| HeaderFault::NoHeader { columns: names.len() });
         }
         // A column that was not understood may be the one that lacks.
         let may_lack = faults.is_empty();
-        faults.extend(mapping.columns.iter().filter_map(|rule| missing(rule, &names)));
+        let folded_names: HashSet<String> = names.iter().map(|name| folded(name)).collect();
+        for rule in mapping.columns.iter().filter(|rule| !folded_names.contains(&folded(&rule.name))) {
+            faults.add(|_| missing(rule, if is_header { &names } else { &[] }));
+        }
         if may_lack && faults.is_empty() {
-            faults.extend(lacks(&columns, mapping));
+            for fault in lacks(&columns, mapping) {
+                faults.add(|_| fault);
+            }
         }
         if !faults.is_empty() {
-            return Err(faults);
+            return Err(faults.into_all());
         }
         let constants = mapping
             .constants
@@ -96,8 +165,7 @@ impl Header {
         let is_id =
             |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
         let ids = (0..columns.len()).filter(|index| is_id(&columns[*index])).collect();
-        let names = names.iter().map(|name| folded(name)).collect();
-        Ok(Header { columns, constants, borrowed, ids, names })
+        Ok(Header { columns, width: names.len(), constants, borrowed, ids, names: folded_names })
     }
 
     /// Whether a record has the name of a column for an id. The second of two files may have brought its byte order mark
@@ -164,7 +232,43 @@ impl Header {
 
     /// How many columns there are, those left out included.
     pub(super) fn width(&self) -> usize {
-        self.columns.len()
+        self.width
+    }
+
+    /// The columns, from 0, behind all that have a name: left out, as long as there is nothing in them.
+    pub(super) fn unnamed(&self) -> Range<usize> {
+        self.columns.len()..self.width
+    }
+
+    /// The first of these, from 1, in which a record has a value. It has one field a column.
+    pub(super) fn column_without_name(&self, record: Record<'_>) -> Option<usize> {
+        let Range { start, end } = self.unnamed();
+        let (behind, _) = record.field(start)?;
+        // Only delimiters follow: nearly always, and found without a look at each of thousands.
+        if record.text().len() - behind == end - start - 1 {
+            return None;
+        }
+        let has_value =
+            |index: &usize| record.field(*index).is_some_and(|(_, cell)| !trimmed(cell).is_empty());
+        (start..end).find(has_value).map(|index| index + 1)
+    }
+
+    /// The columns that are left out; `names` are those of all.
+    pub(super) fn left_out(&self, names: &ByteRecord) -> Vec<LeftOut> {
+        let mut left_out: Vec<LeftOut> = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            if self.columns.get(index).is_some_and(Option::is_some) {
+                continue;
+            }
+            let (column, name) = (index + 1, shown(String::from_utf8_lossy(name).trim()));
+            match left_out.last_mut() {
+                Some(before) if name.is_empty() && before.name.is_empty() && before.last == index => {
+                    before.last = column;
+                }
+                _ => left_out.push(LeftOut { first: column, last: column, name }),
+            }
+        }
+        left_out
     }
 
     /// The column of a parameter, from 1.
@@ -197,37 +301,63 @@ fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
     columns.iter().position(|column| column.as_ref().is_some_and(|column| column.parameter == parameter))
 }
 
-/// What a column is; None if it is left out.
-fn column(column: usize, name: &str, mapping: &Mapping) -> Result<Option<Column>, HeaderFault> {
-    let wanted = folded(name);
-    if let Some(rule) = mapping.columns.iter().find(|rule| folded(&rule.name) == wanted) {
-        return Ok(Some(Column::new(rule.parameter, rule.transform.clone())));
+/// The columns of a header, up to the last that has a name or that is spoken of.
+fn roles(
+    names: &[String],
+    mapping: &Mapping,
+    known: &KnownColumns<'_>,
+    faults: &mut Faults,
+) -> Vec<Option<Column>> {
+    let are_unnamed_known = matches!(role("", mapping, known), Role::Known(_) | Role::LeftOut);
+    let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+    let count = if are_unnamed_known { names.len() } else { named };
+    let mut columns: Vec<Option<Column>> = Vec::with_capacity(count);
+    for (index, name) in names[..count].iter().enumerate() {
+        let column = match role(&folded(name), mapping, known) {
+            Role::Known(column) => Some(*column),
+            Role::LeftOut => None,
+            Role::Unnamed => {
+                faults.add_unnamed(index + 1);
+                None
+            }
+            Role::Unknown => {
+                faults.add(|before| unknown(index + 1, name, before));
+                None
+            }
+        };
+        if let Some(column) = &column
+            && let Some(fault) = second_source(names, index, column.parameter, &columns, mapping)
+        {
+            faults.add(|_| fault);
+        }
+        columns.push(column);
     }
-    if OF_FAILURES.contains(&&*wanted) || mapping.ignored.iter().any(|ignored| folded(ignored) == wanted) {
-        return Ok(None);
+    columns
+}
+
+/// What the column of this folded name is.
+fn role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
+    let column = |parameter, transform| Role::Known(Box::new(Column::new(parameter, transform)));
+    if let Some(rule) = known.rule(name) {
+        return column(rule.parameter, rule.transform.clone());
     }
-    match Parameter::from_name(&wanted) {
-        Some(parameter) => Ok(Some(Column::new(parameter, Transform::of(parameter, mapping.empty)))),
-        None if mapping.ignores_unknown => Ok(None),
-        None if wanted.is_empty() => Err(HeaderFault::Empty { column }),
-        None => Err(HeaderFault::Unknown {
-            column,
-            name: shown(name),
-            suggestion: nearest(&wanted, Parameter::ALL.map(Parameter::name)),
-            is_first: true,
-        }),
+    if known.is_ignored(name) {
+        return Role::LeftOut;
+    }
+    match Parameter::from_name(name) {
+        Some(parameter) => column(parameter, Transform::of(parameter, mapping.empty)),
+        None if mapping.ignores_unknown => Role::LeftOut,
+        None if name.is_empty() => Role::Unnamed,
+        None => Role::Unknown,
     }
 }
 
-/// The fault without the list of parameters where an earlier one has it already.
-fn listed_once(fault: HeaderFault, before: &[HeaderFault]) -> HeaderFault {
+/// A column that is no parameter. The parameters are listed where no earlier fault has the list.
+fn unknown(column: usize, name: &str, before: &[HeaderFault]) -> HeaderFault {
     let lists = |fault: &HeaderFault| matches!(fault, HeaderFault::Unknown { suggestion: None, .. });
-    match fault {
-        HeaderFault::Unknown { column, name, suggestion: None, .. } if before.iter().any(lists) => {
-            HeaderFault::Unknown { column, name, suggestion: None, is_first: false }
-        }
-        fault => fault,
-    }
+    let suggestion = nearest(&folded(name), Parameter::ALL.map(Parameter::name));
+    let is_first = suggestion.is_some() || !before.iter().any(lists);
+    HeaderFault::Unknown { column, name: shown(name), suggestion, is_first }
 }
 
 /// What else gives the parameter of the column at `index`.
@@ -256,21 +386,18 @@ fn second_source(
     })
 }
 
-fn missing(rule: &ColumnRule, names: &[String]) -> Option<HeaderFault> {
+fn missing(rule: &ColumnRule, names: &[String]) -> HeaderFault {
     let wanted = folded(&rule.name);
-    if names.iter().any(|name| folded(name) == wanted) {
-        return None;
-    }
     let near = nearest(&wanted, names.iter().map(String::as_str));
     let number = near.and_then(|near| names.iter().position(|name| name == near));
     let listed: Vec<_> = names.iter().take(MOST_LISTED).map(|name| format!("'{}'", shown(name))).collect();
     let more = if names.len() > MOST_LISTED { ", …" } else { "" };
-    Some(HeaderFault::Missing {
+    HeaderFault::Missing {
         origin: rule.origin.clone(),
         name: shown(rule.name.trim()),
         suggestion: near.zip(number).map(|(name, index)| (shown(name), index + 1)),
         columns: listed.join(", ") + more,
-    })
+    }
 }
 
 /// What a header as a whole lacks.

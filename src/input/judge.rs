@@ -1,6 +1,7 @@
 //! What a record comes to: one field a column, and values that make an update, or everything that is wrong with it.
 
 use super::EmptyRows;
+use super::fault::quote_advice;
 use super::format::Format;
 use super::header::Header;
 use super::records::Records;
@@ -25,6 +26,7 @@ impl<'rows, R: Read> Judge<'rows, R> {
             && self.records.is_well_quoted()
             && !self.records.is_broken()
             && record.len() == self.header.width()
+            && self.header.column_without_name(record).is_none()
             && !self.header.is_repeated_by(record);
         let is_located = is_plain && self.header.locate(record, places);
         Some(Values::new(record.text(), places)).filter(|values| is_located && values.make_an_update())
@@ -61,10 +63,8 @@ impl<'rows, R: Read> Judge<'rows, R> {
         if !self.records.is_well_quoted() {
             let swallowed =
                 if first == last { String::new() } else { format!(", which takes in all up to line {last}") };
-            let message = format!(
-                "has a stray quote or one that is not closed{swallowed}: enclose the whole field in quotes and double \
-                 those inside it"
-            );
+            let advice = quote_advice(self.records.record().blank_beside_quote(), "field");
+            let message = format!("has a stray quote or one that is not closed{swallowed}: {advice}");
             return Some(("stray-quote", message));
         }
         if self.records.is_broken() {
@@ -75,6 +75,9 @@ impl<'rows, R: Read> Judge<'rows, R> {
         }
         let (found, expected) = (self.records.record().len(), self.header.width());
         let fields = if found == 1 { "field" } else { "fields" };
+        if found != expected && memchr::memchr(0, self.records.record().text()).is_some() {
+            return Some(("nul", PADDED.to_owned()));
+        }
         if found != expected {
             let message = format!(
                 "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
@@ -82,10 +85,20 @@ impl<'rows, R: Read> Judge<'rows, R> {
             );
             return Some(("ragged", message));
         }
+        if let Some(column) = self.header.column_without_name(self.records.record()) {
+            let message = format!(
+                "has a value in column {column}, which has no name: name the column in the header, or empty the cell if \
+                 it is none. --ignore-unknown-columns leaves such columns out whatever they hold"
+            );
+            return Some(("unnamed-column", message));
+        }
         let is_header = self.header.is_repeated_by(self.records.record());
         is_header.then(|| ("repeated-header", REPEATED_HEADER.to_owned()))
     }
 }
+
+const PADDED: &str = "holds NUL characters, which no text has: the file was padded with them, or was not written to its end. Take \
+                      them out, or export it once more";
 
 const REPEATED_HEADER: &str = "has the name of a column for an id: it is a second header, as of two files put together; delete that line";
 

@@ -26,11 +26,13 @@ pub struct TooLong {
     pub column: Option<usize>,
     /// The limit it breaks.
     pub limit: Limit,
+    /// Whether it begins with a NUL, which no text does.
+    pub is_padding: bool,
 }
 
 impl fmt::Display for TooLong {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TooLong { line, column, limit } = self;
+        let TooLong { line, column, limit, is_padding } = self;
         match column {
             Some(column) => write!(formatter, "line {line}: column {column}: the field that begins here ")?,
             None => write!(formatter, "line {line}: the record that begins here ")?,
@@ -45,6 +47,12 @@ impl fmt::Display for TooLong {
                 "--max-field-lines"
             }
         };
+        if *is_padding {
+            return formatter.write_str(
+                ": it is of NUL characters, with which the file was padded or which stand for what was never written. Take \
+                 them out, or export it once more",
+            );
+        }
         write!(
             formatter,
             ": most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be so \

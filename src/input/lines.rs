@@ -51,6 +51,17 @@ impl LineEnds {
     }
 }
 
+/// What follows the first lines of a text.
+pub(super) fn behind(text: &str, lines: u64) -> &str {
+    let mut rest = text;
+    for _ in 0..lines {
+        let Some(at) = rest.find(['\r', '\n']) else { return "" };
+        let end = if rest[at..].starts_with("\r\n") { at + 2 } else { at + 1 };
+        rest = &rest[end..];
+    }
+    rest
+}
+
 /// How many lines end in `text`. A CRLF that is cut in two counts with its CR.
 pub(super) fn ended(text: &[u8]) -> u64 {
     let mut count = 0;
@@ -79,7 +90,11 @@ mod tests {
         #[test]
         fn it_agrees_with_ends_made_one_by_one(text in "[a\r\n]{0,60}") {
             let plain = text.replace("\r\n", "\n").replace('\r', "\n");
-            prop_assert_eq!(ended(text.as_bytes()), plain.matches('\n').count() as u64);
+            let lines = plain.matches('\n').count() as u64;
+            prop_assert_eq!(ended(text.as_bytes()), lines);
+            for skipped in 0..lines + 2 {
+                prop_assert_eq!(ended(behind(&text, skipped).as_bytes()), lines.saturating_sub(skipped));
+            }
         }
     }
 }

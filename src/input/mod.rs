@@ -10,6 +10,7 @@ mod fault;
 mod format;
 mod header;
 mod judge;
+mod known;
 mod limits;
 mod lines;
 mod mapping;
@@ -42,7 +43,7 @@ pub use compression::Compression;
 pub use encoding::Charset;
 pub use fault::HeaderFault;
 pub use format::{Delimiter, Format, Reading};
-pub use header::OF_FAILURES;
+pub use header::{LeftOut, OF_FAILURES};
 pub use limits::{Limit, Limits, TooLong};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
@@ -266,7 +267,7 @@ impl Input {
     /// # Errors
     /// If this is no CSV, or its header cannot be mapped.
     pub fn rows(&self) -> Result<Rows, Error> {
-        Rows::start(self.path.clone(), self.opened()?, self.reading.limits, &self.mapping)
+        Rows::start(self.path.clone(), self.opened()?, &self.reading, &self.mapping)
     }
 
     /// How many rows it has, whatever their columns are called and hold.

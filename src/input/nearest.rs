@@ -16,6 +16,11 @@ pub fn nearest<'name>(typed: &str, names: impl IntoIterator<Item = &'name str>) 
         .map(|(_, name)| name)
 }
 
+/// Whether two names are equal but for case, blanks and signs.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    bare(one) == bare(other)
+}
+
 /// From 0 to 1. The measure thinks little of short names with one slip, so that these count by themselves.
 fn likeness(wanted: &str, name: &str) -> f64 {
     let is_one_slip = wanted.len() > 2 && strsim::osa_distance(wanted, name) == 1;

@@ -3,7 +3,7 @@
 
 use super::encoding;
 use super::format::{Delimiter, Format, Reading};
-use super::{Compression, Error, compression, sniff};
+use super::{Compression, Error, compression, lines, sniff};
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
@@ -35,9 +35,10 @@ pub(super) fn open(
     if let Some(compression) = compression {
         reader = compression.unpack(reader);
     }
-    let is_enough = |head: &[u8]| is_stream && first_record(head).is_some();
+    let skip_lines = reading.skip_lines;
+    let is_enough = |head: &[u8]| is_stream && first_record(head, skip_lines).is_some();
     let head = read_head(&mut reader, HEAD, is_enough).map_err(cannot_read)?;
-    let seen = if is_stream { first_record(&head).unwrap_or(&head) } else { &head };
+    let seen = if is_stream { first_record(&head, skip_lines).unwrap_or(&head) } else { &head };
     if let Some(what) = sniff::bytes(&head) {
         return Err(no_csv(what.to_owned()));
     }
@@ -47,8 +48,9 @@ pub(super) fn open(
     if let Some(what) = sniff::text(&text, found.is_guess) {
         return Err(no_csv(what.to_owned()));
     }
-    let by_sep_line = sep_line(&text);
-    let by_header = || Delimiter::of_header(&text, reading.limits);
+    let table = lines::behind(&text, skip_lines);
+    let by_sep_line = sep_line(table);
+    let by_header = || Delimiter::of_header(table, reading.limits);
     let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(by_header);
     let mut all = Cursor::new(head);
     all.set_position(found.mark as u64);
@@ -63,6 +65,7 @@ pub(super) fn open(
             has_mark: found.mark > 0,
             delimiter,
             has_sep_line: by_sep_line.is_some(),
+            skipped_lines: skip_lines,
             compression,
         },
     })
@@ -89,14 +92,20 @@ fn read_head(reader: &mut dyn Read, most: usize, is_enough: impl Fn(&[u8]) -> bo
     Ok(head)
 }
 
-/// What `head` holds of the input up to the end of its first record, in whatever encoding and with whatever
-/// delimiter; `None` if that has not come yet.
-fn first_record(head: &[u8]) -> Option<&[u8]> {
+/// What `head` holds of the input up to the end of the first record behind `skip_lines` lines, in whatever encoding and
+/// with whatever delimiter; `None` if that has not come yet.
+fn first_record(head: &[u8], skip_lines: u64) -> Option<&[u8]> {
     let (mut is_text, mut is_quoted, mut may_open) = (false, false, true);
+    let (mut lines_left, mut before) = (skip_lines, 0);
     for (at, byte) in head.iter().enumerate() {
         match byte {
             // Of UTF-16, and of byte order marks.
             0 | 0xfe | 0xff | 0xef | 0xbb | 0xbf => {}
+            _ if lines_left > 0 => {
+                let is_second_half = *byte == b'\n' && before == b'\r';
+                lines_left -= u64::from(matches!(byte, b'\r' | b'\n') && !is_second_half);
+                before = *byte;
+            }
             b'"' if is_quoted || may_open => {
                 is_quoted = !is_quoted;
                 // A second quote behind one that closes goes on with the field.
@@ -157,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_first_record_is_seen_in_any_text() {
-        let first = |text: &[u8]| first_record(text).map(<[u8]>::len);
+        let first = |text: &[u8]| first_record(text, 0).map(<[u8]>::len);
         assert_eq!(first(b"a,b\n1,2\n"), Some(4));
         assert_eq!(first(b"\xef\xbb\xbf\r\n \na\r\n"), Some(9));
         assert_eq!(first(b"a,\"b\nc\"\"\n\",d\n1"), Some(13));
@@ -167,6 +176,10 @@ mod tests {
         assert_eq!(first(b"a,\"b\nc"), None);
         assert_eq!(first(b"a,b"), None);
         assert_eq!(first(b"\n\n"), None);
+        let behind = |text: &[u8], lines| first_record(text, lines).map(<[u8]>::len);
+        assert_eq!(behind(b"\"a\r\nb\n\rc\n1", 3), Some(9));
+        assert_eq!(behind(b"\xff\xfea\0\r\0\n\0b\0\n\x001", 1), Some(11));
+        assert_eq!(behind(b"a\nb", 1), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Rows;
 pub enum Original<'rows> {
     /// Its cells, without the quotes around them: as many as there are columns, or not.
     Cells(Vec<&'rows [u8]>),
-    /// All of its text: its quotes or line breaks are not where they must be, so nobody knows its cells.
+    /// All of its text: its quotes, line breaks or delimiters are not where they must be, so nobody knows its cells.
     Text(&'rows [u8]),
 }
 
@@ -21,7 +21,9 @@ impl Rows {
     #[must_use]
     pub fn original(&self) -> Original<'_> {
         let record = self.records.record();
-        if self.records.is_well_quoted() && !self.records.is_broken() {
+        let is_shifted =
+            || record.len() == self.header.width() && self.header.column_without_name(record).is_some();
+        if self.records.is_well_quoted() && !self.records.is_broken() && !is_shifted() {
             Original::Cells(record.iter().collect())
         } else {
             Original::Text(record.text())

@@ -37,6 +37,18 @@ impl<'buffer> Record<'buffer> {
         Some((field.start, &self.text[field.clone()]))
     }
 
+    /// The column, from 1, whose quotes would enclose the whole field but for a blank before or behind them. Of a record
+    /// whose quotes are not where they must be.
+    pub(super) fn blank_beside_quote(self) -> Option<usize> {
+        let is_such = |field: &[u8]| {
+            let text = String::from_utf8_lossy(field);
+            let bare = text.trim();
+            bare.starts_with('"')
+                && (text.starts_with(char::is_whitespace) || bare.ends_with('"') && *bare != *text)
+        };
+        self.iter().position(is_such).map(|index| index + 1)
+    }
+
     /// Its fields, without the quotes around them.
     pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
         self.fields.iter().map(move |field| &self.text[field.clone()])

@@ -74,6 +74,24 @@ impl<R: Read> Records<R> {
         }
     }
 
+    /// Passes lines, whatever they hold: fewer where the input ends.
+    pub(super) fn skip_lines(&mut self, lines: u64) -> io::Result<()> {
+        let first = self.line.saturating_add(lines);
+        loop {
+            while self.start < self.end {
+                let byte = self.buffer[self.start];
+                if self.line == first && !(self.after_cr && byte == b'\n') {
+                    return Ok(());
+                }
+                self.count_line(byte);
+                self.start += 1;
+            }
+            if !self.fill()? {
+                return Ok(());
+            }
+        }
+    }
+
     /// The record read last.
     pub(super) fn record(&self) -> Record<'_> {
         Record { text: &self.buffer[self.current.text.clone()], fields: &self.current.fields }
@@ -281,6 +299,7 @@ impl<R: Read> Records<R> {
                 line: self.line + lines::ended(&bytes[..field.start]),
                 column: Some(index + 1),
                 limit,
+                is_padding: bytes[field.start] == 0,
             };
             if field.len() > self.limits.bytes {
                 return Err(too_long(Limit::Bytes(self.limits.bytes)));
@@ -291,7 +310,8 @@ impl<R: Read> Records<R> {
         }
         let most = self.limits.bytes.saturating_mul(FIELDS_A_RECORD);
         if length > most {
-            return Err(TooLong { line: self.line, column: None, limit: Limit::Bytes(most) });
+            let is_padding = bytes[0] == 0;
+            return Err(TooLong { line: self.line, column: None, limit: Limit::Bytes(most), is_padding });
         }
         Ok(lines)
     }

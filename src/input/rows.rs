@@ -1,20 +1,22 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
 use super::batch::Batch;
-use super::fault::{in_one_column, shown};
+use super::fault::shown;
 use super::format::Format;
 use super::judge::{Judge, refused};
+use super::known::KnownColumns;
 use super::limits::Limits;
 use super::lines::LineEnd;
 use super::opening::Opened;
 use super::records::{Fault, Records};
 use super::row::{Checked, Row};
 use super::transform::Transform;
-use super::{EmptyRows, Error, Header, HeaderFault, Mapping, folded, nearest};
+use super::{EmptyRows, Error, Header, HeaderFault, LeftOut, Mapping, Reading, folded, nearest};
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use csv::ByteRecord;
 use std::io::Read;
 use std::iter;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What is read from.
@@ -26,7 +28,7 @@ pub struct Rows {
     format: Format,
     pub(super) records: Records<Source>,
     pub(super) names: ByteRecord,
-    header: Header,
+    pub(super) header: Header,
     header_line: u64,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
@@ -45,21 +47,33 @@ impl Rows {
     /// Reads the header; the reader stands at the first row after it.
     pub(super) fn start(
         path: PathBuf,
-        opened: Opened,
-        limits: Limits,
+        mut opened: Opened,
+        reading: &Reading,
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
-        let format = opened.format;
-        let records = at_header(&path, opened, limits)?;
+        let (format, head) = (opened.format, opened.head.take());
+        let records = at_header(&path, opened, head.as_deref(), reading.limits)?;
         let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
+        let known = KnownColumns::of(mapping);
         let map = match stray_quote(&records) {
-            None => {
-                Header::map(&names, mapping).map_err(|faults| in_one_column(faults, &names, format.delimiter))
-            }
+            None => Header::map(&names, mapping, &known),
             Some(fault) => Err(vec![fault]),
         };
-        let header = map.map_err(|faults| Error::Header { path: path.clone(), line, faults })?;
-        let header_line = line;
+        let header = map.map_err(|faults| {
+            let below = head.and_then(|head| known.line_below(&head, reading, line, &names));
+            let faults = match (below, &faults[..]) {
+                (Some(line), _) => vec![HeaderFault::HeaderBelow { line }],
+                (None, [HeaderFault::NoHeader { columns: 1 }, rest @ ..])
+                    if known.are_divided_by_another_sign(&names[0]) =>
+                {
+                    let name = shown(String::from_utf8_lossy(&names[0]).trim());
+                    let one_column = HeaderFault::OneColumn { name, delimiter: format.delimiter };
+                    [&[one_column], rest].concat()
+                }
+                _ => faults,
+            };
+            Error::Header { path: path.clone(), line, faults }
+        })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
         let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
         Ok(Rows {
@@ -68,7 +82,7 @@ impl Rows {
             records,
             names,
             header,
-            header_line,
+            header_line: line,
             builder,
             empty_rows,
             places,
@@ -198,6 +212,18 @@ impl Rows {
         self.header.transform(column)
     }
 
+    /// The columns that are left out.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        self.header.left_out(&self.names)
+    }
+
+    /// The columns, from 0, behind all that have a name.
+    #[must_use]
+    pub fn unnamed(&self) -> Range<usize> {
+        self.header.unnamed()
+    }
+
     /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and
     /// number of the column. As they may be shown.
     #[must_use]
@@ -232,15 +258,23 @@ impl Rows {
 }
 
 /// The records from the header on, which has been read.
-fn at_header(path: &Path, opened: Opened, limits: Limits) -> Result<Records<Source>, Error> {
-    let Opened { reader, format, head } = opened;
+fn at_header(
+    path: &Path,
+    opened: Opened,
+    head: Option<&str>,
+    limits: Limits,
+) -> Result<Records<Source>, Error> {
+    let Opened { reader, format, .. } = opened;
     let mut records = Records::new(reader, format.delimiter.byte(), limits);
     if !advance_to_header(path, &mut records, format)? {
-        let what = "holds only blank lines: the first line must name the columns".to_owned();
+        let what = match format.skipped_lines {
+            0 => "holds only blank lines: the first line must name the columns".to_owned(),
+            lines => format!("holds no line of text behind the {lines} that --skip-lines leaves out"),
+        };
         return Err(Error::NotCsv { path: path.to_path_buf(), what });
     }
     // Of a stream, only the header is known before rows are sent.
-    let has_crlf_lines = head.is_none_or(|head| has_second_crlf(&head, format, limits));
+    let has_crlf_lines = head.is_none_or(|head| has_second_crlf(head, format, limits));
     let demands_crlf = records.line_end() == LineEnd::CrLf && has_crlf_lines;
     records.demand_crlf(demands_crlf);
     Ok(records)
@@ -248,7 +282,7 @@ fn at_header(path: &Path, opened: Opened, limits: Limits) -> Result<Records<Sour
 
 /// Counts the rows behind the header, as [`Rows`] numbers them.
 pub(super) fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> {
-    let mut records = at_header(path, opened, limits)?;
+    let mut records = at_header(path, opened, None, limits)?;
     let mut rows = 0;
     while advance(path, &mut records)? {
         rows += 1;
@@ -260,11 +294,13 @@ pub(super) fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, 
 /// to be trusted.
 fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
     let last_line = (records.last_line() > records.line()).then(|| records.last_line());
-    (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { last_line })
+    let blank = records.record().blank_beside_quote();
+    (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { blank, last_line })
 }
 
 /// Reads the header; `false` if there is none.
 fn advance_to_header<R: Read>(path: &Path, records: &mut Records<R>, format: Format) -> Result<bool, Error> {
+    records.skip_lines(format.skipped_lines).map_err(|error| Error::of_io(path, 1, error))?;
     if format.has_sep_line {
         advance(path, records)?;
     }
@@ -302,7 +338,7 @@ fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Reading, opening};
+    use super::super::opening;
     use super::*;
     use crate::customer::FingerprintKey;
     use proptest::prelude::*;
@@ -324,7 +360,7 @@ mod tests {
         let path = Path::new("in.csv");
         let reader = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
         let opened = opening::open(path, reader, false, &Reading::default())?;
-        Rows::start(path.to_path_buf(), opened, Limits::default(), mapping)
+        Rows::start(path.to_path_buf(), opened, &Reading::default(), mapping)
     }
 
     proptest! {
@@ -351,7 +387,7 @@ mod tests {
                 opening::open(path, reader, is_stream, &reading)
             };
             let read = || -> Result<u64, Error> {
-                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened()?, limits, &mapping)?, 0);
+                let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened()?, &reading, &mapping)?, 0);
                 while let Some(row) = rows.next_row()? {
                     assert!(row.line > line && row.number <= row.line, "{row:?}");
                     line = row.line;

@@ -102,6 +102,7 @@ impl Findings {
 fn title(problem: &Problem) -> String {
     match problem.rule {
         "ragged" => "has more or fewer fields than the header".to_owned(),
+        "unnamed-column" => "has a value in a column without a name".to_owned(),
         "stray-quote" => "has a stray quote or one that is not closed".to_owned(),
         _ => problem.message.clone(),
     }

@@ -147,6 +147,7 @@ impl Linter {
             rows: self.rows,
             findings: self.findings.finish(),
             notes: notes(rows),
+            left_out: rows.left_out(),
             duplicates: self.duplicates.finish(),
             first: self.first,
             rate: terms.rate,

@@ -6,7 +6,7 @@ use crate::input::transform::Empty;
 use proptest::prelude::*;
 
 fn map(names: &[&str], mapping: &Mapping) -> Result<Header, Vec<HeaderFault>> {
-    Header::map(&ByteRecord::from(names.to_vec()), mapping)
+    Header::map(&ByteRecord::from(names.to_vec()), mapping, &KnownColumns::of(mapping))
 }
 
 fn rule(name: &str, parameter: Parameter) -> ColumnRule {
@@ -184,7 +184,7 @@ proptest! {
             ..Mapping::default()
         };
         let names: Vec<String> = columns.iter().map(name).collect();
-        let header = Header::map(&ByteRecord::from(names), &mapping).unwrap();
+        let header = Header::map(&ByteRecord::from(names), &mapping, &KnownColumns::of(&mapping)).unwrap();
         let cells: Vec<String> = columns.iter().map(|index| format!("value {index}")).collect();
         let mut builder = UpdateBuilder::default();
         prop_assert!(header.fill(ByteRecord::from(cells).iter(), &mut builder));

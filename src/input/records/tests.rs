@@ -107,7 +107,7 @@ fn a_record_has_the_physical_lines_it_spans() {
 #[test]
 fn a_field_beyond_the_limits_is_told_with_the_line_where_it_begins() {
     let limits = Limits { bytes: 20, lines: 3 };
-    let fault = |line, column, limit| TooLong { line, column, limit };
+    let fault = |line, column, limit| TooLong { line, column, limit, is_padding: false };
     // Open, closed in time, closed too late, and without any quote.
     assert_eq!(too_long("a,b\n1,\"x\ny\nz\nz\n", limits), fault(2, Some(2), Limit::Lines(3)));
     assert_eq!(told("1,\"x\ny\nz\"\n").len(), 1);

@@ -30,8 +30,8 @@ pub(super) fn commands(report: &CheckReport) -> String {
             );
         }
     }
-    for note in &report.notes {
-        let _ = writeln!(commands, "{}", command("notice", &file, Place::File, note.kind, &note.message));
+    for (kind, message) in report.information() {
+        let _ = writeln!(commands, "{}", command("notice", &file, Place::File, kind, &message));
     }
     for message in report.about_duplicates() {
         let _ = writeln!(commands, "{}", command("notice", &file, Place::File, "same-customer", &message));

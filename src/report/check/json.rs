@@ -2,6 +2,7 @@
 
 use super::mask::masked;
 use super::{CheckReport, Example, Finding, Note, Repeated, curl};
+use crate::input::LeftOut;
 use crate::report::harmless;
 use serde_json::{Value, json};
 
@@ -30,6 +31,7 @@ pub(super) fn json(report: &CheckReport) -> String {
         "problems": rows.problems,
         "warnings": rows.warnings,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "columns_left_out": report.left_out.iter().map(left_out).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(note).collect::<Vec<_>>(),
         "duplicates": {
             "customers": duplicates.customers,
@@ -77,6 +79,11 @@ fn example(example: &Example) -> Value {
         "message": example.message,
         "value": example.value,
     })
+}
+
+fn left_out(column: &LeftOut) -> Value {
+    let name = (!column.name.is_empty()).then_some(&column.name);
+    json!({ "column": column.first, "last_column": column.last, "name": name })
 }
 
 fn note(note: &Note) -> Value {

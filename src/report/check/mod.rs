@@ -8,7 +8,7 @@ mod text;
 
 use crate::customer::{Parameter, Update};
 use crate::delivery::Rate;
-use crate::input::Format;
+use crate::input::{Format, LeftOut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ pub use mask::masked;
 
 /// So many of each kind are shown, with their places; the others are counted.
 pub const SHOWN: usize = 5;
+
+/// So many columns that are left out are named in a sentence.
+const COLUMNS: usize = 30;
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -172,6 +175,8 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// What is worth knowing about the input as a whole.
     pub notes: Vec<Note>,
+    /// Columns that are not sent.
+    pub left_out: Vec<LeftOut>,
     /// Customers that come again.
     pub duplicates: Duplicates,
     /// The first updates.
@@ -221,6 +226,22 @@ impl CheckReport {
         format!(
             "{total} rows ({format}): {valid} valid, {invalid} invalid ({problems}){passed_over}{warnings}"
         )
+    }
+
+    /// What is worth knowing in sentences, each with a name of its kind: the columns that are left out, and the notes.
+    fn information(&self) -> Vec<(&'static str, String)> {
+        let mut all: Vec<_> = self.notes.iter().map(|note| (note.kind, note.message.clone())).collect();
+        if !self.left_out.is_empty() {
+            let columns = self.left_out.iter().take(COLUMNS).map(|column| match column {
+                LeftOut { first, last, .. } if first < last => format!("{first} to {last} (without a name)"),
+                LeftOut { first, name, .. } if name.is_empty() => format!("{first} (without a name)"),
+                LeftOut { first, name, .. } => format!("{first} ('{name}')"),
+            });
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let more = if self.left_out.len() > COLUMNS { ", …" } else { "" };
+            all.push(("columns-left-out", format!("columns that are left out: {columns}{more}")));
+        }
+        all
     }
 
     /// What is to be said about customers that come again.

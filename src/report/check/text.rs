@@ -58,12 +58,12 @@ fn place(example: &Example) -> String {
 }
 
 fn information(text: &mut String, report: &CheckReport) {
-    let duplicates = report.about_duplicates();
-    if report.notes.is_empty() && duplicates.is_empty() {
+    let (information, duplicates) = (report.information(), report.about_duplicates());
+    if information.is_empty() && duplicates.is_empty() {
         return;
     }
     text.push_str("\nfor your information\n");
-    for line in report.notes.iter().map(|note| &note.message).chain(&duplicates) {
+    for line in information.iter().map(|(_, message)| message).chain(&duplicates) {
         let _ = writeln!(text, "      {line}");
     }
     for repeated in &report.duplicates.examples {
