@@ -93,9 +93,9 @@ impl Shard {
         (hash % u64::from(self.count.get())) as u32
     }
 
-    /// The number of an id: the first 8 bytes, as a big-endian number, of the BLAKE3 keyed with [`KEY`] of the text
-    /// `parameter=id`, where the id is normalized as by [`alike`]. The API key does not enter: every machine, and
-    /// `verify` without the API key, must find the same shard.
+    /// The number of an id: the first 8 bytes, as a big-endian number, of the BLAKE3 of the text `parameter=id` in keyed
+    /// mode with the 32 bytes `offerit-sync: shard of customer.`, where the id is normalized as by [`alike`]. The API key
+    /// does not enter: every machine, and `verify` without the API key, must find the same shard.
     #[must_use]
     pub fn hash(parameter: Parameter, id: &str) -> u64 {
         first_8_bytes(blake3::keyed_hash(KEY, format!("{}={}", parameter.name(), alike(id)).as_bytes()))
