@@ -1,7 +1,8 @@
 //! The tests' own server and reader must be right before anything is concluded from them: here they are
 //! tried against plain sockets and hand-written files.
 
-use crate::support::{self, Gate, Offerit, Reply, Server, result};
+use crate::support::{self, Gate, Offerit, Reply, Server, result, schema};
+use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -153,4 +154,44 @@ fn the_program_runs_in_a_folder_of_its_own() {
     assert!(offerit.input("a.csv", "customer_id\n").starts_with(offerit.folder()));
     let output = offerit.run(&["no-such-command"]).expect_code(2);
     assert!(output.stdout.is_empty() && output.stderr.contains("no-such-command"), "{output:?}");
+}
+
+#[test]
+fn a_document_is_held_against_its_schema() {
+    let schema = json!({
+        "type": "object",
+        "required": ["count"],
+        "properties": {
+            "count": { "$ref": "#/$defs/count" },
+            "name": { "type": ["string", "null"], "pattern": "^a+$" },
+            "kind": { "enum": ["x", 1] },
+            "format": { "const": "f" },
+        },
+        "$defs": { "count": { "type": "integer", "minimum": 0 } },
+    });
+    let good = [
+        json!({ "count": 0 }),
+        json!({ "count": 7.0, "name": null, "kind": 1, "format": "f" }),
+        json!({ "count": 1, "name": "aa", "kind": "x" }),
+    ];
+    for document in good {
+        assert_eq!(schema::faults(&document, &schema), [""; 0], "{document}");
+    }
+    let bad = [
+        (json!([]), ""),
+        (json!({}), ""),
+        (json!({ "count": -1 }), "/count"),
+        (json!({ "count": 1.5 }), "/count"),
+        (json!({ "count": "1" }), "/count"),
+        (json!({ "count": 1, "name": "ab" }), "/name"),
+        (json!({ "count": 1, "name": 5 }), "/name"),
+        (json!({ "count": 1, "kind": "y" }), "/kind"),
+        (json!({ "count": 1, "format": "g" }), "/format"),
+        (json!({ "count": 1, "more": 2 }), "/more"),
+    ];
+    for (document, place) in bad {
+        let faults = schema::faults(&document, &schema);
+        assert!(matches!(&faults[..], [fault] if fault.starts_with(&format!("{place}: "))), "{faults:?}");
+    }
+    assert_eq!(schema::faults(&json!(1), &json!({ "maximum": 5 })).len(), 1, "a keyword that is not checked");
 }

@@ -1,7 +1,7 @@
 //! What the integration tests share: a server that misbehaves on command, a wrapper around the real
 //! binary, and a reader of result files that shares no code with the crate.
 //!
-//! The standard library and `tempfile` only; the terminal needs `rustix` and `vt100`.
+//! The standard library and `tempfile` only; the terminal needs `rustix` and `vt100`, schemas `regex` and `serde_json`.
 
 mod account;
 pub mod calls;
@@ -13,6 +13,7 @@ mod mounted;
 mod reply;
 mod request;
 pub mod result;
+pub mod schema;
 mod server;
 pub mod strace;
 mod terminal;
