@@ -1,6 +1,6 @@
 //! `check` reads and validates everything, names every problem and sends nothing.
 
-use crate::support::{Child, INPUT, Offerit, Output, RESULT, Reply, Server, table};
+use crate::support::{Child, INPUT, Offerit, Output, RESULT, Reply, Server, table, tools};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -334,8 +334,8 @@ fn customers_that_come_again_are_named_with_their_lines_and_are_no_error() {
 /// The commands are what they seem: a shell runs them, a server receives what the row says.
 #[test]
 fn the_first_requests_can_be_copied_into_a_shell() {
-    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        return eprintln!("skipped: there is no curl");
+    if !tools::is_installed("curl") {
+        return;
     }
     let server = Server::start(|_, _| Reply::updated());
     let city = HOSTILE.join(" & + % é =");

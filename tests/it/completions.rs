@@ -1,6 +1,6 @@
 //! `completions`: the shells themselves and groff read what is printed.
 
-use crate::support::{self, Offerit, say};
+use crate::support::{self, Offerit, tools};
 use std::process::{Command, Stdio};
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
@@ -35,16 +35,6 @@ fn commands() -> Vec<(String, Vec<String>)> {
         listed(&[name, "-h"], is_option)
     };
     names.into_iter().map(|name| (name.clone(), options(&name))).collect()
-}
-
-/// Whether a program can be started here.
-fn is_there(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_there = found.is_ok();
-    if !is_there {
-        say(format_args!("skipped: there is no {program} here"));
-    }
-    is_there
 }
 
 #[test]
@@ -82,7 +72,7 @@ fn bash_completes_commands_options_and_values() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("words").lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    if !is_there("bash") {
+    if !tools::is_installed("bash") {
         return;
     }
     assert_eq!(complete(&["offerit-sync", "ver"]), ["verify"]);
@@ -96,7 +86,7 @@ fn bash_completes_commands_options_and_values() {
 fn each_shell_that_is_there_can_read_its_text() {
     let offerit = Offerit::new();
     for (shell, arguments) in [("bash", ["-n"]), ("zsh", ["-n"]), ("fish", ["-n"])] {
-        if !is_there(shell) {
+        if !tools::is_installed(shell) {
             continue;
         }
         let path = offerit.input(shell, completions(shell));
@@ -108,7 +98,7 @@ fn each_shell_that_is_there_can_read_its_text() {
 #[test]
 fn the_manual_page_is_complete_and_groff_has_nothing_to_say() {
     let page = completions("man");
-    if !is_there("groff") {
+    if !tools::is_installed("groff") {
         return;
     }
     let offerit = Offerit::new();
@@ -149,7 +139,7 @@ fn an_unknown_shell_is_refused_with_those_that_are_known() {
 /// In a terminal of its own: that is where colours would be.
 #[test]
 fn no_color_is_honoured() {
-    if !is_there("script") {
+    if !tools::is_installed("script") {
         return;
     }
     let offerit = Offerit::new().env("NO_COLOR", "1").env("TERM", "xterm-256color");

@@ -1,7 +1,7 @@
 //! Real file systems: one that is full, and one that loses what was not synced.
 
 use crate::support::crash::Broken;
-use crate::support::{self, Mounted, Reply};
+use crate::support::{Mounted, Reply, tools};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -48,10 +48,7 @@ fn new_image(job: &Broken) -> Option<std::path::PathBuf> {
     let mut command = Command::new("mke2fs");
     command.args(["-q", "-F", "-t", "ext4"]).arg(&image).stdout(Stdio::null()).stderr(Stdio::null());
     let is_made = command.status().is_ok_and(|status| status.success());
-    if !is_made {
-        support::say("SKIPPED: there is no mke2fs");
-    }
-    is_made.then_some(image)
+    tools::can_use("ext4", is_made).then_some(image)
 }
 
 /// The power goes again and again: the program is killed, and all that is left is what the file system has brought to

@@ -1,10 +1,8 @@
 //! The page of `report` in a real browser: headless Chromium, as Debian packages it. Where there is none the tests
-//! say so and pass; `OFFERIT_CHROMIUM=required` makes that a failure.
+//! are skipped.
 
-use crate::support::{self, Child, Offerit, RESULT};
-use std::env;
+use crate::support::{self, Child, Offerit, RESULT, tools};
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -45,15 +43,7 @@ fn page() -> (Offerit, String) {
 
 /// Chromium with a profile of its own, or `None` where there is none.
 fn chromium(program: &Offerit, arguments: &[&str]) -> Option<Child> {
-    let found = env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join("chromium").is_file()));
-    if !found {
-        assert!(
-            env::var_os("OFFERIT_CHROMIUM").is_none_or(|wish| wish != "required"),
-            "chromium is not installed"
-        );
-        // Past the capture of the test's output: that a test is skipped is to be seen.
-        let _ = writeln!(io::stderr(), "skipped: chromium is not installed");
+    if !tools::is_installed("chromium") {
         return None;
     }
     let mut command = Command::new("chromium");

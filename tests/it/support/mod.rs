@@ -17,6 +17,7 @@ pub mod schema;
 mod server;
 pub mod strace;
 mod terminal;
+pub mod tools;
 mod turn;
 
 pub use command::{Child, Offerit, Output};

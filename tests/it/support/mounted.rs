@@ -1,7 +1,7 @@
 //! A file system of the test's own, where the machine lets it mount one. It is seen by nobody else and goes away with
 //! the process that holds it, whatever becomes of the test.
 
-use super::say;
+use super::tools;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,26 +14,24 @@ pub struct Mounted {
 }
 
 impl Mounted {
-    /// A memory file system of so many bytes, `16k` or `1m`. Says so and gives none where it cannot be.
+    /// A memory file system of so many bytes, `16k` or `1m`; `None` where it cannot be mounted.
     #[track_caller]
     pub fn memory(at: &Path, size: &str) -> Option<Self> {
-        Self::with(at, &format!("mount -t tmpfs -o size={size} tmpfs \"$at\""))
+        Self::with(at, "tmpfs", &format!("mount -t tmpfs -o size={size} tmpfs \"$at\""))
     }
 
     /// The ext4 file system in an image file. It is written to the image when somebody syncs, or some minutes later.
     #[track_caller]
     pub fn image(at: &Path, image: &Path) -> Option<Self> {
         let image = image.to_str().expect("a path in UTF-8");
-        Self::with(at, &format!("mount -t ext4 -o loop,commit=300 '{image}' \"$at\""))
+        Self::with(at, "ext4", &format!("mount -t ext4 -o loop,commit=300 '{image}' \"$at\""))
     }
 
-    fn with(at: &Path, mount: &str) -> Option<Self> {
+    fn with(at: &Path, kind: &str, mount: &str) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder to mount at");
         // As root, or as a user who may have a namespace of their own.
         let found = ["-m", "-rm"].into_iter().find_map(|namespaces| Self::start(at, namespaces, mount));
-        if found.is_none() {
-            say(format_args!("SKIPPED: no file system can be mounted here ({mount})"));
-        }
+        tools::can_use(kind, found.is_some());
         found
     }
 

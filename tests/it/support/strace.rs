@@ -5,14 +5,11 @@
 
 use super::command::{Child, Offerit, Output};
 use super::job::{INPUT, RESULT};
-use super::say;
+use super::tools;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// Set where strace must be there: tests that need it fail then rather than being skipped.
-const REQUIRED: &str = "OFFERIT_TESTS_REQUIRE_STRACE";
-
-/// Whether strace is installed and may trace. Says so if not.
+/// Whether strace is installed and may trace.
 #[track_caller]
 pub fn is_there() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
@@ -21,11 +18,7 @@ pub fn is_there() -> bool {
         trial.args(["-f", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
         trial.status().is_ok_and(|status| status.success())
     });
-    assert!(answer || std::env::var_os(REQUIRED).is_none(), "strace cannot be used, and {REQUIRED} is set");
-    if !answer {
-        say("SKIPPED: strace is not installed or may not trace here (apt-get install strace)");
-    }
-    answer
+    tools::can_use("strace", answer)
 }
 
 impl Offerit {
