@@ -1,6 +1,6 @@
 //! Killed or told to stop at any instant, a job loses nothing and repeats next to nothing.
 
-use crate::support::{Child, Gate, INPUT, Offerit, RESULT, Reply, Server, result, rows, table};
+use crate::support::{self, Child, Gate, INPUT, Offerit, RESULT, Reply, Server, result, rows, table};
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::Stdio;
@@ -217,6 +217,7 @@ fn a_run_that_waits_for_a_pipe_stops_without_it() {
 
 #[test]
 fn a_hangup_ends_the_run_as_a_kill_does() {
+    support::hangups_reach_programs();
     let server = Server::start(|_, number| if number == 9 { Reply::never() } else { Reply::updated() });
     let offerit = Offerit::job(&server, table(1..=40));
     let child = offerit.start_sending(&sending(&[]));
@@ -254,6 +255,32 @@ fn a_job_that_ignores_hangups_outlives_its_terminal() {
     gate.open();
     child.wait().expect_code(0);
     assert_eq!(server.count(), 40);
+    assert_complete(&server, &offerit, 40);
+}
+
+#[test]
+fn a_run_whose_parent_ignores_signals_outlives_a_hangup_and_still_stops_when_interrupted() {
+    let gate = Gate::new();
+    let at_the_door = gate.clone();
+    let server = Server::start(move |_, number| match number {
+        5.. => Reply::updated().gated(&at_the_door),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=40));
+    let arguments = [&["run", INPUT, "--rate", "unlimited"], &sending(&[])[..]].concat();
+    let mut command = offerit.command_in_shell("trap '' HUP PIPE INT;", &arguments);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let child = Child::start(command);
+    server.wait_for(7);
+    child.signal("HUP");
+    child.signal("INT");
+    gate.open();
+    child.wait().expect_code(130);
+    let mut arrived = rows(&server.requests());
+    arrived.sort_unstable();
+    assert_eq!(offerit.rows_in_sync(), arrived);
+    offerit.send(&sending(&["--resume"])).expect_code(0);
+    assert_eq!(server.count(), 40, "no row was sent twice");
     assert_complete(&server, &offerit, 40);
 }
 

@@ -109,7 +109,7 @@ fn a_server_that_is_gone_for_a_while_costs_no_row() {
 
 #[test]
 fn after_an_outage_the_run_is_as_fast_as_it_was() {
-    support::alone();
+    support::apart();
     let (server, switch) = healing(|number| if number < 30 { Reply::updated() } else { Reply::new(429) });
     let offerit = Offerit::job(&server, table(1..=400));
     let child = offerit.spawn(&["run", support::INPUT, "--rate", "200/s", "--concurrency", "1"]);

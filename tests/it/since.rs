@@ -1,6 +1,6 @@
 //! `--since`: night after night only what changed is sent, and every customer ends with what the input says.
 
-use crate::support::{INPUT, KEY, Offerit, Output, Reply, Server, customers, result, table};
+use crate::support::{self, INPUT, KEY, Offerit, Output, Reply, Server, customers, result, table};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,6 +63,7 @@ fn only_what_changed_is_sent_and_each_result_file_is_the_next_nights() {
 
 #[test]
 fn what_failed_last_time_is_sent_again() {
+    support::apart();
     let is_healed = Arc::new(AtomicBool::new(false));
     let healed = Arc::clone(&is_healed);
     let server = Server::start(move |request, _| match request.field("customer_id").as_deref() {

@@ -15,6 +15,7 @@ mod request;
 pub mod result;
 pub mod schema;
 mod server;
+mod signals;
 pub mod strace;
 mod terminal;
 pub mod tools;
@@ -27,8 +28,9 @@ pub use reply::{Gate, Reply};
 pub use request::Request;
 pub use result::Record;
 pub use server::Server;
+pub use signals::hangups_reach_programs;
 pub use terminal::Terminal;
-pub use turn::{alone, beside_others};
+pub use turn::{alone, apart, beside_others};
 
 /// Says something that is shown of a test that passes, too.
 pub fn say(text: impl std::fmt::Display) {

@@ -16,6 +16,7 @@ enum Turn {
     NotYet,
     BesideOthers(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
     Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
+    Apart,
 }
 
 /// Waits until no other test runs, and keeps the others waiting until this test ends. It comes first in a test.
@@ -25,6 +26,12 @@ pub fn alone() {
         *turn = Turn::NotYet;
         *turn = Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner));
     });
+}
+
+/// Takes no turn: for a test that waits for the clock nearly all the time, for the better part of a minute, so that those
+/// that run alone need not wait for its end. What it asserts must hold on a busy machine.
+pub fn apart() {
+    TURN.replace(Turn::Apart);
 }
 
 /// Waits until no test runs that must be alone. Every test that runs the program does so by [`super::Offerit::new`],
