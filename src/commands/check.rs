@@ -1,6 +1,5 @@
 //! `check`: reads and validates everything, tells what is wrong and what is suspicious, sends nothing.
 
-mod beside;
 mod duplicates;
 mod findings;
 mod linter;
@@ -12,7 +11,6 @@ use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{self, Input, Mapping, Reading};
 use crate::report::{CheckFormat, CheckReport, put};
-use beside::Beside;
 use linter::Linter;
 use std::path::PathBuf;
 
@@ -61,46 +59,23 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     let Settings { shard, rate, strict, show_values, .. } = *settings;
     let terms = Terms { shard, rate, strict, show_values };
-    let report = lint(&input, &terms).map_err(|error| match error {
-        Unlinted::Input(error) => unusable(error, settings),
-        Unlinted::Machine(failure) => failure,
-    })?;
+    let report = lint(&input, &terms).map_err(|error| unusable(error, settings))?;
     put(report.in_format(settings.format)).map_err(cannot_print)?;
     let is_fine = report.exit_code == ExitCode::InSync.number();
     Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
 }
 
-/// Why an input was not looked at to its end.
-pub(super) enum Unlinted {
-    /// It cannot be used as a whole.
-    Input(input::Error),
-    /// The machine failed.
-    Machine(Failure),
-}
-
-impl From<input::Error> for Unlinted {
-    fn from(error: input::Error) -> Unlinted {
-        Unlinted::Input(error)
-    }
-}
-
-impl From<Unlinted> for Failure {
-    fn from(error: Unlinted) -> Failure {
-        match error {
-            Unlinted::Input(error) => error.into(),
-            Unlinted::Machine(failure) => failure,
-        }
-    }
-}
-
 /// Looks at all rows of an input, in one pass.
-pub(super) fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, Unlinted> {
+///
+/// # Errors
+/// If the input as a whole cannot be used.
+pub(super) fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, input::Error> {
     let mut rows = input.rows()?;
-    let mut beside = Beside::start(Linter::new(input, &rows, terms)).map_err(|error| {
-        Unlinted::Machine(Failure::fault(format!("cannot start a thread to look at the rows: {error}")))
-    })?;
-    while rows.check_into(beside.batch())? {}
-    Ok(beside.finish().report(input, &rows, terms))
+    let mut linter = Linter::new(input, &rows, terms);
+    while let Some(row) = rows.check_next()? {
+        linter.look_at(&row);
+    }
+    Ok(linter.report(input, &rows, terms))
 }
 
 /// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.

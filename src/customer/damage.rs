@@ -4,33 +4,53 @@ use super::letters::{is_joiner, is_unseen};
 use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1251, WINDOWS_1252};
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
+use std::sync::LazyLock;
 
 /// The upper half of code page 437, of DOS and of a console of Windows (Unicode, VENDORS/MICSFT/PC/CP437.TXT).
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
                      αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// Whether a text is UTF-8 that was read in a single-byte encoding: written back in that encoding, it is UTF-8. C1 control characters come about in no other way.
-pub(super) fn is_mojibake(text: &str) -> bool {
-    !text.is_ascii()
-        && (text.contains(|letter| matches!(letter, '\u{80}'..='\u{9f}'))
-            || [WINDOWS_1252, WINDOWS_1251, MACINTOSH].into_iter().any(|encoding| is_read_as(text, encoding))
-            || text
-                .chars()
-                .map(cp437_byte)
-                .collect::<Option<Vec<u8>>>()
-                .is_some_and(|bytes| is_meant(&bytes)))
-}
+/// The upper halves of the single-byte encodings in which UTF-8 is most often read by mistake, sorted by character.
+static MISREAD_AS: LazyLock<[Vec<(char, u8)>; 4]> = LazyLock::new(|| {
+    let upper = |encoding: &'static Encoding| encoding.decode_without_bom_handling(&UPPER).0.into_owned();
+    let texts = [upper(WINDOWS_1252), upper(WINDOWS_1251), upper(MACINTOSH), CP437.to_owned()];
+    texts.map(|text| {
+        let mut letters: Vec<(char, u8)> = text.chars().zip(UPPER).collect();
+        letters.sort_unstable();
+        letters
+    })
+});
 
-fn is_read_as(text: &str, encoding: &'static Encoding) -> bool {
-    let (bytes, _, has_unmappable) = encoding.encode(text);
-    !has_unmappable && is_meant(&bytes)
-}
-
-fn cp437_byte(letter: char) -> Option<u8> {
-    if letter.is_ascii() {
-        return u8::try_from(letter).ok();
+/// The bytes from 0x80 on.
+const UPPER: [u8; 128] = {
+    let mut upper = [0; 128];
+    let mut at = 0;
+    while at < upper.len() {
+        upper[at] = 0x80 + at as u8;
+        at += 1;
     }
-    CP437.chars().position(|known| known == letter).and_then(|at| u8::try_from(at + 0x80).ok())
+    upper
+};
+
+/// Whether a text is UTF-8 that was read in a single-byte encoding: written back in that encoding, it is UTF-8. C1 control
+/// characters come about in no other way.
+pub(super) fn is_mojibake(text: &str) -> bool {
+    // A character of UTF-8 has two bytes at least, which became two letters side by side.
+    let mut neighbours = text.chars().zip(text.chars().skip(1));
+    neighbours.any(|(letter, next)| !letter.is_ascii() && !next.is_ascii())
+        && MISREAD_AS.iter().any(|letters| written_back(text, letters).is_some_and(|bytes| is_meant(&bytes)))
+        || text.contains(|letter| matches!(letter, '\u{80}'..='\u{9f}'))
+}
+
+fn written_back(text: &str, letters: &[(char, u8)]) -> Option<Vec<u8>> {
+    let byte = |letter: char| {
+        if letter.is_ascii() {
+            return u8::try_from(letter).ok();
+        }
+        let at = letters.binary_search_by_key(&letter, |(known, _)| *known).ok()?;
+        Some(letters[at].1)
+    };
+    text.chars().map(byte).collect()
 }
 
 /// Whether bytes were meant as UTF-8: at least as many characters beyond ASCII come out of them as there are faults (of the
@@ -73,10 +93,9 @@ pub(super) fn has_control(text: &str) -> bool {
 /// Whether it holds what nobody sees. Beyond ASCII, joiners belong to the character before them.
 pub(super) fn has_unseen(text: &str) -> bool {
     !text.is_ascii()
-        && text
-            .chars()
-            .zip(std::iter::once(' ').chain(text.chars()))
-            .any(|(letter, before)| is_unseen(letter) && (before.is_ascii() || !is_joiner(letter)))
+        && text.chars().zip(std::iter::once(' ').chain(text.chars())).any(|(letter, before)| {
+            !letter.is_ascii() && is_unseen(letter) && (before.is_ascii() || !is_joiner(letter))
+        })
 }
 
 /// Whether it holds an entity of HTML: `&`, a name or `#` and a number, `;`.

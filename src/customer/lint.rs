@@ -17,30 +17,55 @@ pub struct Cell<'row> {
     pub countries: [&'row str; 2],
 }
 
-/// A rule for a text as a whole or within.
-type Rule = (Suspicion, fn(&str) -> bool);
+/// What it finds, the kinds of bytes of which a text needs one at least to be looked at, and whether it holds.
+type Rule = (Suspicion, u8, fn(&str) -> bool);
+
+/// Kinds of bytes. Nearly all texts have so few of them that most rules need no look.
+const SIGN: u8 = 1;
+const BLANK: u8 = 2;
+const CONTROL: u8 = 4;
+const BEYOND_ASCII: u8 = 8;
+const ANY: u8 = 16;
+
+/// The kind of each byte; each is of any.
+const KINDS: [u8; 256] = {
+    let mut kinds = [ANY; 256];
+    let mut byte = 0;
+    while byte < kinds.len() {
+        kinds[byte] |= match byte {
+            0x20 => BLANK,
+            0x00..0x20 | 0x7f => CONTROL,
+            0x80.. => BEYOND_ASCII,
+            _ if (byte as u8).is_ascii_punctuation() => SIGN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 /// The rules for every cell, the first that holds is told.
-const RULES: [Rule; 12] = [
-    (Suspicion::AlmostRemove, is_almost_remove),
-    (Suspicion::SpreadsheetError, is_spreadsheet_error),
-    (Suspicion::Null, is_null),
-    (Suspicion::Formula, is_formula),
-    (Suspicion::Apostrophe, has_apostrophe),
-    (Suspicion::Scientific, is_scientific),
-    (Suspicion::DateForNumber, is_day_of_month),
-    (Suspicion::Replacement, |text| text.contains('\u{fffd}')),
-    (Suspicion::Mojibake, is_mojibake),
-    (Suspicion::Control, has_control),
-    (Suspicion::Invisible, has_unseen),
-    (Suspicion::Entity, has_entity),
+const RULES: [Rule; 13] = [
+    (Suspicion::AlmostRemove, ANY, is_almost_remove),
+    (Suspicion::SpreadsheetError, SIGN, is_spreadsheet_error),
+    (Suspicion::Null, ANY, is_null),
+    (Suspicion::Formula, SIGN, is_formula),
+    (Suspicion::Apostrophe, SIGN, has_apostrophe),
+    (Suspicion::Scientific, SIGN, is_scientific),
+    (Suspicion::DateForNumber, SIGN | BLANK, is_day_of_month),
+    (Suspicion::Replacement, BEYOND_ASCII, |text| text.contains('\u{fffd}')),
+    (Suspicion::Mojibake, BEYOND_ASCII, is_mojibake),
+    (Suspicion::Control, CONTROL, has_control),
+    (Suspicion::Invisible, BEYOND_ASCII, has_unseen),
+    (Suspicion::Entity, SIGN, has_entity),
+    (Suspicion::LineBreak, CONTROL, |text| text.contains(['\r', '\n'])),
 ];
 
 /// Rules for ids and zip codes.
 const CODE_RULES: [Rule; 3] = [
-    (Suspicion::Scientific, is_exponent),
-    (Suspicion::DecimalPoint, is_decimal),
-    (Suspicion::NumberSpelling, is_other_spelling),
+    (Suspicion::Scientific, SIGN, is_exponent),
+    (Suspicion::DecimalPoint, SIGN, is_decimal),
+    (Suspicion::NumberSpelling, SIGN | BEYOND_ASCII, is_other_spelling),
 ];
 
 /// Tells what is suspicious about a cell, the worst. What is sent counts first, then what stands in the file.
@@ -59,14 +84,14 @@ pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
 }
 
 fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
+    let kinds = text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
     let is_code = parameter.is_lookup() || parameter == Parameter::Zip;
     let code_rules: &[Rule] = if is_code { &CODE_RULES } else { &[] };
-    let found = RULES.iter().chain(code_rules).find(|(_, holds)| !text.is_empty() && holds(text));
-    match found {
+    match RULES.iter().chain(code_rules).find(|(_, needed, holds)| kinds & needed != 0 && holds(text)) {
         // Signs alone may be somebody's password.
-        Some((Suspicion::Null, _)) if parameter == Parameter::Password && is_of_signs(text) => None,
-        Some((suspicion, _)) => Some(*suspicion),
-        None => (parameter.is_lookup() && text.contains(' ')).then_some(Suspicion::Invisible),
+        Some((Suspicion::Null, ..)) if parameter == Parameter::Password && is_of_signs(text) => None,
+        Some((suspicion, ..)) => Some(*suspicion),
+        None => (parameter.is_lookup() && kinds & BLANK != 0).then_some(Suspicion::Invisible),
     }
 }
 
@@ -162,7 +187,8 @@ fn has_apostrophe(text: &str) -> bool {
 
 /// The number before an exponent, the exponent's sign, and its digits.
 fn exponent(text: &str) -> Option<(&str, &str, &str)> {
-    let (number, exponent) = text.split_once(['E', 'e'])?;
+    let (number, exponent) = text.split_at(memchr::memchr2(b'E', b'e', text.as_bytes())?);
+    let exponent = &exponent[1..];
     let digits = exponent.trim_start_matches(['+', '-']);
     let is_of_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mantissa = number.strip_prefix(['+', '-']).unwrap_or(number);
@@ -230,7 +256,9 @@ fn is_month(word: &str) -> bool {
 fn is_day_of_month(text: &str) -> bool {
     let is_two_digits =
         |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(at) = text.find(['-', '.', ' ', '/']) else { return false };
+    let Some(at) = text.bytes().position(|byte| matches!(byte, b'-' | b'.' | b' ' | b'/')) else {
+        return false;
+    };
     let (before, behind) = (&text[..at], &text[at + 1..]);
     is_two_digits(before) && is_month(behind.trim_start())
         || text[at..].starts_with(['-', '.'])

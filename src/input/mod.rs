@@ -3,7 +3,6 @@
 //! keeps its number and the physical line it starts on; what is wrong with a row is data, what is wrong with
 //! the file is an [`Error`].
 
-mod batch;
 mod compression;
 mod encoding;
 mod fault;
@@ -38,7 +37,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use steady::{Changed, SteadyFile};
 
-pub use batch::Batch;
 pub use compression::Compression;
 pub use encoding::Charset;
 pub use fault::HeaderFault;

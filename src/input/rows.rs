@@ -1,6 +1,5 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
-use super::batch::Batch;
 use super::fault::shown;
 use super::format::Format;
 use super::judge::{Judge, refused};
@@ -164,24 +163,6 @@ impl Rows {
             values,
             record: records.record(),
         }))
-    }
-
-    /// Reads and checks the next row as [`Rows::check_next`] does, and keeps it in a batch; `false` behind the last.
-    ///
-    /// # Errors
-    /// As [`Rows::next_row`].
-    pub fn check_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
-            return Ok(false);
-        }
-        let Rows { records, header, format, empty_rows, builder, number, .. } = self;
-        let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
-        let lines = (records.line(), records.last_line());
-        batch.keep(*number, lines, records.record(), |places| match judge.plain_update(places) {
-            Some(_) => None,
-            None => Some((judge.content(builder).map_err(Box::new), builder.values())),
-        });
-        Ok(true)
     }
 
     /// Reads no further: the row read last was the last one.

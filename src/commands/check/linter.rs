@@ -5,16 +5,13 @@ use super::duplicates;
 use super::findings::Findings;
 use super::shapes::Shapes;
 use crate::commands::shard::is_held;
-use crate::customer::{Cell, Parameter, Shard, Suspicion, Update, find_suspicious};
+use crate::customer::{Cell, Parameter, Shard, Update, find_suspicious};
 use crate::exit::ExitCode;
-use crate::input::{Batch, Checked, Input, Mapping, Rows, Transform};
+use crate::input::{Checked, Input, Mapping, Rows, Transform};
 use crate::report::{CheckReport, CheckedRows, Note, Severity};
 
 /// So many requests are shown.
 const REQUESTS: usize = 3;
-
-/// What names a customer.
-const IDS: [Parameter; Parameter::LOOKUPS] = [Parameter::CustomerId, Parameter::SubscriptionId];
 
 /// Looks at row after row.
 pub(super) struct Linter {
@@ -24,8 +21,6 @@ pub(super) struct Linter {
     country: Option<usize>,
     findings: Findings,
     duplicates: duplicates::Finder,
-    /// Those of the ids of a batch.
-    hashes: Vec<[Option<u64>; IDS.len()]>,
     rows: CheckedRows,
     first: Vec<Update>,
 }
@@ -62,29 +57,18 @@ impl Linter {
             country: country.map(|(number, _)| number),
             findings,
             duplicates: duplicates::Finder::new(),
-            hashes: Vec::new(),
             rows: counted,
             first: Vec::new(),
         }
     }
 
-    /// Looks at the rows of a batch and empties it.
-    pub(super) fn look_at(&mut self, batch: &mut Batch) {
-        let mut hashes = std::mem::take(&mut self.hashes);
-        hashes.clear();
-        hashes.extend(batch.values().map(|values| IDS.map(|id| self.duplicates.hash(id, values.get(id)))));
-        self.duplicates.fetch(hashes.iter().flatten().copied().flatten());
-        let mut row_hashes = hashes.iter();
-        batch.drain(|row| self.look_at_row(row, row_hashes.next().copied().unwrap_or_default()));
-        self.hashes = hashes;
-    }
-
-    fn look_at_row(&mut self, row: &Checked<'_>, hashes: [Option<u64>; IDS.len()]) {
+    /// Looks at the next row.
+    pub(super) fn look_at(&mut self, row: &Checked<'_>) {
         if !is_held(self.shard, row) {
             return;
         }
         match &row.content {
-            Ok(()) => self.look_at_update(row, hashes),
+            Ok(()) => self.look_at_update(row),
             Err(invalid) if invalid.is_passed_over => self.rows.passed_over += 1,
             Err(invalid) => {
                 self.rows.invalid += 1;
@@ -97,15 +81,13 @@ impl Linter {
         }
     }
 
-    fn look_at_update(&mut self, row: &Checked<'_>, hashes: [Option<u64>; IDS.len()]) {
+    fn look_at_update(&mut self, row: &Checked<'_>) {
         self.rows.valid += 1;
         if self.first.len() < REQUESTS {
             self.first.extend(row.values.update());
         }
-        for (parameter, hash) in IDS.into_iter().zip(hashes) {
-            if let Some(hash) = hash {
-                self.duplicates.see(hash, parameter, row.values.get(parameter), row.line);
-            }
+        for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
+            self.duplicates.see(parameter, row.values.get(parameter), row.line);
         }
         let raw_country = self.country.and_then(|number| row.cell(number)).unwrap_or_default();
         let countries = [raw_country, row.values.get(Parameter::Country)].map(text);
@@ -115,11 +97,7 @@ impl Linter {
             let (raw, value) = (text(row.cell(number).unwrap_or_default()), text(row.values.get(parameter)));
             let is_translated = transform.as_ref().is_some_and(|transform| transform.translates(raw));
             let raw = if is_translated { value } else { raw };
-            let mut found = find_suspicious(&Cell { parameter, raw, value, countries });
-            if found.is_none() && row.last_line > row.line && value.contains(['\r', '\n']) {
-                found = Some(Suspicion::LineBreak);
-            }
-            if let Some(suspicion) = found {
+            if let Some(suspicion) = find_suspicious(&Cell { parameter, raw, value, countries }) {
                 rows.warnings += 1;
                 findings.add_suspicion(row, (number, parameter), suspicion);
             } else if parameter.is_lookup() && !value.is_empty() {
