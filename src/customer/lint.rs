@@ -75,12 +75,14 @@ pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
     if value == REMOVE {
         return None;
     }
+    let found = by_rules(parameter, value).or_else(|| by_parameter(cell));
+    if found.is_some() || raw == value {
+        return found;
+    }
     let bare = raw.trim();
-    by_rules(parameter, value)
-        .or_else(|| by_parameter(cell))
-        .or_else(|| (bare != value.trim()).then(|| by_rules(parameter, bare)).flatten())
-        // The last byte of a letter may be a blank in the wrong encoding, which is trimmed.
-        .or_else(|| (raw != bare && is_mojibake(raw)).then_some(Suspicion::Mojibake))
+    let of_cell = if bare == value.trim() { None } else { by_rules(parameter, bare) };
+    // The last byte of a letter may be a blank in the wrong encoding, which is trimmed.
+    of_cell.or_else(|| (raw != bare && is_mojibake(raw)).then_some(Suspicion::Mojibake))
 }
 
 fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
@@ -129,7 +131,7 @@ fn by_parameter(cell: &Cell<'_>) -> Option<Suspicion> {
 const FIVE_DIGITS: [&str; 5] = ["US", "DE", "FR", "IT", "ES"];
 
 fn is_almost_remove(text: &str) -> bool {
-    text.trim().eq_ignore_ascii_case(REMOVE)
+    text.trim_start().starts_with(['R', 'r']) && text.trim().eq_ignore_ascii_case(REMOVE)
 }
 
 /// `#VALUE!`, `#¿NOMBRE?`, `#N/A`, `####`, `Err:502`: in all languages, a spreadsheet begins an error with a hash and ends

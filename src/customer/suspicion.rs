@@ -42,93 +42,39 @@ impl Suspicion {
     }
 }
 
+use Suspicion as S;
+
 /// The name and the message of each, in the order of the enum.
+#[rustfmt::skip]
 const TEXTS: [(Suspicion, &str, &str); Suspicion::Entity as usize + 1] = [
-    (
-        Suspicion::AlmostRemove,
-        "almost-remove",
-        "is almost REMOVE: for small letters or blanks it would be set as a value; write REMOVE alone to remove a field \
-         (a password cannot be removed)",
-    ),
-    (
-        Suspicion::SpreadsheetError,
-        "spreadsheet-error",
-        "is an error of a spreadsheet, such as #N/A: correct its formula there",
-    ),
-    (
-        Suspicion::Null,
-        "null",
-        "is a word or sign that programs write for no value, such as NULL or -: leave the cell empty, or write REMOVE",
-    ),
-    (
-        Suspicion::Scientific,
-        "scientific",
-        "is a number as 1.23E+11, whose last digits are lost: format the column as text in the original",
-    ),
-    (
-        Suspicion::DecimalPoint,
-        "decimal-point",
-        "is a number with decimals, such as 10241.0, which an export has added: export it as text",
-    ),
-    (
-        Suspicion::NumberSpelling,
-        "number-spelling",
-        "is a number in another spelling, such as 1,024,100 or digits of another script: export it as text, in plain \
-         digits",
-    ),
-    (
-        Suspicion::OddId,
-        "odd-id",
-        "does not look like nearly all other ids of its column: it may be a total, a footer or a damaged id; delete the \
-         row or correct the id",
-    ),
-    (
-        Suspicion::DateForNumber,
-        "date",
-        "is a date such as 5-Jul, which spreadsheets make of 5/7: format the column as text in the original",
-    ),
-    (Suspicion::Formula, "formula", "is written as a formula, such as =\"0123\": export the value alone"),
-    (
-        Suspicion::Apostrophe,
-        "apostrophe",
-        "begins with the apostrophe by which spreadsheets mark text: export the value alone",
-    ),
-    (
-        Suspicion::LeadingZeroLost,
-        "zero-lost",
-        "has four digits where the country has five: a leading zero is lost; format the column as text in the original",
-    ),
-    (Suspicion::NoAt, "email-without-at", "has no @: it is no e-mail address"),
-    (
-        Suspicion::EmailShape,
-        "email-shape",
-        "is no single e-mail address: a part is missing, or there is a blank, comma or second @",
-    ),
-    (Suspicion::Country, "country", "is not two letters, as country codes are (ISO 3166: US, DE)"),
-    (Suspicion::Blanks, "blanks", "has blanks around it, which are sent with it: nobody would see them"),
-    (Suspicion::LineBreak, "line-break", "holds a line break"),
-    (
-        Suspicion::Control,
-        "control",
-        "holds a control character: the text is damaged, or in an encoding that switches by such characters",
-    ),
-    (
-        Suspicion::Mojibake,
-        "mojibake",
-        "holds letters like Ã¼ for ü: the file was read in a wrong encoding before it was saved",
-    ),
-    (
-        Suspicion::Replacement,
-        "replacement",
-        "holds the character \u{fffd}, which stands for letters that an earlier program lost",
-    ),
-    (
-        Suspicion::Invisible,
-        "invisible",
-        "holds a character that nobody sees (zero width, direction, a blank other than the common one), or is an id with \
-         a blank in it: type the value anew",
-    ),
-    (Suspicion::Entity, "entity", "holds an HTML entity such as &amp;: export plain text"),
+    (S::AlmostRemove, "almost-remove",
+        "is almost REMOVE, and is set as a value: write REMOVE alone to remove a field (a password cannot be removed)"),
+    (S::SpreadsheetError, "spreadsheet-error", "is an error of a spreadsheet, such as #N/A: correct its formula there"),
+    (S::Null, "null", "stands for no value, such as NULL or -: leave the cell empty, or write REMOVE"),
+    (S::Scientific, "scientific",
+        "is a number as 1.23E+11, whose last digits are lost: format the column as text in the original"),
+    (S::DecimalPoint, "decimal-point", "is a number with decimals that an export added, such as 10241.0: export it as text"),
+    (S::NumberSpelling, "number-spelling",
+        "is a number in another spelling, such as 1,024,100 or digits of another script: export it in plain digits"),
+    (S::OddId, "odd-id",
+        "looks unlike nearly all other ids, as a total, a footer or a damaged id: delete the row, or correct the id"),
+    (S::DateForNumber, "date", "is a date such as 5-Jul, made of 5/7: format the column as text in the original"),
+    (S::Formula, "formula", "is written as a formula, such as =\"0123\": export the value alone"),
+    (S::Apostrophe, "apostrophe", "begins with the apostrophe that marks text in a spreadsheet: export the value alone"),
+    (S::LeadingZeroLost, "zero-lost",
+        "has four digits where the country has five, as a leading zero is lost: format the column as text in the original"),
+    (S::NoAt, "email-without-at", "has no @: it is no e-mail address"),
+    (S::EmailShape, "email-shape",
+        "is no single e-mail address: a part is missing, or there is a blank, comma or second @"),
+    (S::Country, "country", "is not two letters, as country codes are (ISO 3166: US, DE)"),
+    (S::Blanks, "blanks", "has blanks around it, which are sent with it: nobody would see them"),
+    (S::LineBreak, "line-break", "holds a line break"),
+    (S::Control, "control", "holds a control character, so the text or its encoding is damaged: type the value anew"),
+    (S::Mojibake, "mojibake", "holds letters like Ã¼ for ü: the file was read in a wrong encoding before it was saved"),
+    (S::Replacement, "replacement", "holds the character \u{fffd}, which stands for letters that an earlier program lost"),
+    (S::Invisible, "invisible",
+        "holds a character that nobody sees (zero width, direction, a rare blank), or is an id with a blank: type it anew"),
+    (S::Entity, "entity", "holds an HTML entity such as &amp;: export plain text"),
 ];
 
 #[cfg(test)]

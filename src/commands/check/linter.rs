@@ -94,7 +94,11 @@ impl Linter {
         let Linter { columns, findings, rows, .. } = self;
         for Column { number, parameter, transform, shapes } in columns {
             let (number, parameter) = (*number, *parameter);
-            let (raw, value) = (text(row.cell(number).unwrap_or_default()), text(row.values.get(parameter)));
+            let (raw, value) = (row.cell(number).unwrap_or_default(), row.values.get(parameter));
+            // Nearly all cells are sent as they are.
+            let sent = text(value);
+            let raw = if raw == value { sent } else { text(raw) };
+            let value = sent;
             let is_translated = transform.as_ref().is_some_and(|transform| transform.translates(raw));
             let raw = if is_translated { value } else { raw };
             if let Some(suspicion) = find_suspicious(&Cell { parameter, raw, value, countries }) {
