@@ -144,6 +144,18 @@ fn the_brake_on_changes_ends_the_run_with_4_before_anything_is_sent() {
 }
 
 #[test]
+fn a_night_that_stopped_goes_on_under_the_same_limit() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = first_night(&server, table(1..=50));
+    let changed = (43..=50).fold(table(1..=50), |text, row| text.replace(&format!("City {row}\n"), "Town\n"));
+    offerit.input(INPUT, changed);
+    let limit = ["--max-changes", "16%", "--resume"];
+    night(&offerit, 1, &[&limit[..], &["--limit", "4"]].concat()).expect_code(7);
+    night(&offerit, 1, &limit).expect_code(0);
+    assert_eq!(server.count(), 58);
+}
+
+#[test]
 fn a_file_of_another_key_is_told_and_everything_sent() {
     let server = Server::start(|_, _| Reply::updated());
     let offerit = first_night(&server, table(1..=20)).env("OFFERIT_API_KEY", format!("{KEY}-rotated"));

@@ -133,7 +133,8 @@ impl Delta {
 
     /// Stops a run that would change too much, before anything is sent.
     fn brake(&self, survey: &Survey) -> Result<(), Failure> {
-        let (changes, all) = (survey.to_send, survey.to_send + survey.unchanged);
+        // With what this job has delivered already: where few rows are left of a night, they are not most of it.
+        let (changes, all) = (survey.to_send, survey.to_send + survey.unchanged + survey.in_sync);
         let (is_too_much, most) = match self.since.max_changes {
             None => return Ok(()),
             Some(MaxChanges::Count(most)) => (changes > most, most.to_string()),
