@@ -2,12 +2,12 @@
 //! program's.
 
 use crate::support::calls::{calls, commands, help, options};
-use crate::support::{self, Offerit, tools};
+use crate::support::{self, INPUT, Offerit, Reply, Server, tools};
 use offerit_sync::exit::ExitCode;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use yaml_rust2::{Yaml, YamlLoader};
 
 fn folder() -> PathBuf {
@@ -81,9 +81,11 @@ fn every_call_uses_options_that_the_command_has() {
     let known = commands();
     for (name, least) in [
         ("README.md", 3),
+        ("nightly.sh", 2),
         ("crontab", 2),
-        ("github-workflow.yml", 3),
+        ("github-workflow.yml", 4),
         ("offerit-sync.toml", 2),
+        ("kunden.toml", 2),
         ("offerit-sync.service", 1),
         ("Dockerfile", 1),
         ("kubernetes-cronjob.yaml", 1),
@@ -206,6 +208,53 @@ fn the_indexed_job_has_as_many_pods_as_shards() {
         offerit.run(&["run", "customers.csv", "--sandbox", "--rate=40/s", "--resume", &part]).expect_code(0);
         assert!(offerit.path(&format!("customers.shard-{index}-of-{count}.result.csv")).exists());
     }
+}
+
+/// Calls the nightly script as cron does.
+fn night(offerit: &Offerit, date: &str, options: &[&str]) -> Option<i32> {
+    let program = Path::new(env!("CARGO_BIN_EXE_offerit-sync")).parent().expect("the program's folder");
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("a PATH"));
+    let plain = offerit.command(&[]);
+    let mut script = Command::new("sh");
+    script
+        .arg(folder().join("nightly.sh"))
+        .args([INPUT, "nights", "--rate", "unlimited", "-q"])
+        .args(options);
+    script.current_dir(offerit.folder()).env_clear();
+    script.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.env("PATH", path).env("NIGHT", date).stderr(Stdio::null());
+    script.status().expect("a shell").code()
+}
+
+#[test]
+fn the_nightly_script_sends_what_changed_and_finishes_what_stopped_first() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, support::table(1..=20));
+    fs::create_dir(offerit.path("nights")).expect("a folder");
+    assert_eq!(night(&offerit, "2026-11-27", &[]), Some(0));
+    assert_eq!(server.count(), 20, "the first night has nothing to compare with");
+    assert_eq!(night(&offerit, "2026-11-27", &[]), Some(0));
+    assert_eq!(server.count(), 20, "a finished night is not sent again");
+
+    let changed = |rows: [u64; 2]| {
+        let mut text = support::table(1..=20);
+        for row in rows {
+            text = text.replace(&format!("City {row}\n"), &format!("Town {row}\n"));
+        }
+        text
+    };
+    offerit.input(INPUT, changed([3, 7]));
+    assert_eq!(night(&offerit, "2026-11-28", &["--limit", "1"]), Some(7));
+    assert_eq!(server.count(), 21);
+    // Row 3 was delivered last night and is as two nights ago now: compared with that night alone, it would be left out.
+    offerit.input(INPUT, changed([7, 7]));
+    assert_eq!(night(&offerit, "2026-11-29", &[]), Some(0));
+    let sent: Vec<_> = support::rows(&server.requests()[21..]);
+    assert_eq!(sent, [7, 3], "last night is finished, then what has changed since");
+
+    offerit.input(INPUT, support::table(1..=20).replace("City", "Village"));
+    assert_eq!(night(&offerit, "2026-11-30", &[]), Some(4), "every row has changed");
+    assert_eq!(server.count(), 23);
 }
 
 /// Runs a validator on a sample, where there is one.
