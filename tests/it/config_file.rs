@@ -492,9 +492,10 @@ fn other_commands_ignore_what_is_not_theirs() {
 }
 
 #[test]
-fn the_example_of_the_readme_is_one() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
-    let example = readme.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).expect("one").0;
+fn the_example_of_the_page_is_one() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/reference/configuration.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let example = page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).expect("one").0;
     let text = shown(&Offerit::new(), example, &[]);
     for line in [
         "resume = true # job.toml:6:1",

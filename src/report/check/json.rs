@@ -1,4 +1,4 @@
-//! The report for programs. Its keys are a contract, see the README.
+//! The report for programs. Its keys are a contract, see `docs/src/reference/json-check.md`.
 
 use super::mask::masked;
 use super::{CheckReport, Example, Finding, Note, Repeated, curl};

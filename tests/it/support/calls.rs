@@ -1,4 +1,4 @@
-//! What a text says to type, held against what the program takes: for the README and the samples.
+//! What a text says to type, held against what the program takes: for the pages and the samples.
 
 use std::collections::BTreeSet;
 use std::process::Command;

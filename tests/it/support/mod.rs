@@ -4,6 +4,7 @@
 //! The standard library and `tempfile` only; the terminal needs `rustix` and `vt100`, schemas `regex` and `serde_json`.
 
 mod account;
+pub mod book;
 pub mod calls;
 mod command;
 mod connection;
