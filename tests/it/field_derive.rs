@@ -113,6 +113,7 @@ fn report_counts_the_rows_of_an_input_as_a_run_does() {
     for (input, more) in [
         ("sep=;\n\nKunde;Ort\n1;\"Rīga\n\n2;x\"\n \t\n2;a,b\n\n3;\"\"\n\"\"\n4\n".to_owned(), &[][..]),
         ("Kunde|Ort\n1|\"a|b\n\"\n2|c\n3|d".to_owned(), &["--delimiter", "|"]),
+        ("Export of Monday\n\nKunde,Ort\n1,a\n2,b\n".to_owned(), &["--skip-lines", "2"]),
         ("\u{feff}Kunde\tOrt\tmore\r\n1\ta\t\r\n\r\n2\tb\t".to_owned(), &["--encoding", "utf-8"]),
     ] {
         let offerit = Offerit::job(&server, input);
