@@ -132,8 +132,7 @@ pub(super) fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<F
         (None, Some(said)) => {
             // Which of the two UTF-16 it is, hardly anybody knows.
             let charset = if said.is_utf_16() { wide(head).unwrap_or(said) } else { said };
-            let (letters, faults) = utf_8(head, is_cut);
-            let is_proven = charset == Charset::UTF_8 && letters > faults;
+            let is_proven = charset == Charset::UTF_8 && utf_8(head, is_cut).0 > 0;
             Ok(Finding { charset, is_guess: false, mark: 0, is_proven })
         }
         (None, None) => guess(head, is_cut),
@@ -157,13 +156,15 @@ fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
             );
         }
     }
-    // In another encoding, UTF-8 comes about by chance only: a few bad bytes among good ones are damage.
-    let (letters, faults) = utf_8(head, is_cut);
-    Ok(if faults == 0 || letters > faults {
-        Finding { charset: Charset::UTF_8, is_guess: false, mark: 0, is_proven: letters > 0 }
-    } else {
-        guessed(by_content(head, is_cut))
-    })
+    let (letters, others) = utf_8(head, is_cut);
+    let utf_8 = Finding { charset: Charset::UTF_8, is_guess: false, mark: 0, is_proven: letters > 0 };
+    if others == 0 || letters > others {
+        return Ok(utf_8);
+    }
+    // Short words of UTF-8 come about by chance where a letter has several bytes. Elsewhere one is enough: what is no
+    // UTF-8 is damage then.
+    let charset = by_content(head, is_cut);
+    Ok(if letters > 0 && charset.0.is_single_byte() { utf_8 } else { guessed(charset) })
 }
 
 /// What the letters of a text look most like that is not UTF-8.
@@ -173,22 +174,20 @@ fn by_content(head: &[u8], is_cut: bool) -> Charset {
     Charset(detector.guess(None, Utf8Detection::Deny))
 }
 
-/// How many letters beyond ASCII there are if this is UTF-8, and how often it is none.
+/// How many letters there are in words of bytes beyond ASCII that are UTF-8, and how many words are not.
 fn utf_8(head: &[u8], is_cut: bool) -> (usize, usize) {
-    let (mut letters, mut faults) = (0_usize, 0_usize);
-    let mut chunks = head.utf8_chunks().peekable();
-    while let Some(chunk) = chunks.next() {
-        letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+    let (mut letters, mut others) = (0_usize, 0_usize);
+    let mut runs = head.split(u8::is_ascii).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = runs.next() {
         // A character that is cut off at the end is none.
-        let is_cut_here = is_cut && chunks.peek().is_none() && is_begun(chunk.invalid());
-        faults += usize::from(!chunk.invalid().is_empty() && !is_cut_here);
+        let is_last = is_cut && runs.peek().is_none() && head.last().is_some_and(|byte| !byte.is_ascii());
+        match std::str::from_utf8(word) {
+            Ok(word) => letters += word.chars().count(),
+            Err(error) if is_last && error.error_len().is_none() => {}
+            Err(_) => others += 1,
+        }
     }
-    (letters, faults)
-}
-
-/// Whether these bytes could be the beginning of a character in UTF-8.
-fn is_begun(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+    (letters, others)
 }
 
 /// UTF-16 without a byte order mark, by where the zeros of its ASCII characters stand: there are some before the first
@@ -298,6 +297,7 @@ impl Read for Decode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use encoding_rs::WINDOWS_1252;
     use proptest::prelude::*;
 
     fn found(head: &[u8], is_cut: bool) -> (String, bool) {
@@ -404,6 +404,19 @@ mod tests {
         assert_eq!(found(&text[..text.len() - 1], true).0, "UTF-8");
         assert_eq!(found(b"1,Munche\xc3", true).0, "UTF-8");
         assert_ne!(found(b"1,Munche\xc3", false).0, "UTF-8");
+    }
+
+    #[test]
+    fn one_word_of_utf_8_makes_the_others_damage_unless_a_letter_has_several_bytes() {
+        let in_1252 = |text: &str| WINDOWS_1252.encode(text).0.into_owned();
+        for others in ["1,Köln\n", "1,Köln\n2,Jäger\n3,Orléans\n4,Zürich\n5,Évry\n"] {
+            assert_eq!(found(&[in_1252(others), "6,Müller\n".into()].concat(), false).0, "UTF-8", "{others}");
+        }
+        // Two of these names are UTF-8 by chance.
+        let names = "郑,北京市\n谢,上海市\n王芳,广州市\n李娜,深圳市\n";
+        assert_eq!(found(&encoding_rs::GBK.encode(names).0, false).0, "GBK");
+        let companies = "ООО «ЗАВОД»\nЗАО «РОССИЯ»\nООО «ЗАРЯ»,Москва\n";
+        assert_eq!(found(&encoding_rs::WINDOWS_1251.encode(companies).0, false).0, "Windows-1251");
     }
 
     #[test]

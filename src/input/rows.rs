@@ -255,8 +255,8 @@ fn at_header(
         return Err(Error::NotCsv { path: path.to_path_buf(), what });
     }
     // Of a stream, only the header is known before rows are sent.
-    let has_crlf_lines = head.is_none_or(|head| has_second_crlf(head, format, limits));
-    let demands_crlf = records.line_end() == LineEnd::CrLf && has_crlf_lines;
+    let has_crlf_lines = || head.is_none_or(|head| has_second_crlf(head, format, limits));
+    let demands_crlf = records.line_end() == LineEnd::CrLf && has_crlf_lines();
     records.demand_crlf(demands_crlf);
     Ok(records)
 }

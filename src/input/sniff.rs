@@ -51,6 +51,12 @@ pub(super) fn bytes(head: &[u8]) -> Option<&'static str> {
 pub(super) fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     let first_line = head.split('\n').next().unwrap_or(head);
     let is_control = |letter: char| letter.is_ascii_control() && !letter.is_ascii_whitespace();
+    if first_line.contains('\0') && !first_line.contains(|letter| letter != '\0' && is_control(letter)) {
+        return Some(
+            "holds NUL characters in its first line: it was padded with them, or is UTF-32 or no text at all. Export the \
+             data once more, as CSV (UTF-8)",
+        );
+    }
     if first_line.contains('\0') || is_guess && first_line.contains(is_control) {
         return Some("is a binary file, not a CSV: export the data as CSV (UTF-8)");
     }
@@ -104,6 +110,9 @@ mod tests {
             ("[{\"customer_id\": 1}]", "JSON"),
         ] {
             assert!(text(head, false).is_some_and(|told| told.contains(what)), "{what}");
+        }
+        for head in ["\0\0customer_id,city\n1,a\n", "customer_id,city\0\0\n", "c\0\0\0u\0\0\0"] {
+            assert!(text(head, false).is_some_and(|told| told.contains("NUL")), "{head:?}");
         }
         assert!(text("a\u{1}b\n", true).is_some() && text("a\u{1}b\n", false).is_none());
         for head in ["[customer_id],[email]\n", "{id},x\n", "<id>,x\n", "customer_id,city\n1,a\0b\n"] {

@@ -239,6 +239,20 @@ fn an_encoding_is_guessed_by_its_letters_and_what_is_sent_are_the_letters() {
     }
 }
 
+#[test]
+fn of_a_file_with_a_word_of_utf_8_no_other_word_is_sent_as_something_else() {
+    let server = happy();
+    let table =
+        [&b"customer_id,city\n1,K\xf6ln\n2,Z\xfcrich\n"[..], "3,München\n4,Riga\n".as_bytes()].concat();
+    let offerit = Offerit::job(&server, table);
+    offerit.send(&[]).expect_code(3);
+    let mut sent: Vec<_> =
+        server.requests().iter().map(|request| request.field("city").unwrap_or_default()).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, ["München", "Riga"]);
+    assert!(offerit.outcomes()[&1].error.contains("as other letters of the file are"));
+}
+
 /// Lines without a known column, as they stand above a header.
 const ABOVE: [&str; 6] = [
     "Customer report",
