@@ -66,11 +66,22 @@ fn is_meant(bytes: &[u8]) -> bool {
     meant > 0 && meant >= faults && words.split(|letter: char| !letter.is_alphabetic()).all(has_one_script)
 }
 
-/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No phonetic letters and marks (U+0250 to
-/// U+036F): `CHLOÉ’S` would be damaged.
+/// Whether the bytes of a word are UTF-8 that does not come about by chance in another encoding: two letters or more of one
+/// script.
+#[must_use]
+pub fn is_word_of_utf_8(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|word| {
+        word.contains(is_sign_of_utf_8)
+            && word.chars().filter(|letter| letter.is_alphabetic()).count() > 1
+            && has_one_script(word)
+    })
+}
+
+/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No rare letters and marks (U+01C0 to U+037F):
+/// `CHLOÉ’S`, `«École»` and `LIBERTÉ…` would be damaged.
 fn is_sign_of_utf_8(letter: char) -> bool {
     match letter {
-        '\0'..='\u{7f}' | '\u{250}'..='\u{36f}' => false,
+        '\0'..='\u{7f}' | '\u{1c0}'..='\u{37f}' => false,
         '\u{80}'..='\u{bf}' | '\u{2000}'.. => true,
         letter => letter.is_alphabetic(),
     }
@@ -90,7 +101,7 @@ pub(super) fn has_control(text: &str) -> bool {
     text.contains(|letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r'))
 }
 
-/// Whether it holds what nobody sees. Beyond ASCII, joiners belong to the character before them.
+/// Whether it holds what nobody sees. Joiners belong to the character before them, if that is beyond ASCII.
 pub(super) fn has_unseen(text: &str) -> bool {
     !text.is_ascii()
         && text.chars().zip(std::iter::once(' ').chain(text.chars())).any(|(letter, before)| {

@@ -12,6 +12,7 @@ mod suspicion;
 mod update;
 mod values;
 
+pub use damage::is_word_of_utf_8;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use id::alike;
 pub use letters::{decimal_digit, is_digit_separator};

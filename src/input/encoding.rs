@@ -2,6 +2,7 @@
 //! encoding becomes a byte that no UTF-8 has, so that the row it stands in is invalid like one of a damaged UTF-8
 //! file, and no replacement character is ever sent.
 
+use crate::customer::is_word_of_utf_8;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::memmem;
@@ -174,15 +175,19 @@ fn by_content(head: &[u8], is_cut: bool) -> Charset {
     Charset(detector.guess(None, Utf8Detection::Deny))
 }
 
-/// How many letters there are in words of bytes beyond ASCII that are UTF-8, and how many words are not.
+/// How many letters beyond ASCII there are in words that are UTF-8 and not by chance, and how many words are no UTF-8.
 fn utf_8(head: &[u8], is_cut: bool) -> (usize, usize) {
     let (mut letters, mut others) = (0_usize, 0_usize);
-    let mut runs = head.split(u8::is_ascii).filter(|word| !word.is_empty()).peekable();
+    let is_between = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphabetic();
+    let mut runs = head.split(is_between).filter(|word| !word.is_ascii()).peekable();
     while let Some(word) = runs.next() {
         // A character that is cut off at the end is none.
         let is_last = is_cut && runs.peek().is_none() && head.last().is_some_and(|byte| !byte.is_ascii());
         match std::str::from_utf8(word) {
-            Ok(word) => letters += word.chars().count(),
+            Ok(text) if is_word_of_utf_8(word) => {
+                letters += text.chars().filter(|letter| !letter.is_ascii()).count()
+            }
+            Ok(_) => {}
             Err(error) if is_last && error.error_len().is_none() => {}
             Err(_) => others += 1,
         }
