@@ -1,7 +1,7 @@
 //! Finds values that are hardly meant: what is in the cell, and what is sent for it.
 
 use super::damage::{has_control, has_entity, has_unseen, is_mojibake};
-use super::letters::decimal_digit;
+use super::letters::{decimal_digit, is_unseen};
 use super::{Parameter, REMOVE, Suspicion};
 
 /// One cell of a row, to look at.
@@ -61,13 +61,6 @@ const RULES: [Rule; 13] = [
     (Suspicion::LineBreak, CONTROL, |text| text.contains(['\r', '\n'])),
 ];
 
-/// Rules for ids and zip codes.
-const CODE_RULES: [Rule; 3] = [
-    (Suspicion::Scientific, SIGN, is_exponent),
-    (Suspicion::DecimalPoint, SIGN, is_decimal),
-    (Suspicion::NumberSpelling, SIGN | BEYOND_ASCII, is_other_spelling),
-];
-
 /// Tells what is suspicious about a cell, the worst. What is sent counts first, then what stands in the file.
 #[must_use]
 pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
@@ -87,13 +80,18 @@ pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
 
 fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
     let kinds = text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
-    let is_code = parameter.is_lookup() || parameter == Parameter::Zip;
-    let code_rules: &[Rule] = if is_code { &CODE_RULES } else { &[] };
-    match RULES.iter().chain(code_rules).find(|(_, needed, holds)| kinds & needed != 0 && holds(text)) {
+    let found = RULES.iter().find(|(_, needed, holds)| kinds & needed != 0 && holds(text));
+    match found {
         // Signs alone may be somebody's password.
         Some((Suspicion::Null, ..)) if parameter == Parameter::Password && is_of_signs(text) => None,
         Some((suspicion, ..)) => Some(*suspicion),
-        None => (parameter.is_lookup() && kinds & BLANK != 0).then_some(Suspicion::Invisible),
+        None if kinds & (SIGN | BLANK | BEYOND_ASCII) == 0 => None,
+        // Within an id any blank and any joiner is damage.
+        None if parameter.is_lookup() && text.contains(|letter| letter == ' ' || is_unseen(letter)) => {
+            Some(Suspicion::Invisible)
+        }
+        None if parameter.is_lookup() || parameter == Parameter::Zip => respelled_number(text),
+        None => None,
     }
 }
 
@@ -160,11 +158,9 @@ fn is_null(text: &str) -> bool {
     let inner = [('(', ')'), ('<', '>'), ('[', ']'), ('{', '}')]
         .iter()
         .find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
-    is_any_of(
-        inner.unwrap_or(text),
-        &["null", "nil", "none", "nan", "nat", "n/a", "undefined", "object Object"],
-    ) || inner.is_some_and(|inner| is_any_of(inner, &["na", "empty", "blank"]))
-        || text == "\\N"
+    is_any_of(inner.unwrap_or(text), &["null", "nil", "none", "nan", "n/a", "undefined", "object Object"])
+        || inner.is_some_and(|inner| is_any_of(inner, &["na", "empty", "blank"]))
+        || ["\\N", "NaT"].contains(&text)
         || is_of_signs(text)
 }
 
@@ -187,52 +183,50 @@ fn has_apostrophe(text: &str) -> bool {
     matches!(text.as_bytes(), [b'\'', b'0'..=b'9' | b'=' | b'+' | b'-' | b'@', ..])
 }
 
-/// The number before an exponent, the exponent's sign, and its digits.
-fn exponent(text: &str) -> Option<(&str, &str, &str)> {
-    let (number, exponent) = text.split_at(memchr::memchr2(b'E', b'e', text.as_bytes())?);
-    let exponent = &exponent[1..];
-    let digits = exponent.trim_start_matches(['+', '-']);
-    let is_of_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let mantissa = number.strip_prefix(['+', '-']).unwrap_or(number);
-    let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
-    let is_one = is_of_digits(whole) && is_of_digits(part) && is_of_digits(digits) && digits.len() < 4;
-    is_one.then(|| (mantissa, &exponent[..exponent.len() - digits.len()], digits))
+fn is_of_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// As spreadsheets write long numbers: `1.23E+11`.
 fn is_scientific(text: &str) -> bool {
-    exponent(text).is_some_and(|(_, sign, digits)| sign == "+" && digits.len() > 1)
+    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let Some((mantissa, exponent)) = number.split_once("E+").or_else(|| number.split_once("e+")) else {
+        return false;
+    };
+    let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+    is_of_digits(whole) && is_of_digits(part) && (2..4).contains(&exponent.len()) && is_of_digits(exponent)
 }
 
-/// As programs write numbers: also `1.0241E7`. Not `12E7`, which may be an id in hexadecimal digits.
-fn is_exponent(text: &str) -> bool {
-    exponent(text)
-        .is_some_and(|(number, sign, _)| sign.len() == 1 || sign.is_empty() && number.contains(['.', ',']))
-}
-
-/// Digits, one point or comma, digits.
-fn is_decimal(text: &str) -> bool {
-    let is_of_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once(['.', ','])
-        .is_some_and(|(whole, part)| is_of_digits(whole) && (part.is_empty() || is_of_digits(part)))
-}
-
-/// Digits in groups of three, with or without decimals, or digits of another script.
-fn is_other_spelling(text: &str) -> bool {
-    if !text.is_ascii() && text.contains(|letter: char| !letter.is_ascii() && decimal_digit(letter).is_some())
-    {
-        return true;
+/// How a number is spelt that is not written in plain digits: with an exponent (E, or D as SAS and Fortran write it), with
+/// decimals, or with a sign, groups of digits or digits of another script. Not `12E7`, which may be an id in
+/// hexadecimal digits.
+fn respelled_number(text: &str) -> Option<Suspicion> {
+    if text.chars().any(|letter| !letter.is_ascii() && decimal_digit(letter).is_some()) {
+        return Some(Suspicion::NumberSpelling);
     }
-    let mut groups: Vec<&str> = text.split([',', '.', '\'', '’']).collect();
-    // Decimals.
-    if groups.len() > 2 && groups.last().is_some_and(|last| last.len() < 3) {
-        groups.pop();
+    let unsigned = text.strip_prefix(['+', '-']).or_else(|| text.strip_suffix('-')).unwrap_or(text);
+    let (number, exponent) = unsigned.split_once(['E', 'e', 'D', 'd']).unwrap_or((unsigned, ""));
+    let groups: Vec<&str> = number.split(['.', ',', '\'', '’', '٬']).collect();
+    let (first, others) = groups.split_first()?;
+    if !is_of_digits(first) || !others.iter().all(|group| group.is_empty() || is_of_digits(group)) {
+        return None;
     }
-    let is_of_digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    groups.len() > 1
-        && groups.iter().all(is_of_digits)
-        && (1..4).contains(&groups[0].len())
-        && groups[1..].iter().all(|group| group.len() == 3)
+    if !exponent.is_empty() {
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let is_one = is_of_digits(digits) && digits.len() < 4 && (digits != exponent || others.len() == 1);
+        return is_one.then_some(Suspicion::Scientific);
+    }
+    // Of three digits; in India of two but for the last. Decimals may follow.
+    let is_group = |group: &&str| group.len() == 3 || group.len() == 2 && number.contains(',');
+    let is_grouped = |groups: &[&str]| {
+        first.len() < 4 && groups.iter().all(is_group) && groups.last().is_some_and(|last| last.len() == 3)
+    };
+    match others {
+        [] => (unsigned.len() < text.len()).then_some(Suspicion::NumberSpelling),
+        [_] if number.contains(['.', ',']) => Some(Suspicion::DecimalPoint),
+        [groups @ .., _] if is_grouped(others) || is_grouped(groups) => Some(Suspicion::NumberSpelling),
+        _ => None,
+    }
 }
 
 /// The months in the languages that most spreadsheets speak; a short form is the beginning of a name.
@@ -313,6 +307,14 @@ mod tests {
         (Parameter::CustomerId, "1.024.100,00", Suspicion::NumberSpelling),
         (Parameter::CustomerId, "10'241", Suspicion::NumberSpelling),
         (Parameter::CustomerId, "１０２４１", Suspicion::NumberSpelling),
+        (Parameter::CustomerId, "12,34,567", Suspicion::NumberSpelling),
+        (Parameter::CustomerId, "-10241.0", Suspicion::DecimalPoint),
+        (Parameter::CustomerId, "10241.", Suspicion::DecimalPoint),
+        (Parameter::CustomerId, "10241-", Suspicion::NumberSpelling),
+        (Parameter::Zip, "+1067", Suspicion::NumberSpelling),
+        (Parameter::CustomerId, "1.0241D+04", Suspicion::Scientific),
+        (Parameter::CustomerId, "客户\u{200d}1", Suspicion::Invisible),
+        (Parameter::CustomerId, "Ä\u{fe0f}241", Suspicion::Invisible),
         (Parameter::Address1, "5-Jul", Suspicion::DateForNumber),
         (Parameter::Address1, "05. Mar", Suspicion::DateForNumber),
         (Parameter::Address1, "05. Mai", Suspicion::DateForNumber),
@@ -389,6 +391,10 @@ mod tests {
             (Parameter::Address1, "Rue de l’Église"),
             (Parameter::Address1, "L’École"),
             (Parameter::Lastname, "CHLOÉ’S"),
+            (Parameter::City, "«École»"),
+            (Parameter::City, "Gasthaus »Öko«"),
+            (Parameter::City, "RUE DE LA LIBERTÉ…"),
+            (Parameter::Firstname, "Nat"),
             (Parameter::City, "São Paulo"),
             (Parameter::City, "SÃO PAULO"),
             (Parameter::City, "Ærøskøbing"),
@@ -412,6 +418,7 @@ mod tests {
             (Parameter::CustomerId, "007"),
             (Parameter::CustomerId, "12E45"),
             (Parameter::CustomerId, "AB-10241"),
+            (Parameter::CustomerId, "10.0.12.7"),
             (Parameter::Zip, "1012AB"),
             (Parameter::Zip, "123 45"),
             (Parameter::Password, "!?&%-"),

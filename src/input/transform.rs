@@ -55,20 +55,33 @@ fn digits(text: &str) -> Option<String> {
             None => return None,
         }
     }
-    let is_nothing = digits.is_empty() && !text.is_empty();
-    (!is_nothing && !has_decimals(text)).then_some(digits)
+    let is_separated =
+        text.is_empty() || !digits.is_empty() && are_ends_of_number(text) && !has_decimals(text);
+    is_separated.then_some(digits)
 }
 
-/// Whether the last point or comma begins decimals: it occurs once, and one or two digits follow, or only zeros, or
-/// whatever digits if plain digits that do not begin with 0 precede (`030.123456` is no number).
+/// Whether a number begins and ends here as people write it: no minus and no other separator stands before or behind it.
+fn are_ends_of_number(text: &str) -> bool {
+    let is_digit = |letter: char| decimal_digit(letter).is_some();
+    text.starts_with(|letter: char| is_digit(letter) || matches!(letter, '+' | '(' | '（'))
+        && text.ends_with(|letter: char| is_digit(letter) || matches!(letter, ')' | '）'))
+}
+
+/// Whether a point or comma may begin decimals: it separates only where two digits or more stand on both its sides, and it
+/// occurs again, or the text begins with 0 and three digits or more follow.
 fn has_decimals(text: &str) -> bool {
-    let Some((before, behind)) = text.rfind(['.', ',']).map(|at| text.split_at(at)) else { return false };
-    let (sign, part) = behind.split_at(1);
-    let whole = before.trim_start_matches(['+', '-']);
-    let is_of_digits = |text: &str| text.chars().all(|letter| decimal_digit(letter).is_some());
-    let is_whole = || is_of_digits(whole) && whole.chars().next().and_then(decimal_digit) != Some(0);
-    let is_of_zeros = || part.chars().all(|letter| decimal_digit(letter) == Some(0));
-    !before.contains(sign) && is_of_digits(part) && (part.chars().count() <= 2 || is_of_zeros() || is_whole())
+    let Some(mark) = text.chars().find(|letter| matches!(letter, '.' | ',')) else { return false };
+    let parts: Vec<&str> = text.split(['.', ',']).collect();
+    let is_digit = |letter: &char| decimal_digit(*letter).is_some();
+    let digits_behind = |part: &str| part.chars().take_while(is_digit).count();
+    let digits_before = |part: &str| part.chars().rev().take_while(is_digit).count();
+    let sides = parts.iter().zip(&parts[1..]);
+    let are_groups =
+        sides.clone().all(|(before, behind)| digits_before(before) > 1 && digits_behind(behind) > 1);
+    let is_of_phone =
+        || text.chars().next().and_then(decimal_digit) == Some(0) && digits_behind(parts[1]) > 2;
+    let is_one_mark = text.chars().filter(|letter| matches!(letter, '.' | ',')).all(|other| other == mark);
+    !are_groups || !is_one_mark || parts.len() == 2 && !is_of_phone()
 }
 
 /// What becomes of a value that a table does not have.
@@ -429,6 +442,13 @@ mod tests {
             "12\u{200b}3",
             "½",
             "-1067.0",
+            "(10241.0)",
+            "10241.0-",
+            "10241. 0",
+            "1.0241.0",
+            "10.5 20.5",
+            "-5",
+            "()",
         ] {
             assert_eq!(found(cell), Err(NOT_DIGITS.message), "{cell}");
         }
@@ -465,7 +485,8 @@ mod tests {
                 digits.bytes().filter_map(|byte| char::from_u32(u32::from(zero) + u32::from(byte - b'0'))).collect()
             };
             let mut cell: String = parts.iter().map(|(digits, sign)| spelt(digits) + sign).collect();
-            let plain: String = parts.iter().map(|(digits, _)| &**digits).collect();
+            cell.push_str(&spelt("7"));
+            let plain = parts.iter().map(|(digits, _)| &**digits).collect::<String>() + "7";
             cell.push_str(other.as_deref().unwrap_or_default());
             let expected = other.is_none().then_some(plain);
             prop_assert_eq!(Letters::Digits.apply(cell.trim()).map(Cow::into_owned), expected);
