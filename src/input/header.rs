@@ -4,7 +4,7 @@
 use super::fault::{HeaderFault, MOST_LISTED, shown};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
-use super::nearest::nearest;
+use super::nearest::{is_same, nearest};
 use super::record::Record;
 use super::transform::{Transform, is_blank_password, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
@@ -134,7 +134,7 @@ impl Header {
     ) -> Result<Header, Vec<HeaderFault>> {
         let names: Vec<String> =
             record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        let is_header = names.iter().any(|name| known.has(name));
+        let is_header = known.are_a_header(names.iter().map(String::as_str));
         let mut faults = Faults::default();
         let mut columns: Vec<Option<Column>> = Vec::new();
         if is_header {
@@ -168,14 +168,15 @@ impl Header {
         Ok(Header { columns, width: names.len(), constants, borrowed, ids, names: folded_names })
     }
 
-    /// Whether a record has the name of a column for an id. The second of two files may have brought its byte order mark
-    /// along.
+    /// Whether a record has the name of a column, or of a parameter that is an id, for an id. The second of two files may
+    /// have brought its byte order mark along.
     pub(super) fn is_repeated_by(&self, record: Record<'_>) -> bool {
         self.ids.iter().filter_map(|index| record.field(*index)).any(|(_, cell)| {
             // Nearly all ids begin with a digit.
             !cell.first().is_none_or(u8::is_ascii_digit) && {
                 let cell = folded(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
-                !cell.is_empty() && self.names.contains(&cell)
+                let is_id = |parameter: &Parameter| parameter.is_lookup() && is_same(&cell, parameter.name());
+                !cell.is_empty() && (self.names.contains(&cell) || Parameter::ALL.iter().any(is_id))
             }
         })
     }
@@ -277,8 +278,6 @@ impl Header {
     }
 }
 
-/// A cell that is not trimmed, with the number of bytes before it.
-#[inline(never)]
 fn borrowed(columns: &[Option<Column>]) -> Vec<Borrowed> {
     if !columns.iter().flatten().all(|column| column.only_borrows) {
         return Vec::new();
@@ -293,6 +292,7 @@ fn borrowed(columns: &[Option<Column>]) -> Vec<Borrowed> {
     borrowed.collect()
 }
 
+/// A cell that is not trimmed, with the number of bytes before it.
 fn kept_at(parameter: Parameter, cell: &[u8]) -> (usize, &[u8]) {
     if is_blank_password(parameter, cell) { trimmed_at(cell) } else { (0, cell) }
 }

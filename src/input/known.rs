@@ -38,18 +38,31 @@ impl<'mapping> KnownColumns<'mapping> {
         OF_FAILURES.contains(&name) || self.ignored.contains(name)
     }
 
-    /// Whether this is the name of a column rather than a value: somebody spoke of it, or it is a parameter's but for
-    /// case, blanks and signs.
-    pub(super) fn has(&self, name: &str) -> bool {
-        let name = folded(name);
-        !name.is_empty()
-            && (self.rules.contains_key(&name)
+    /// Whether these are names of columns rather than values: somebody spoke of one, one is an id's, or two or half of them
+    /// are parameters'. One among many may be a value: `password` is many a password.
+    pub(super) fn are_a_header<'names>(&self, names: impl Iterator<Item = &'names str>) -> bool {
+        let (mut all, mut count, mut has_sure_one) = (0, 0, false);
+        for name in names.map(folded).filter(|name| !name.is_empty()) {
+            all += 1;
+            let parameter = parameter_like(&name);
+            count += usize::from(parameter.is_some());
+            has_sure_one |= self.rules.contains_key(&name)
                 || self.is_ignored(&name)
-                || Parameter::ALL.iter().any(|parameter| is_same(&name, parameter.name())))
+                || parameter.is_some_and(Parameter::is_lookup);
+        }
+        has_sure_one || count > 1 || count == 1 && all < 3
     }
 
+    /// How many of these are known, if they are a header.
     fn count<'names>(&self, names: impl Iterator<Item = &'names [u8]>) -> usize {
-        names.filter(|name| self.has(&String::from_utf8_lossy(name))).count()
+        let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
+        if !self.are_a_header(names.iter().map(|name| &**name)) {
+            return 0;
+        }
+        let is_known = |name: &String| {
+            self.rules.contains_key(name) || self.is_ignored(name) || parameter_like(name).is_some()
+        };
+        names.iter().map(|name| folded(name)).filter(is_known).count()
     }
 
     /// Whether another sign than the delimiter divides a line into columns of which two at least are known.
@@ -82,4 +95,9 @@ impl<'mapping> KnownColumns<'mapping> {
         let (count, line) = counted.max_by_key(|(count, _)| *count)?;
         (count > self.count(names.iter())).then_some(line)
     }
+}
+
+/// The parameter whose name this is, but for case, blanks and signs.
+fn parameter_like(name: &str) -> Option<Parameter> {
+    Parameter::ALL.into_iter().find(|parameter| is_same(name, parameter.name()))
 }
