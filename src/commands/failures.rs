@@ -2,6 +2,7 @@
 //! run again. Sends nothing.
 
 use super::judge::{Judge, Key, no_result_yet};
+use super::others::refuse_other_input;
 use super::output::{Existing, Output, Sink};
 use super::shard::is_held;
 use crate::customer::Shard;
@@ -54,6 +55,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     let mut judge = Judge::new(settings.key.clone());
     let known = Known::read(settings, judge.keep())?;
+    refuse_other_input(&input, &settings.result, settings.open_rows)?;
     let overtaken = overtaken(&input, &known.marks, &mut judge)?;
     let mut lookup = Lookup::open(&settings.result)?;
     let mut rows = input.rows()?;

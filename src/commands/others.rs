@@ -51,3 +51,17 @@ impl fmt::Display for Others {
         }
     }
 }
+
+/// Row numbers in the result file of another input mean other rows here, so that no count would be right.
+pub(super) fn refuse_other_input(input: &Input, result: &Path, open_rows: u64) -> Result<(), Failure> {
+    let Others { count, in_sync, first } = Others::find(input, result, open_rows)?;
+    match first {
+        Some((row, line)) if count * 2 > in_sync => Err(Failure::usage(format!(
+            "{} does not belong to this input: {count} of its {in_sync} rows in sync name other customers, the first is \
+             row {row} (line {line}). It is another input, or rows were inserted, deleted or sorted. Name the right \
+             --result",
+            result.display()
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::check::cannot_print;
 use super::judge::{Judge, Key, no_result_yet};
-use super::others::Others;
+use super::others::refuse_other_input;
 use super::shard::is_held;
 use crate::customer::Shard;
 use crate::exit::{ExitCode, Failure};
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Settings of a verification.
 #[derive(Debug)]
@@ -78,20 +78,6 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     seen.explain(settings, &together);
     judge.explain(seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
     Ok(Reason::of(&seen).exit_code())
-}
-
-/// Row numbers in the result file of another input mean other rows here, so that no count would be right.
-fn refuse_other_input(input: &Input, result: &Path, open_rows: u64) -> Result<(), Failure> {
-    let Others { count, in_sync, first } = Others::find(input, result, open_rows)?;
-    match first {
-        Some((row, line)) if count * 2 > in_sync => Err(Failure::usage(format!(
-            "{} does not belong to this input: {count} of its {in_sync} rows in sync name other customers, the first is \
-             row {row} (line {line}). It is another input, or rows were inserted, deleted or sorted. Name the right \
-             --result",
-            result.display()
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// What was found in the input.

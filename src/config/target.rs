@@ -20,8 +20,8 @@ const LONGEST_KEY_FILE: u64 = 64 * 1024;
 /// In bytes. Chosen: twenty times the certificates that a Linux distribution trusts.
 const LONGEST_CA_CERT: u64 = 4 * 1024 * 1024;
 
-/// The bits of a mode by which others than the owner may read, write or run a file.
-const OTHERS: u32 = 0o077;
+/// The bits of a mode by which others than the owner may read a file.
+const OTHERS: u32 = 0o044;
 
 /// The variables that are looked at. An empty one counts as not set.
 #[derive(Default)]

@@ -191,6 +191,18 @@ fn verify_refuses_the_result_file_of_another_input_and_names_the_first_row_that_
 }
 
 #[test]
+fn failures_refuses_the_result_file_of_another_input() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, table(1..=6));
+    offerit.send(&[]).expect_code(0);
+    offerit.input("other.csv", table(11..=16));
+    let output =
+        offerit.run(&["failures", "other.csv", "--result", RESULT, "-o", "failed.csv"]).expect_code(2);
+    assert!(output.stderr.contains("does not belong to this input"), "{}", output.stderr);
+    assert!(!offerit.path("failed.csv").exists());
+}
+
+#[test]
 fn verify_counts_changed_rows_of_the_same_input() {
     let server = Server::start(|_, _| Reply::updated());
     let offerit = Offerit::job(&server, table(1..=6));

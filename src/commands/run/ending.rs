@@ -192,7 +192,10 @@ impl Outcome {
                 "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
                  with --max-failures"
                     .to_owned(),
-            ],
+            ]
+            .into_iter()
+            .chain(self.advice_on_unknown())
+            .collect(),
             ExitCode::Limit if self.comes_again() > 0 => vec![
                 format!(
                     "of the rows that were sent {} did not make it: with --resume they come first again, and --limit \
@@ -202,7 +205,10 @@ impl Outcome {
                 "correct these rows, or what made them fail, and run the same command with --resume; or raise --limit \
                  beyond them"
                     .to_owned(),
-            ],
+            ]
+            .into_iter()
+            .chain(self.advice_on_unknown())
+            .collect(),
             _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         }
@@ -221,14 +227,20 @@ impl Outcome {
                     .to_owned(),
             );
         }
-        if unknown > 0 {
-            advice.push(format!(
-                "{} unknown: sent, but never confirmed. Nothing is wrong with the input there: run the \
-                 same command with --resume, which sends them once more",
-                if unknown == 1 { "1 row is".to_owned() } else { format!("{unknown} rows are") }
-            ));
-        }
+        advice.extend(self.advice_on_unknown());
         advice
+    }
+
+    /// What to do about rows that nobody answered, if there are any.
+    fn advice_on_unknown(&self) -> Option<String> {
+        let unknown = self.ending.tally.count(Status::Unknown);
+        let are = if unknown == 1 { "1 row is".to_owned() } else { format!("{unknown} rows are") };
+        (unknown > 0).then(|| {
+            format!(
+                "{are} unknown: sent, but never confirmed. Nothing is wrong with the input there: run the same command \
+                 with --resume, which sends them once more"
+            )
+        })
     }
 
     /// Rows that a resumed run with this `--limit` sends before any other.
