@@ -156,6 +156,19 @@ fn a_night_that_stopped_goes_on_under_the_same_limit() {
 }
 
 #[test]
+fn the_rows_that_are_left_of_a_night_are_no_sign_of_another_key() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = first_night(&server, table(1..=100));
+    let changed =
+        (61..=100).fold(table(1..=100), |text, row| text.replace(&format!("City {row}\n"), "Town\n"));
+    offerit.input(INPUT, changed);
+    night(&offerit, 1, &["--limit", "4"]).expect_code(7);
+    let output = night(&offerit, 1, &["--resume"]).expect_code(0);
+    assert!(!output.stderr.contains("another API key"), "{}", output.stderr);
+    assert_eq!(server.count(), 140);
+}
+
+#[test]
 fn a_file_of_another_key_is_told_and_everything_sent() {
     let server = Server::start(|_, _| Reply::updated());
     let offerit = first_night(&server, table(1..=20)).env("OFFERIT_API_KEY", format!("{KEY}-rotated"));

@@ -101,9 +101,11 @@ impl Delta {
         last == Last::Same
     }
 
-    /// Why so few rows are as they were, if that looks as if something is wrong.
-    fn suspicion(&self) -> Option<String> {
-        (self.known >= TELLING && self.same * 2 < self.known).then(|| {
+    /// Why so few rows are as they were, if that looks as if something is wrong. Rows that this job brought in sync already
+    /// are as they were: of a night that stopped, the rows that are left all changed.
+    fn suspicion(&self, survey: &Survey) -> Option<String> {
+        let (known, same) = (self.known + survey.in_sync, self.same + survey.in_sync);
+        (self.known >= TELLING && same * 2 < known).then(|| {
             format!(
                 "{} of the {} rows whose customers are in {} are not as they were delivered then. If their data did \
                  not change, that run had another API key or another mapping: then every row is sent once more, and \
@@ -151,7 +153,7 @@ impl Delta {
             share(changes, all)
         );
         Err(Failure {
-            more: self.suspicion().into_iter().collect(),
+            more: self.suspicion(survey).into_iter().collect(),
             ..Failure::new(ExitCode::Brake, message)
         })
     }
@@ -188,7 +190,7 @@ impl Delta {
             },
             self.source()
         ));
-        if let Some(suspicion) = self.suspicion() {
+        if let Some(suspicion) = self.suspicion(survey) {
             say(suspicion);
         }
     }
