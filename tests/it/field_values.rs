@@ -204,3 +204,45 @@ fn the_warnings_of_a_stream_are_not_counted() {
     let output = piped().run(&arguments).expect_code(0);
     assert!(!output.stderr.contains("warning") && server.count() == 1, "{}", output.stderr);
 }
+
+#[test]
+fn a_header_of_the_parameters_names_is_a_second_header_too() {
+    let server = Server::start(|_, _| Reply::updated());
+    let offerit = Offerit::job(&server, "Kd,city\n1,a\ncustomer_id,city\nSubscription ID,City\n2,b\n");
+    offerit.send(&["--map", "Kd=customer_id"]).expect_code(3);
+    let sent: BTreeSet<_> = server.requests().iter().map(|request| request.field("customer_id")).collect();
+    assert_eq!(sent, ["1", "2"].map(|id| Some(id.to_owned())).into());
+}
+
+#[test]
+fn a_value_that_is_a_parameters_name_makes_no_header_of_the_first_customer() {
+    let offerit = Offerit::new();
+    offerit
+        .input(INPUT, "10241,password,anna@example.test,Hauptweg 7\n10242,hunter2,bob@example.test,Ring 2\n");
+    for format in ["text", "json", "github"] {
+        let output = offerit.run(&["check", INPUT, "--format", format]).expect_code(2);
+        let told = output.stdout + &output.stderr;
+        assert!(told.contains("does not look like a header"), "{told}");
+        for value in ["10241", "anna", "Hauptweg"] {
+            assert!(!told.contains(value), "{format} {value}: {told}");
+        }
+    }
+}
+
+#[test]
+fn two_bytes_that_are_utf_8_by_chance_do_not_make_a_file_utf_8() {
+    let rows = b"1,M\xfcnchen\r\n".repeat(50);
+    for last in
+        [&b"2,CAF\xc9\x92S\r\n"[..], b"2,NESTL\xc9\xae\r\n", b"2,\x93PER\xda\x94\r\n", b"2,ANDR\xc9\x85\r\n"]
+    {
+        let offerit = Offerit::new();
+        offerit.input(INPUT, [b"customer_id,city\r\n", &*rows, last].concat());
+        let output = offerit.run(&["check", INPUT]).expect_code(0);
+        assert!(output.stdout.contains("Windows-1252 (guessed)"), "{}", output.stdout);
+    }
+    // A word of UTF-8 does not come about by chance: the other rows are invalid.
+    let offerit = Offerit::new();
+    offerit.input(INPUT, [b"customer_id,city\r\n", &*rows, "2,Zürich\r\n".as_bytes()].concat());
+    let output = offerit.run(&["check", INPUT]).expect_code(3);
+    assert!(output.stdout.contains("1 valid, 50 invalid"), "{}", output.stdout);
+}
