@@ -53,7 +53,9 @@ struct Simulated {
     /// How long it takes to connect, by when.
     connects: Box<dyn Fn(Duration) -> Duration>,
     script: Script,
+    /// In the order in which the attempts began.
     account: RefCell<Vec<Seen>>,
+    attempts: RefCell<HashMap<u64, usize>>,
 }
 
 impl Simulated {
@@ -63,6 +65,7 @@ impl Simulated {
             connects: Box::new(|_| Duration::ZERO),
             script: Box::new(script),
             account: RefCell::default(),
+            attempts: RefCell::default(),
         }
     }
 
@@ -76,7 +79,7 @@ impl Simulated {
     }
 
     fn attempts_of(&self, row: u64) -> usize {
-        self.account.borrow().iter().filter(|seen| seen.row == row).count()
+        self.attempts.borrow().get(&row).copied().unwrap_or_default()
     }
 
     fn most_in_flight(&self) -> usize {
@@ -87,9 +90,8 @@ impl Simulated {
 
     fn busiest(&self, window: Duration) -> usize {
         let account = self.account.borrow();
-        let from =
-            |start| account.iter().filter(|seen| start <= seen.began && seen.began < start + window).count();
-        account.iter().map(|seen| from(seen.began)).max().unwrap_or(0)
+        let before = |time| account.partition_point(|seen| seen.began < time);
+        account.iter().map(|seen| before(seen.began + window) - before(seen.began)).max().unwrap_or(0)
     }
 
     fn span(&self) -> Duration {
@@ -106,12 +108,13 @@ impl Transport for Simulated {
         let row = value(Parameter::City).parse().unwrap();
         let (latency, Answer { reply, asked, body }) = {
             let account = self.account.borrow();
-            let earlier = account.iter().filter(|seen| seen.row == row).count();
+            let earlier = self.attempts_of(row);
             (self.script)(&Arrival { now: began, row, earlier, account: &account })
         };
         let (customer, subscription) = (value(Parameter::CustomerId), value(Parameter::SubscriptionId));
         let seen = Seen { customer, subscription, row, began, ended: began + latency + body };
         self.account.borrow_mut().push(seen);
+        *self.attempts.borrow_mut().entry(row).or_default() += 1;
         sleep(latency).await;
         if let Some(wait) = asked {
             course.asks_for_pause(wait);
