@@ -167,7 +167,6 @@ fn forty_columns_and_no_colour_are_honoured() {
 
 #[test]
 fn an_outage_is_shown_with_the_next_probe() {
-    support::alone();
     let server = Server::start(|_, number| if number < 20 { Reply::updated() } else { Reply::new(503) });
     let offerit = Offerit::job(&server, table(1..=100));
     let mut terminal = Terminal::start(&offerit, &ARGUMENTS, (24, 80));
