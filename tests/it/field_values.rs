@@ -148,7 +148,7 @@ fn what_spreadsheets_write_in_other_languages_is_found() {
 #[test]
 fn the_cell_is_looked_at_before_a_transform_as_well() {
     let offerit = Offerit::new();
-    let table = "customer_id,zip,Land,Name\n1,1067,Germany,NULL\n2,01067,Austria,Anna\n3,1067,DE,Bob\n";
+    let table = "customer_id,zip,Land,Name\n1,1067,Germany,JosÃ©\n2,01067,Austria,Anna\n3,1067,DE,Bob\n";
     offerit.input(INPUT, table);
     let config = "[columns.Land]\nparameter = 'country'\nvalues = { 'Germany' = 'DE', 'DE' = 'XX', 'Austria' = 'AT' }\n\
                   [columns.Name]\nparameter = 'firstname'\nlower = true\n";
