@@ -171,7 +171,7 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
                 Some(sandbox),
                 ServerSettings {
                     endpoint,
-                    route: Route::Straight,
+                    route: Route::Direct,
                     credentials,
                     authorities: Authorities::default(),
                     timeout,

@@ -70,12 +70,13 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
 
     fn send(&mut self, start: Start, gate: Gate) {
         let Some(row) = self.slots.get_mut(start.slot) else { return };
-        let Some(request) = row.request.take() else { return };
+        let Some(mut request) = row.request.take() else { return };
         let is_first = row.attempts + row.not_sent == 0;
         self.tally.retries += u64::from(!is_first);
         match gate {
-            // Probes are few by themselves; what they cost must not be missing when the server is back.
-            Gate::Probe => {}
+            // Probes are few by themselves; what they cost must not be missing when the server is back. A stale connection
+            // would say nothing of the server.
+            Gate::Probe => request.use_fresh_connection(),
             _ if is_first => self.traffic.budget.first_attempt(),
             _ => self.traffic.budget.retry(),
         }

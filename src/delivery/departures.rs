@@ -1,9 +1,10 @@
 //! What attempts on their way and the loop tell each other: when a request leaves, which is once a connection has
 //! come about, whether any may leave at present, and what the server asks for before its reply is whole.
 
-use crate::offerit::Course;
+use crate::offerit::AttemptEvents;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -98,11 +99,17 @@ impl Departure<'_> {
     /// Drives the attempt to its end; `None` if it was called back before its request left.
     pub(super) async fn accompany<A: Future>(&self, mut attempt: Pin<&mut A>) -> Option<A::Output> {
         let Departure { departures, left_at, .. } = self;
+        let is_called_back = || departures.is_closed.get() && left_at.get().is_none();
+        let mut is_begun = false;
         let attempt = poll_fn(|context| {
-            if departures.is_closed.get() && left_at.get().is_none() {
+            if !mem::replace(&mut is_begun, true) && is_called_back() {
                 return Poll::Ready(None);
             }
-            attempt.as_mut().poll(context).map(Some)
+            // Its connection may have sent the request on a task of its own, which only a poll shows.
+            match attempt.as_mut().poll(context) {
+                Poll::Pending if is_called_back() => Poll::Ready(None),
+                polled => polled.map(Some),
+            }
         });
         let output = attempt.await;
         if left_at.get().is_none() {
@@ -122,8 +129,8 @@ impl Departure<'_> {
     }
 }
 
-impl Course for Departure<'_> {
-    fn leaves(&self) {
+impl AttemptEvents for Departure<'_> {
+    fn request_sent(&self) {
         if self.left_at.get().is_none() {
             let (now, departures) = (self.departures.now(), self.departures);
             self.left_at.set(Some(now));
@@ -132,7 +139,7 @@ impl Course for Departure<'_> {
         }
     }
 
-    fn asks_for_pause(&self, wait: Duration) {
+    fn retry_after(&self, wait: Duration) {
         let wish = Wish { at: self.departures.now(), wait };
         self.wish.set(Some(wish));
         self.departures.asked.borrow_mut().push(wish);

@@ -59,7 +59,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         };
         let patience = self.patience(failed_at);
         let disturbance = disturbance(patience);
-        let failed_again = row.attempts > 1;
+        let failed_again = row.charged() > 1;
         let wait = if is_all && (failed_again || row.unconfirmed > 0) {
             match left {
                 1 => patience - margin(patience),

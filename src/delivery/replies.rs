@@ -24,6 +24,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             None => self.traffic.left(start.at),
         }
         match attempt {
+            Some(Attempt { reply: Reply::Stale { text }, duration }) => {
+                self.went_stale(start.slot, request, duration, &text, now);
+            }
             Some(attempt) => self.replied(start, request, attempt, wish, now),
             None => self.called_back(start.slot, request, now),
         }
@@ -107,7 +110,7 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
                     self.observer.retrying(&Retry {
                         row: row.row,
                         line: row.line,
-                        attempts: history.attempts + history.not_sent,
+                        attempts: history.attempts + history.not_sent + history.stale,
                         why: &why,
                         pause: until.saturating_sub(now),
                     });
@@ -116,6 +119,31 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
             }
             Verdict::Stop(refusal) => self.stop(Stop::Refused(refusal)),
         }
+    }
+
+    /// Sends a row again at once, paced, over a fresh connection: its pooled connection ended without a reply, which is neither
+    /// the row's fault nor the server's.
+    fn went_stale(
+        &mut self,
+        slot: SlotId,
+        mut request: Request,
+        duration: Duration,
+        why: &str,
+        now: Duration,
+    ) {
+        let Some(row) = self.slots.get_mut(slot) else { return };
+        request.use_fresh_connection();
+        row.request = Some(request);
+        row.stale += 1;
+        row.maybe_applied = true;
+        row.if_left =
+            Some(Outcome { status: Status::Unknown, http_status: None, duration, error: left_over(why) });
+        self.observer.attempted(duration);
+        let (attempts, pause) = (row.attempts + row.not_sent, Duration::ZERO);
+        self.observer.retrying(&Retry { row: row.row, line: row.line, attempts, why, pause });
+        // The retry costs no token.
+        self.traffic.budget.retry_got_through();
+        self.queue.pause(now, slot);
     }
 
     /// When a row of this history is tried again, unless it is saved up for later.
@@ -175,8 +203,9 @@ impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
         let failed_at = *row.failed_at.get_or_insert(since);
         let is_to_blame = fails_again || self.traffic.health.got_through_after(failed_at);
         Some(History {
-            attempts: row.attempts,
+            attempts: row.charged(),
             not_sent: row.not_sent,
+            stale: row.stale,
             unconfirmed: row.unconfirmed,
             maybe_applied: row.maybe_applied,
             is_alone: in_outage || !is_to_blame,
@@ -219,13 +248,13 @@ fn left_over(why: &str) -> String {
     format!("the run ended before another attempt: {why}")
 }
 
-/// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, a
-/// connection knows of no row, and what was not taken was not looked at.
+/// Whether an attempt did not get through for a reason that may lie with its row. A 429 is about the rate of all, and
+/// a connection knows of no row.
 fn may_lie_with_row(reply: &Reply) -> bool {
     match reply {
         Reply::Overloaded { status, .. } => *status != 429,
         Reply::Unconfirmed { .. } | Reply::Lost { .. } => true,
         Reply::Confirmed { .. } | Reply::Refused { .. } | Reply::Denied { .. } => false,
-        Reply::Redirected { .. } | Reply::NotSent { .. } | Reply::NotTaken { .. } => false,
+        Reply::Redirected { .. } | Reply::NotSent { .. } | Reply::Stale { .. } => false,
     }
 }

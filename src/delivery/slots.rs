@@ -26,6 +26,8 @@ pub(super) struct Open {
     pub attempts: u32,
     /// How often no connection came about, so that nothing went out.
     pub not_sent: u32,
+    /// How many attempts over the connection pool ended without a reply. They are charged to no row.
+    pub stale: u32,
     /// How many replies confirmed nothing.
     pub unconfirmed: u32,
     /// Whether an attempt may have been applied without being confirmed.
@@ -54,10 +56,15 @@ impl Open {
         self.failed_at.is_some_and(|at| health.got_through_after(at))
     }
 
+    /// How many attempts count for `--max-attempts`.
+    pub(super) fn charged(&self) -> u32 {
+        self.attempts - self.stale
+    }
+
     /// How many attempts it has left of so many; fewer once it met pages that confirm nothing.
     pub(super) fn left_of(&self, attempts: u32) -> u32 {
         let pages = if self.unconfirmed > 0 { MOST_UNCONFIRMED } else { u32::MAX };
-        attempts.saturating_sub(self.attempts).min(pages.saturating_sub(self.unconfirmed))
+        attempts.saturating_sub(self.charged()).min(pages.saturating_sub(self.unconfirmed))
     }
 
     /// A row that was not sent yet, with what to send if it is to be sent.
@@ -76,6 +83,7 @@ impl Open {
             request,
             attempts: 0,
             not_sent: 0,
+            stale: 0,
             unconfirmed: 0,
             maybe_applied: false,
             if_left: None,

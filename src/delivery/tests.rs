@@ -3,7 +3,7 @@
 use super::*;
 use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
 use crate::journal::{self, Log, Storage, Writer};
-use crate::offerit::{Attempt, Course, Reply, Transport};
+use crate::offerit::{Attempt, AttemptEvents, Reply, Transport};
 use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,6 @@ use tokio::time::{Instant, Sleep, sleep};
 #[cfg(test)]
 mod brakes;
 mod close_pairs;
-mod closing;
 mod few_customers;
 mod last_rows;
 mod outage;
@@ -100,10 +99,15 @@ impl Simulated {
 }
 
 impl Transport for Simulated {
-    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
-        sleep((self.connects)(Instant::now() - self.began)).await;
+    async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
+        let connecting = (self.connects)(Instant::now() - self.began);
+        sleep(connecting).await;
+        if !connecting.is_zero() {
+            // A real request is sent by its connection, after the attempt has handed it over.
+            tokio::task::yield_now().await;
+        }
         let began = Instant::now() - self.began;
-        course.leaves();
+        events.request_sent();
         let value = |parameter| request.update.get(parameter).unwrap_or_default().to_owned();
         let row = value(Parameter::City).parse().unwrap();
         let (latency, Answer { reply, asked, body }) = {
@@ -117,7 +121,7 @@ impl Transport for Simulated {
         *self.attempts.borrow_mut().entry(row).or_default() += 1;
         sleep(latency).await;
         if let Some(wait) = asked {
-            course.asks_for_pause(wait);
+            events.retry_after(wait);
         }
         sleep(body).await;
         Attempt { reply, duration: latency + body }
@@ -151,10 +155,6 @@ fn busy(status: u16, retry_after: Option<u64>) -> Answer {
 
 fn lost() -> Answer {
     Reply::Lost { text: "reset".to_owned() }.into()
-}
-
-fn not_taken() -> Answer {
-    Reply::NotTaken { text: "it is closing the connection".to_owned() }.into()
 }
 
 fn not_sent() -> Answer {
@@ -318,7 +318,7 @@ async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
-    for broken in [lost, not_taken, not_sent, || busy(503, None), || busy(502, None)] {
+    for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
         let server = Simulated::new(move |arrival| {
             let is_down = (20 * SECOND..1820 * SECOND).contains(&arrival.now);
             (SECOND / 10, if is_down { broken() } else { updated() })
@@ -336,7 +336,7 @@ async fn an_outage_of_half_an_hour_in_the_middle_fails_no_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_down_for_good_stops_the_run_and_burns_no_row() {
-    for broken in [lost, not_sent, not_taken, || busy(503, None), || busy(429, None), || busy(503, Some(1))] {
+    for broken in [lost, not_sent, || busy(503, None), || busy(429, None), || busy(503, Some(1))] {
         let server = Simulated::new(move |_| (SECOND / 10, broken()));
         let (ending, lines) = run(&settings("100", 16), &server, Rows::distinct(10_000)).await;
         assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
@@ -362,12 +362,9 @@ async fn a_few_rows_survive_an_outage_too() {
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_row_among_good_ones_ends_as_its_own_failure() {
-    for (broken, status) in [
-        (lost as fn() -> Answer, "unknown"),
-        (|| busy(500, None), "failed"),
-        (not_taken, "failed"),
-        (not_sent, "failed"),
-    ] {
+    for (broken, status) in
+        [(lost as fn() -> Answer, "unknown"), (|| busy(500, None), "failed"), (not_sent, "failed")]
+    {
         // That no connection comes about for the last row only would be an outage indeed.
         for bad in if broken() == not_sent() { vec![1] } else { vec![1, 50, 100] } {
             let server = Simulated::new(move |arrival| {
@@ -840,9 +837,9 @@ struct Buggy {
 }
 
 impl Transport for Buggy {
-    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
+    async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         assert!(request.update.get(Parameter::City) != Some(&self.row.to_string()), "a bug, on purpose");
-        self.server.attempt(request, course).await
+        self.server.attempt(request, events).await
     }
 }
 

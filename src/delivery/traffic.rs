@@ -55,8 +55,6 @@ pub(super) struct Traffic {
     hold: Option<Time>,
     /// When a 429 was last counted as an attempt that did not get through.
     too_many_since: Option<Time>,
-    /// The same of one that the server did not take.
-    not_taken_since: Option<Time>,
     /// Whether the last attempt that did not get through was refused as a limit does it: with an overload, but no 500.
     is_throttled: bool,
     /// Whether it was a 429.
@@ -77,7 +75,6 @@ impl Traffic {
             health: Health::default(),
             hold: None,
             too_many_since: None,
-            not_taken_since: None,
             is_throttled: false,
             is_too_many: false,
             last_failure: String::new(),
@@ -173,6 +170,8 @@ impl Traffic {
             }
             // These stop the run; they tell nothing of the server's health.
             Reply::Denied { .. } | Reply::Redirected { .. } => None,
+            // It tells of the connection and not of the server.
+            Reply::Stale { .. } => None,
             Reply::Overloaded { status, text, .. } => {
                 let is_too_many = *status == 429;
                 self.is_throttled = *status != 500;
@@ -187,15 +186,6 @@ impl Traffic {
                     if !is_news(&mut self.too_many_since, started, now) {
                         return None;
                     }
-                }
-                self.failed(now, text)
-            }
-            Reply::NotTaken { text } => {
-                self.is_throttled = false;
-                // A server that closes a connection in good order turns away all that was in flight behind the last that it
-                // takes: that is no outage, however many they are.
-                if !is_news(&mut self.not_taken_since, started, now) {
-                    return None;
                 }
                 self.failed(now, text)
             }
@@ -323,18 +313,6 @@ mod tests {
         let confirmed = Reply::Confirmed { status: 200 };
         assert_eq!(traffic.learn(&confirmed, at, at, at), Some(Notice::OutageOver));
         assert_eq!((traffic.gate(at, 5), traffic.gives_up_at()), (Gate::Open, None));
-    }
-
-    #[test]
-    fn what_was_not_taken_together_counts_once() {
-        let mut traffic = traffic();
-        let not_taken = Reply::NotTaken { text: "closing".to_owned() };
-        // All that is in flight, ten times over.
-        let notices = (1..=10).map(|told| {
-            let told = told * SECOND;
-            (0..100).filter_map(|_| traffic.learn(&not_taken, told - SECOND / 2, told, told)).count()
-        });
-        assert_eq!(notices.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]

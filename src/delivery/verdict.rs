@@ -9,10 +9,12 @@ pub(super) const MOST_UNCONFIRMED: u32 = 3;
 /// What a row has been through, this reply included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct History {
-    /// Attempts that were on the wire in this run.
+    /// Attempts that were on the wire in this run, stale ones aside.
     pub attempts: u32,
     /// How often no connection came about.
     pub not_sent: u32,
+    /// Attempts over the connection pool that ended without a reply.
+    pub stale: u32,
     /// How many replies confirmed nothing.
     pub unconfirmed: u32,
     /// Whether an attempt may have been applied.
@@ -70,7 +72,8 @@ pub(super) fn verdict(reply: Reply, history: History) -> Verdict {
         Reply::Overloaded { status, text, .. } => {
             history.again(format!("HTTP {status}: {text}"), u32::MAX, history.attempts)
         }
-        Reply::NotTaken { text } | Reply::Lost { text } => history.again(text, u32::MAX, history.attempts),
+        // The pipeline retries a stale attempt before any verdict.
+        Reply::Stale { text } | Reply::Lost { text } => history.again(text, u32::MAX, history.attempts),
         // What never left is no attempt. It counts only while others get through: then it must end some time.
         Reply::NotSent { text } => {
             let tries = if history.is_alone { 0 } else { history.attempts + history.not_sent };
@@ -87,13 +90,13 @@ impl History {
             return Verdict::Again { why, left: left.min(most) };
         }
         let status = if self.maybe_applied { Status::Unknown } else { Status::Failed };
-        Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent) }
+        Verdict::Spent { status, error: spent(&why, self.attempts + self.not_sent + self.stale) }
     }
 }
 
 /// Whether the update may have been applied although the reply does not confirm it.
 pub(super) fn may_be_applied(reply: &Reply) -> bool {
-    matches!(reply, Reply::Unconfirmed { .. } | Reply::Lost { .. })
+    matches!(reply, Reply::Unconfirmed { .. } | Reply::Lost { .. } | Reply::Stale { .. })
 }
 
 fn spent(why: &str, attempts: u32) -> String {
@@ -111,6 +114,7 @@ mod tests {
         History {
             attempts,
             not_sent: 0,
+            stale: 0,
             unconfirmed: 0,
             maybe_applied: false,
             is_alone: false,
@@ -143,8 +147,7 @@ mod tests {
     #[test]
     fn what_may_pass_is_tried_until_the_attempts_are_spent() {
         let lost = Reply::Lost { text: "reset".to_owned() };
-        let not_taken = Reply::NotTaken { text: "refused".to_owned() };
-        for reply in [overloaded(), not_taken, lost] {
+        for reply in [overloaded(), lost] {
             for attempts in 1..5 {
                 let Verdict::Again { left, .. } = verdict(reply.clone(), history(attempts)) else {
                     panic!("again")
@@ -162,12 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_did_not_take_cannot_have_been_applied() {
-        let text = || "refused".to_owned();
-        assert!(may_be_applied(&Reply::Lost { text: text() }));
-        assert!(!may_be_applied(&Reply::NotTaken { text: text() }));
-        let applied_before = History { maybe_applied: true, ..history(5) };
-        assert_eq!(status(&verdict(Reply::NotTaken { text: text() }, applied_before)), Some(Status::Unknown));
+    fn a_stale_attempt_may_have_been_applied() {
+        assert!(may_be_applied(&Reply::Lost { text: String::new() }));
+        assert!(may_be_applied(&Reply::Stale { text: String::new() }));
+        assert!(!may_be_applied(&not_sent()));
     }
 
     #[test]

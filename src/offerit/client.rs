@@ -1,17 +1,35 @@
-//! Sends attempts and tells what their replies mean: one origin, one set of headers, one of two ways to send.
+//! Sends attempts with [reqwest](https://docs.rs/reqwest) and reports what their replies mean.
 
-use super::direct::Direct;
-use super::exchange::{Broken, Exchange, Received};
-use super::pooled::Pooled;
+use super::body::{ReplyBody, RequestBody};
+use super::failure::{Failure, innermost};
 use super::redact::redact;
-use super::reply::{Class, class, meaning};
-use super::{Attempt, Course, Credentials, Endpoint, Reply, Request, Route, Transport};
-use bytes::Bytes;
-use reqwest::Certificate;
-use std::time::{Duration, Instant};
+use super::reply::{Class, asked_pause, class, meaning};
+use super::{Attempt, AttemptEvents, Credentials, Endpoint, Reply, Request, Route, Transport};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode};
+use reqwest::{Certificate, redirect, retry};
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout_at};
 
-/// How long a connection may take to come about, within the attempt's own timeout.
-const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+/// The most time to connect, within the attempt's own timeout.
+const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Connections that were idle for this long are closed. Chosen: many servers and balancers close after 60 to 75 s.
+const MAX_IDLE: Duration = Duration::from_secs(60);
+
+/// The most time to wait for the body of a denial, whose status alone ends the run.
+const MAX_DENIAL_BODY_WAIT: Duration = Duration::from_secs(2);
+
+/// The reason for `NotSent` after the timeout.
+const NO_CONNECTION_IN_TIME: &str = "no connection came about in time";
+
+const CLIENT_NAME: &str = concat!("offerit-sync/", env!("CARGO_PKG_VERSION"));
 
 /// Where and as whom to send, and for how long to wait.
 #[derive(Debug, Clone)]
@@ -28,14 +46,7 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
-impl Settings {
-    /// How long a connection may take to come about.
-    pub(super) fn longest_connect(&self) -> Duration {
-        self.timeout.min(LONGEST_CONNECT)
-    }
-}
-
-/// Certificate authorities of one's own.
+/// The certificate authorities of `--ca-cert`.
 #[derive(Debug, Clone, Default)]
 pub struct Authorities(Vec<Certificate>);
 
@@ -53,10 +64,6 @@ impl Authorities {
         let certificates = Certificate::from_pem_bundle(pem).map_err(|_| BadCertificate)?;
         if certificates.is_empty() { Err(BadCertificate) } else { Ok(Authorities(certificates)) }
     }
-
-    pub(super) fn certificates(&self) -> Vec<Certificate> {
-        self.0.clone()
-    }
 }
 
 /// Why no client can be made.
@@ -72,89 +79,198 @@ pub enum ClientError {
 
 /// The client of one run.
 pub struct Client {
-    wire: Wire,
+    /// Keeps connections for later requests.
+    pooled: reqwest::Client,
+    /// Opens a connection for each request: a failure on it is the server's, and not that of a connection which the server
+    /// had closed while it was idle.
+    fresh: reqwest::Client,
+    headers: HeaderMap,
     settings: Settings,
 }
 
-/// How requests get to the server.
-enum Wire {
-    /// Plain HTTP/1.1 to the server itself.
-    Direct(Direct),
-    /// Anything else.
-    Pooled(Pooled),
-}
-
-impl Wire {
-    async fn exchange(&self, body: &Bytes, course: &dyn Course) -> Result<Received, Broken> {
-        match self {
-            Wire::Direct(direct) => direct.exchange(body, course).await,
-            // On the heap, or every attempt kept room for it.
-            Wire::Pooled(pooled) => Box::pin(pooled.exchange(body, course)).await,
-        }
-    }
+/// A reply as it came, not yet interpreted.
+struct RawReply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: ReplyBody,
+    /// Why the body is not whole, if it is not.
+    failure: Option<Failure>,
 }
 
 impl Client {
     /// Makes the client. Nothing is sent.
     ///
     /// # Errors
-    /// If TLS cannot be set up, for want of the system's certificates for example.
+    /// If TLS cannot be set up, because the system's certificates are missing for example.
     pub fn new(settings: Settings) -> Result<Client, ClientError> {
-        let wire = match Direct::new(&settings) {
-            Some(direct) => Wire::Direct(direct),
-            None => Wire::Pooled(Pooled::new(&settings)?),
-        };
-        Ok(Client { wire, settings })
+        // An error means that a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let setup = |error: reqwest::Error| ClientError::Setup(innermost(&error));
+        let pooled = builder(&settings).and_then(reqwest::ClientBuilder::build).map_err(setup)?;
+        let fresh = builder(&settings).and_then(|builder| builder.pool_max_idle_per_host(0).build());
+        let fresh = fresh.map_err(setup)?;
+        let headers = headers(&settings.credentials).ok_or(ClientError::Credentials)?;
+        Ok(Client { pooled, fresh, headers, settings })
     }
 
-    async fn send(&self, request: &Request, course: &dyn Course) -> Reply {
-        match self.wire.exchange(&request.body, course).await {
-            // Only a success needs its body; any other status is said already.
-            Ok(Received { status, broken: Some(broken), .. }) if class(status.as_u16()) == Class::Success => {
-                self.broken(broken)
+    async fn send(&self, request: &Request, events: &dyn AttemptEvents) -> Reply {
+        match self.exchange(request, events).await {
+            // A broken body matters only for 2xx; any other status is meaningful without it.
+            Ok(RawReply { status, failure: Some(failure), .. })
+                if class(status.as_u16()) == Class::Success =>
+            {
+                self.failed(failure, request)
             }
-            Ok(Received { status, headers, body, .. }) => {
+            Ok(RawReply { status, headers, body, .. }) => {
                 let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
-                meaning(status, &headers, &body, redact)
+                meaning(status, &headers, &body.decompress(&headers), redact)
             }
-            Err(broken) => self.broken(broken),
+            Err(failure) => self.failed(failure, request),
         }
     }
 
-    /// What the lack of a reply means: whether the request can have left, and in few words why.
-    fn broken(&self, broken: Broken) -> Reply {
-        match broken {
-            Broken::Proxy(why) => Reply::Denied { status: 407, text: why },
-            Broken::NotSent(why) => Reply::NotSent { text: self.not_connected(&why) },
-            Broken::NotTaken(why) => {
-                Reply::NotTaken { text: format!("the server did not take the request: {why}") }
+    /// Sends the request once and reads the reply, within the timeout.
+    async fn exchange(&self, request: &Request, events: &dyn AttemptEvents) -> Result<RawReply, Failure> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let client = if request.needs_fresh_connection { &self.fresh } else { &self.pooled };
+        let mut patch = reqwest::Request::new(Method::PATCH, self.settings.endpoint.url().clone());
+        *patch.headers_mut() = self.headers.clone();
+        let (body, sent) = RequestBody::new(request.body.clone());
+        *patch.body_mut() = Some(reqwest::Body::wrap(body));
+        let response = within(deadline, client.execute(patch));
+        let mut response = match report_sent(response, sent, events).await {
+            (Some(response), _) => response.map_err(|error| Failure::before_reply(&error))?,
+            (None, true) => return Err(Failure::TimedOut),
+            (None, false) => return Err(Failure::NotSent(NO_CONNECTION_IN_TIME.to_owned())),
+        };
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        if let Some(wait) = asked_pause(status, &headers, SystemTime::now) {
+            events.retry_after(wait);
+        }
+        let deadline = match class(status.as_u16()) {
+            Class::Denial => deadline.min(Instant::now() + MAX_DENIAL_BODY_WAIT),
+            _ => deadline,
+        };
+        let mut reply = RawReply { status, headers, body: ReplyBody::default(), failure: None };
+        // The head of a redirect says everything.
+        while class(status.as_u16()) != Class::Redirect && !reply.body.is_cut && reply.failure.is_none() {
+            match within(deadline, response.chunk()).await {
+                Some(Ok(Some(chunk))) => reply.body.add(&chunk),
+                Some(Ok(None)) => break,
+                Some(Err(error)) => reply.failure = Some(Failure::BrokenReply(innermost(&error))),
+                None => reply.failure = Some(Failure::TimedOut),
             }
-            Broken::TimedOut => {
+        }
+        Ok(reply)
+    }
+
+    /// What the lack of a whole reply means: whether the request can have been sent, and why.
+    fn failed(&self, failure: Failure, request: &Request) -> Reply {
+        let lost = |why| format!("the connection broke before the reply was whole: {why}");
+        match failure {
+            Failure::ProxyDenied(why) => Reply::Denied { status: 407, text: why },
+            Failure::NotSent(why) => Reply::NotSent { text: self.not_connected(&why) },
+            Failure::TimedOut => {
                 let timeout = humantime::format_duration(self.settings.timeout);
                 Reply::Lost { text: format!("no whole reply within {timeout}") }
             }
-            Broken::Lost(why) => {
-                Reply::Lost { text: format!("the connection broke before the reply was whole: {why}") }
-            }
+            Failure::Ended(why) if !request.needs_fresh_connection => Reply::Stale { text: lost(why) },
+            Failure::Ended(why) | Failure::BrokenReply(why) => Reply::Lost { text: lost(why) },
         }
     }
 
-    /// Why no connection came about. Of a proxy the variable is named: its value may hold a password.
+    /// Why no connection came about. A proxy is named by its variable, as its value may hold a password.
     fn not_connected(&self, why: &str) -> String {
         let origin = self.settings.endpoint.origin();
-        match self.settings.route {
-            Route::Straight => format!("cannot connect to {origin}: {why}"),
-            Route::Proxy(variable) => {
+        match &self.settings.route {
+            Route::Direct => format!("cannot connect to {origin}: {why}"),
+            Route::Proxy(proxy) => {
+                let variable = proxy.variable();
                 format!("cannot connect to {origin} through the proxy that {variable} names: {why}")
             }
         }
     }
 }
 
+/// The settings that both clients have in common.
+fn builder(settings: &Settings) -> reqwest::Result<reqwest::ClientBuilder> {
+    let builder = reqwest::Client::builder()
+        .http1_only()
+        // A redirect would carry the key and the row to another place.
+        .redirect(redirect::Policy::none())
+        // Delivery paces and counts every attempt.
+        .retry(retry::never())
+        .referer(false)
+        // RFC 9112, section 5.2: old servers fold header lines.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .tcp_nodelay(true)
+        .connect_timeout(settings.timeout.min(MAX_CONNECT_TIME))
+        .pool_idle_timeout(MAX_IDLE)
+        // `Route` alone reads the variables.
+        .no_proxy();
+    let builder = match &settings.route {
+        Route::Direct => builder,
+        Route::Proxy(proxy) => builder.proxy(reqwest::Proxy::all(proxy.url().clone())?),
+    };
+    Ok(if settings.endpoint.is_https() {
+        builder.tls_certs_merge(settings.authorities.0.clone())
+    } else {
+        // No certificate is needed, and a machine may have none.
+        builder.tls_certs_only([])
+    })
+}
+
+/// The headers of every request (API page, "Headers"). `None` if a credential is no header value.
+fn headers(credentials: &Credentials) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(HeaderName::from_static("api-key"), credentials.key_header()?);
+    headers.insert(HeaderName::from_static("api-username"), credentials.username_header()?);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(CLIENT_NAME));
+    Some(headers)
+}
+
+/// Waits for `response` and reports to `events` when the request is sent. Returns whether it was.
+async fn report_sent<F: Future>(
+    response: F,
+    sent: oneshot::Receiver<()>,
+    events: &dyn AttemptEvents,
+) -> (F::Output, bool) {
+    let mut response = pin!(response);
+    let (mut sent, mut is_sent) = (Some(sent), false);
+    let output = poll_fn(|context| {
+        let polled = response.as_mut().poll(context);
+        if let Some(Poll::Ready(report)) = sent.as_mut().map(|sent| Pin::new(sent).poll(context)) {
+            sent = None;
+            // An error means that the request was dropped before it was sent.
+            is_sent = report.is_ok();
+            report.iter().for_each(|()| events.request_sent());
+        }
+        polled
+    })
+    .await;
+    (output, is_sent)
+}
+
+/// Waits for a future until the deadline. reqwest's own timeout looks at the clock first, so that a process which was stopped
+/// (SIGSTOP) would lose the replies that came meanwhile: here the connections' tasks take up what has come before it gives up.
+async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    if let Ok(output) = timeout_at(deadline, future.as_mut()).await {
+        return Some(output);
+    }
+    // The runtime learns of what has come, then the connections' tasks do.
+    yield_now().await;
+    yield_now().await;
+    timeout_at(deadline, future).await.ok()
+}
+
 impl Transport for Client {
-    async fn attempt(&self, request: &Request, course: &dyn Course) -> Attempt {
+    async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         let start = Instant::now();
-        let reply = self.send(request, course).await;
+        // Boxed, as every row in flight would keep room for reqwest's large futures.
+        let reply = Box::pin(self.send(request, events)).await;
         Attempt { reply, duration: start.elapsed() }
     }
 }

@@ -3,13 +3,11 @@
 //! Documented (API page, revision of 2 October 2017): the request, and `true` as the reply of success. Inferred:
 //! everything else a reply can be; each such rule says so.
 
+mod body;
 mod client;
 mod credentials;
-mod direct;
 mod endpoint;
-mod exchange;
-mod line;
-mod pooled;
+mod failure;
 mod redact;
 mod reply;
 mod retry_after;
@@ -25,7 +23,7 @@ pub use client::{Authorities, BadCertificate, Client, ClientError, Settings};
 pub use credentials::{ApiKey, BadCredential, Credentials};
 pub use endpoint::{BadUrl, Endpoint};
 pub use reply::Reply;
-pub use route::{BadProxy, Route};
+pub use route::{BadProxy, NamedProxy, Route};
 
 /// An update with its encoded body, ready to be sent any number of times.
 #[derive(Debug)]
@@ -33,13 +31,20 @@ pub struct Request {
     /// What is asked for.
     pub update: Update,
     body: Bytes,
+    needs_fresh_connection: bool,
 }
 
-/// The bodies of so many bytes lie in one piece of memory, which is free once none of them is needed. More would keep more
-/// of it for a row that takes long.
+impl Request {
+    /// Sends every further attempt over a connection of its own, after one over the pool ended without a reply.
+    pub fn use_fresh_connection(&mut self) {
+        self.needs_fresh_connection = true;
+    }
+}
+
+/// Bodies are cut from shared blocks of this many bytes. A larger block would be kept alive longer by one slow row.
 const BLOCK: usize = 4096;
 
-/// Makes requests of updates, row after row.
+/// Encodes updates as requests.
 #[derive(Debug, Default)]
 pub struct Encoder {
     form: String,
@@ -61,10 +66,10 @@ impl Encoder {
         self.block.extend_from_slice(form.as_bytes());
         let body = self.block.split().freeze();
         form.clear();
-        // What one long value took is not kept for the others.
+        // Release the memory of an unusually long value.
         form.shrink_to(BLOCK);
         self.form = form;
-        Request { update, body }
+        Request { update, body, needs_fresh_connection: false }
     }
 }
 
@@ -83,18 +88,18 @@ pub struct Attempt {
     pub duration: Duration,
 }
 
-/// Is told of an attempt while it lasts.
-pub trait Course {
-    /// The request goes out, for which a connection has to come about first; dropped before, nothing is sent.
-    fn leaves(&self);
+/// Receives the events of an attempt while it lasts.
+pub trait AttemptEvents {
+    /// A connection exists and the request is written to it. An attempt that is dropped before sends nothing.
+    fn request_sent(&self);
 
-    /// The server asks to be left alone for so long; only with 429 and 503. Told as soon as the head of the reply is
-    /// there: its body may take as long as it likes.
-    fn asks_for_pause(&self, wait: Duration);
+    /// The server asks for a pause (`Retry-After` with 429 or 503). Called when the head of the reply is there, as its body
+    /// may take long.
+    fn retry_after(&self, wait: Duration);
 }
 
 /// Sends attempts. The seam at which tests put a simulated server.
 pub trait Transport {
     /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too.
-    fn attempt(&self, request: &Request, course: &dyn Course) -> impl Future<Output = Attempt>;
+    fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> impl Future<Output = Attempt>;
 }

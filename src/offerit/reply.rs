@@ -1,5 +1,6 @@
 //! What a reply means. Pure: a status, headers and a body in, a [`Reply`] out.
 
+use super::body::ReplyBody;
 use super::retry_after::retry_after;
 use http::StatusCode;
 use http::header::{HeaderMap, LOCATION};
@@ -60,9 +61,9 @@ pub enum Reply {
         /// Why.
         text: String,
     },
-    /// The request left and the server says that it has not been processed: it is asked again, and the update cannot
-    /// have been applied (RFC 9113, 6.8: a stream above the last one of a GOAWAY; 8.7: REFUSED_STREAM).
-    NotTaken {
+    /// The connection, which was one of the pool, ended before the head of a reply. Most likely the server had closed it
+    /// while it was idle, so this says nothing of the server (hyper issues 2136 and 3553). The update may have been applied.
+    Stale {
         /// Why.
         text: String,
     },
@@ -84,26 +85,8 @@ impl Reply {
             | Reply::Overloaded { status, .. }
             | Reply::Denied { status, .. }
             | Reply::Redirected { status, .. } => Some(*status),
-            Reply::NotSent { .. } | Reply::NotTaken { .. } | Reply::Lost { .. } => None,
+            Reply::NotSent { .. } | Reply::Stale { .. } | Reply::Lost { .. } => None,
         }
-    }
-}
-
-/// What a body is, as far as it was read. No compression is offered to the server, so that what is counted is
-/// what came.
-#[derive(Default)]
-pub(super) struct Body {
-    pub bytes: Vec<u8>,
-    /// Whether there was more than is ever read.
-    pub is_cut: bool,
-}
-
-impl Body {
-    /// Takes the next piece, up to `most` bytes in all; the rest is left, however much it is.
-    pub(super) fn add(&mut self, piece: &[u8], most: usize) {
-        let room = most - self.bytes.len();
-        self.is_cut |= piece.len() > room;
-        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 }
 
@@ -123,7 +106,7 @@ pub(super) fn class(status: u16) -> Class {
         200..=299 => Class::Success,
         300..=399 => Class::Redirect,
         401 | 403 | 407 | 511 => Class::Denial,
-        408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=529 => Class::Overload,
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520..=530 => Class::Overload,
         _ => Class::Refusal,
     }
 }
@@ -132,7 +115,7 @@ pub(super) fn class(status: u16) -> Class {
 pub(super) fn meaning(
     status: StatusCode,
     headers: &HeaderMap,
-    body: &Body,
+    body: &ReplyBody,
     redact: impl Fn(&str) -> String,
 ) -> Reply {
     let code = status.as_u16();
@@ -156,19 +139,20 @@ pub(super) fn asked_pause(
 }
 
 /// 2xx: `true` confirms (documented), other JSON refuses, anything else confirms nothing (both inferred).
-fn success(status: u16, body: &Body, redact: impl Fn(&str) -> String) -> Reply {
-    if body.bytes == b"true" {
+fn success(status: u16, body: &ReplyBody, redact: impl Fn(&str) -> String) -> Reply {
+    let json = without_byte_order_mark(&body.bytes);
+    if json == b"true" {
         return Reply::Confirmed { status };
     }
     if body.is_cut {
         let text = "the reply is far longer than the API's 'true'".to_owned();
         return Reply::Unconfirmed { status, text };
     }
-    match serde_json::from_slice::<Value>(&body.bytes) {
+    match serde_json::from_slice::<Value>(json) {
         Ok(Value::Bool(true)) => Reply::Confirmed { status },
-        Ok(other) => Reply::Refused { status, text: redact(&said(&other)) },
+        Ok(other) => Reply::Refused { status, text: refusal(&other, redact) },
         // JSON by its grammar, though it is more than can be held: half a letter, a number without end, much in each other.
-        Err(_) if serde_json::from_slice::<IgnoredAny>(&body.bytes).is_ok() => {
+        Err(_) if serde_json::from_slice::<IgnoredAny>(json).is_ok() => {
             Reply::Refused { status, text: snippet(&redact(&lossy(body))) }
         }
         Err(_) if body.bytes.iter().all(u8::is_ascii_whitespace) => {
@@ -181,8 +165,22 @@ fn success(status: u16, body: &Body, redact: impl Fn(&str) -> String) -> Reply {
     }
 }
 
-fn text(status: StatusCode, body: &Body, redact: impl Fn(&str) -> String) -> String {
-    let said = match serde_json::from_slice::<Value>(&body.bytes) {
+/// RFC 8259, section 8.1: a parser may ignore a byte order mark.
+fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// Why a 2xx reply with JSON other than `true` is a refusal: its message, else what came instead of `true`.
+fn refusal(value: &Value, redact: impl Fn(&str) -> String) -> String {
+    match (message(value), value) {
+        (Some(Value::String(text)), _) => redact(&text),
+        (_, Value::String(text)) => format!("expected true, got the string \"{}\"", redact(text)),
+        (_, other) => format!("expected true, got {}", redact(&other.to_string())),
+    }
+}
+
+fn text(status: StatusCode, body: &ReplyBody, redact: impl Fn(&str) -> String) -> String {
+    let said = match serde_json::from_slice::<Value>(without_byte_order_mark(&body.bytes)) {
         Ok(value) => redact(&said(&value)),
         Err(_) => redact(&lossy(body)),
     };
@@ -199,12 +197,15 @@ struct ErrorBody {
     data: Option<Value>,
 }
 
-/// What a JSON reply says: its message, else its data, else itself.
+/// The message of a JSON object, else its data.
+fn message(value: &Value) -> Option<Value> {
+    let error = value.is_object().then(|| ErrorBody::deserialize(value).ok()).flatten()?;
+    error.message.into_iter().chain(error.data).find(|text| !text.is_null())
+}
+
+/// What a JSON reply says: its message, its data or the whole of it.
 fn said(value: &Value) -> String {
-    let error = value.is_object().then(|| ErrorBody::deserialize(value).ok()).flatten();
-    let told =
-        error.and_then(|error| error.message.into_iter().chain(error.data).find(|text| !text.is_null()));
-    match told.as_ref().unwrap_or(value) {
+    match message(value).as_ref().unwrap_or(value) {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
@@ -212,7 +213,7 @@ fn said(value: &Value) -> String {
 
 /// What is no UTF-8 is taken for Latin-1, which many old servers speak, and only that: what they echo of a row is UTF-8
 /// still, and has to be found.
-fn lossy(body: &Body) -> String {
+fn lossy(body: &ReplyBody) -> String {
     let mut text = String::with_capacity(body.bytes.len());
     for chunk in body.bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -245,7 +246,7 @@ mod tests {
     use http::header::{HeaderValue, RETRY_AFTER};
 
     fn reply(status: u16, body: &str) -> Reply {
-        let body = Body { bytes: body.as_bytes().to_vec(), is_cut: false };
+        let body = ReplyBody { bytes: body.as_bytes().to_vec(), is_cut: false };
         let status = StatusCode::from_u16(status).unwrap();
         meaning(status, &HeaderMap::new(), &body, str::to_owned)
     }
@@ -253,7 +254,7 @@ mod tests {
     #[test]
     fn a_stray_byte_does_not_change_the_text_around_it() {
         let bytes = [&b"Ung\xfcltig: "[..], "München".as_bytes(), b" \xe9"].concat();
-        assert_eq!(lossy(&Body { bytes, is_cut: false }), "Ungültig: München é");
+        assert_eq!(lossy(&ReplyBody { bytes, is_cut: false }), "Ungültig: München é");
     }
 
     #[test]
@@ -286,18 +287,20 @@ mod tests {
             (500, 500, Overload),
             (501, 501, Refusal),
             (502, 504, Overload),
-            (505, 510, Refusal),
+            (505, 508, Refusal),
+            (509, 509, Overload),
+            (510, 510, Refusal),
             (511, 511, Denial),
             (512, 519, Refusal),
-            (520, 529, Overload),
-            (530, 599, Refusal),
+            (520, 530, Overload),
+            (531, 599, Refusal),
         ];
         assert_eq!(table, expected);
     }
 
     #[test]
     fn only_true_confirms() {
-        for body in ["true", " true\r\n"] {
+        for body in ["true", " true\r\n", "\u{feff}true", "\u{feff} true"] {
             assert_eq!(reply(200, body), Reply::Confirmed { status: 200 });
         }
         let deep = format!("{{\"result\":{}1{}}}", "[".repeat(200), "]".repeat(200));
@@ -316,16 +319,7 @@ mod tests {
         ] {
             assert!(matches!(reply(200, body), Reply::Refused { .. }), "{body}");
         }
-        for body in [
-            "",
-            "  \n",
-            "<html>maintenance</html>",
-            "tru",
-            "True",
-            "true true",
-            "\u{feff}true",
-            "{\"result\":",
-        ] {
+        for body in ["", "  \n", "<html>maintenance</html>", "tru", "True", "true true", "{\"result\":"] {
             assert!(matches!(reply(200, body), Reply::Unconfirmed { .. }), "{body}");
         }
         let deep = "[".repeat(10_000);
@@ -339,10 +333,25 @@ mod tests {
             (r#"{"result":"error","data":"no such id"}"#, "no such id"),
             (r#"{"message":null,"data":["a","b"]}"#, r#"["a","b"]"#),
             ("\"plain\"", "plain"),
+            ("\u{feff}\"marked\"", "marked"),
             ("<b>Bad\n  Request</b>", "<b>Bad Request</b>"),
             ("", "Bad Request"),
         ] {
             assert_eq!(reply(400, body), Reply::Refused { status: 400, text: expected.to_owned() });
+        }
+    }
+
+    #[test]
+    fn a_2xx_refusal_says_what_came_instead_of_true() {
+        for (body, expected) in [
+            (r#""true""#, r#"expected true, got the string "true""#),
+            (r#"{"data":true}"#, r#"expected true, got {"data":true}"#),
+            ("false", "expected true, got false"),
+            ("[true]", "expected true, got [true]"),
+            (r#"{"result":"error","message":"customer not found"}"#, "customer not found"),
+            ("\u{feff}{\"data\":\"no such id\"}", "no such id"),
+        ] {
+            assert_eq!(reply(200, body), Reply::Refused { status: 200, text: expected.to_owned() });
         }
     }
 

@@ -3,55 +3,53 @@
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
-/// Longer than a year no server means: such a wish is taken for a mistake and ignored. What is shorter and beyond our
-/// patience is for the caller to judge.
-const ABSURD: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Values above a year are ignored as mistakes. The caller decides about long but plausible ones.
+const MAX_PLAUSIBLE: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How long the server asks to be left alone, as of `now`. `None`: nothing that can be understood or meant, or a time
-/// that is past. Several values: the longest, so that none is undercut.
+/// The pause that the server asks for as of `now`, the longest of several. `None`: nothing valid, or a time that is past.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    // The server's clock may be behind ours: by its own (`Date`; RFC 9110, section 6.6.1) the time it names is further
-    // away. One that is ahead makes no wait shorter: ours counts too.
-    let its_now =
+    // A date is one of the server's clock, so its own time (`Date`; RFC 9110, section 6.6.1) decides how far away it is.
+    let server_now =
         headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
-    let clocks = || [Some(now), its_now].into_iter().flatten();
+    let now = server_now.unwrap_or(now);
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
-    let wishes = values.flat_map(wishes);
-    let waits = wishes.flat_map(|wish| {
-        clocks().filter_map(move |clock| match wish {
-            Wish::Wait(wait) => Some(wait),
-            Wish::Until(time) => time.duration_since(clock).ok(),
-        })
+    let waits = values.flat_map(parse_list).filter_map(|value| match value {
+        RetryAfter::Delay(wait) => Some(wait),
+        RetryAfter::Date(time) => time.duration_since(now).ok(),
     });
-    waits.filter(|wait| !wait.is_zero() && *wait <= ABSURD).max()
+    waits.filter(|wait| !wait.is_zero() && *wait <= MAX_PLAUSIBLE).max()
 }
 
-/// What one value asks for.
+/// One value of the header.
 #[derive(Clone, Copy)]
-enum Wish {
-    Wait(Duration),
-    Until(SystemTime),
+enum RetryAfter {
+    Delay(Duration),
+    Date(SystemTime),
 }
 
-/// What the values of one header ask for: proxies make one of several, with commas (RFC 9110, section 5.3), and most
-/// dates have a comma of their own.
-fn wishes(text: &str) -> impl Iterator<Item = Wish> {
+/// Parses the values of one header line: proxies join several with commas (RFC 9110, section 5.3), and most dates have a
+/// comma of their own.
+fn parse_list(text: &str) -> impl Iterator<Item = RetryAfter> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     let dates: Vec<_> = parts
         .windows(2)
-        .map(|pair| httpdate::parse_http_date(&pair.join(", ")).ok().map(Wish::Until))
+        .map(|pair| httpdate::parse_http_date(&pair.join(", ")).ok().map(RetryAfter::Date))
         .collect();
-    let alone: Vec<_> = parts.into_iter().map(wish).collect();
-    dates.into_iter().chain(alone).flatten()
+    let single: Vec<_> = parts.into_iter().map(parse).collect();
+    dates.into_iter().chain(single).flatten()
 }
 
-fn wish(text: &str) -> Option<Wish> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number too large for the type is no time.
-        return text.parse().ok().map(|seconds| Wish::Wait(Duration::from_secs(seconds)));
+fn parse(text: &str) -> Option<RetryAfter> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number(seconds) && is_number(fraction) {
+        // A fraction is rounded up, so that the pause is never undercut. A number too large for the type is invalid.
+        let is_rounded_up = fraction.bytes().any(|digit| digit != b'0');
+        let seconds = seconds.parse::<u64>().ok()?.checked_add(u64::from(is_rounded_up))?;
+        return Some(RetryAfter::Delay(Duration::from_secs(seconds)));
     }
     // In the form without a comma (asctime).
-    httpdate::parse_http_date(text).ok().map(Wish::Until)
+    httpdate::parse_http_date(text).ok().map(RetryAfter::Date)
 }
 
 #[cfg(test)]
@@ -95,28 +93,42 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_undercut_by_neither_clock() {
+    fn a_date_is_one_of_the_servers_own_clock() {
         let asked = |date: &str, retry_after: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, HeaderValue::from_str(date).unwrap());
             headers.insert(RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap());
             retry_after_at(&headers)
         };
-        // Theirs is an hour behind, then an hour ahead of ours.
+        // The server's clock is an hour behind ours, then an hour, then a day ahead.
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "Sun, 06 Nov 1994 07:50:07 GMT"), Some(30));
-        assert_eq!(asked("Sun, 06 Nov 1994 09:49:37 GMT", "Sun, 06 Nov 1994 09:50:07 GMT"), Some(3630));
-        // A time that is past by both is past; a number asks no clock.
+        assert_eq!(asked("Sun, 06 Nov 1994 09:49:37 GMT", "Sun, 06 Nov 1994 09:50:07 GMT"), Some(30));
+        assert_eq!(asked("Mon, 07 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:50:07 GMT"), Some(30));
+        // A time that is past is past; a number asks no clock.
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "Sun, 06 Nov 1994 07:49:07 GMT"), None);
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "9"), Some(9));
-        // A clock that was never set, or that is none: ours alone counts.
-        for date in ["Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", ""] {
+        // A date that is none: ours counts.
+        for date in ["yesterday", ""] {
             assert_eq!(asked(date, "Sun, 06 Nov 1994 08:50:37 GMT"), Some(60), "{date}");
         }
     }
 
     #[test]
     fn absurd_ones_are_ignored() {
-        for text in ["-1", "soon", "", "1.5", "0x10", "0", "Sun, 06 Nov 1994 08:49:00 GMT", "+5"] {
+        for text in [
+            "-1",
+            "soon",
+            "",
+            "1.",
+            ".5",
+            "1.5.2",
+            "1.x",
+            "0x10",
+            "0",
+            "0.0",
+            "Sun, 06 Nov 1994 08:49:00 GMT",
+            "+5",
+        ] {
             assert_eq!(wait(&[text]), None, "{text}");
         }
         for text in [
@@ -130,6 +142,13 @@ mod tests {
             assert_eq!(wait(&[text, "3"]), Some(3), "one that is meant stands beside {text}");
         }
         assert_eq!(wait(&["soon", "3"]), Some(3));
+    }
+
+    #[test]
+    fn a_fraction_is_rounded_up() {
+        for (text, seconds) in [("1.5", 2), ("3.0", 3), ("0.001", 1), ("29.999, 7", 30)] {
+            assert_eq!(wait(&[text]), Some(seconds), "{text}");
+        }
     }
 
     #[test]

@@ -1,18 +1,41 @@
-//! How the server is reached: straight, or through the proxy that the environment names.
+//! How the server is reached: directly, or through the proxy that the environment names.
 
 use super::Endpoint;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
-use std::env;
+use std::{env, fmt};
 use url::Url;
 
 /// How the server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// By a connection to it.
-    Straight,
-    /// By a connection to the proxy that this variable names. Its value may hold a password.
-    Proxy(&'static str),
+    Direct,
+    /// By a connection to this proxy.
+    Proxy(Box<NamedProxy>),
+}
+
+/// A proxy and the variable that names it. Its URL may hold a password, so `Debug` masks it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NamedProxy {
+    variable: &'static str,
+    url: Url,
+}
+
+impl NamedProxy {
+    pub(super) fn variable(&self) -> &'static str {
+        self.variable
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl fmt::Debug for NamedProxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NamedProxy").field("variable", &self.variable).finish_non_exhaustive()
+    }
 }
 
 /// Why a variable that names a proxy cannot be used. Its value may hold a password and is not shown.
@@ -27,17 +50,17 @@ pub enum BadProxy {
 }
 
 impl Route {
-    /// The one that the environment has for an endpoint: curl's variables, in its order. A server on this machine is never
-    /// asked through a proxy.
+    /// The route that curl's variables name for an endpoint, in curl's order. A server on this machine is always reached
+    /// directly.
     ///
     /// # Errors
-    /// If there is a proxy for it that cannot be used: to go straight past it would be against what was meant.
+    /// If the proxy for the endpoint cannot be used. To connect directly instead would be against what was meant.
     pub fn from_environment(endpoint: &Endpoint) -> Result<Route, BadProxy> {
-        // The second stands for a request whose sender could set HTTP_PROXY (httpoxy).
+        // With REQUEST_METHOD this is a CGI script, whose HTTP_PROXY the sender of a request could set (httpoxy).
         if endpoint.is_loopback() || env::var_os("REQUEST_METHOD").is_some() {
-            return Ok(Route::Straight);
+            return Ok(Route::Direct);
         }
-        let Ok(uri) = endpoint.url().as_str().parse() else { return Ok(Route::Straight) };
+        let Ok(uri) = endpoint.url().as_str().parse() else { return Ok(Route::Direct) };
         let own =
             if endpoint.is_https() { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
         let set = |names: [&'static str; 2]| {
@@ -46,33 +69,30 @@ impl Route {
         };
         let except = set(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default();
         match set(own).or_else(|| set(["ALL_PROXY", "all_proxy"])) {
-            Some((name, value)) if applies(&except, &uri) => route(name, value, &uri),
-            _ => Ok(Route::Straight),
+            Some((variable, value)) if !is_excepted(&except, &uri) => proxy(variable, &value),
+            _ => Ok(Route::Direct),
         }
     }
 }
 
-/// Whether a server is not one of those that are asked straight.
-fn applies(except: &str, uri: &Uri) -> bool {
-    Matcher::builder().all("http://proxy.invalid").no(except.to_owned()).build().intercept(uri).is_some()
+/// Whether NO_PROXY names the server. hyper-util's `*` matches names only and no addresses (reqwest issue 2579).
+fn is_excepted(except: &str, uri: &Uri) -> bool {
+    let proxy = Matcher::builder().all("http://proxy.invalid").no(except.to_owned()).build();
+    except.split(',').any(|entry| entry.trim() == "*") || proxy.intercept(uri).is_none()
 }
 
-fn route(name: &'static str, value: String, uri: &Uri) -> Result<Route, BadProxy> {
-    let malformed = BadProxy::Malformed(name);
+fn proxy(variable: &'static str, value: &str) -> Result<Route, BadProxy> {
+    let malformed = BadProxy::Malformed(variable);
     // A URL without a scheme means http, as with curl.
-    let whole = if value.contains("://") { value.clone() } else { format!("http://{value}") };
-    let url = Url::parse(&whole).map_err(|_| malformed)?;
-    if url.scheme().starts_with("socks") {
-        return Err(BadProxy::Scheme(name));
+    let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+    let url = Url::parse(&url).map_err(|_| malformed)?;
+    match url.scheme() {
+        "http" | "https" if url.host().is_some() && url.port() != Some(0) => {
+            Ok(Route::Proxy(Box::new(NamedProxy { variable, url })))
+        }
+        scheme if scheme.starts_with("socks") => Err(BadProxy::Scheme(variable)),
+        _ => Err(malformed),
     }
-    let proxy = Matcher::builder().all(value).build().intercept(uri).ok_or(malformed)?;
-    // It is more generous than the standard for URLs, and would ask another port than the one that is meant.
-    let asked = proxy.uri();
-    let port = asked.port_u16().unwrap_or(if asked.scheme_str() == Some("https") { 443 } else { 80 });
-    let has_host =
-        url.host_str().zip(asked.host()).is_some_and(|(meant, host)| meant.eq_ignore_ascii_case(host));
-    let is_meant = has_host && port > 0 && url.port_or_known_default() == Some(port);
-    if is_meant && matches!(url.scheme(), "http" | "https") { Ok(Route::Proxy(name)) } else { Err(malformed) }
 }
 
 #[cfg(test)]
@@ -81,19 +101,24 @@ mod tests {
 
     #[test]
     fn a_proxy_is_usable_or_an_error() {
-        let uri = "https://offerit.test/".parse().unwrap();
         for (value, expected) in [
-            ("http://proxy.test:3128", Ok(Route::Proxy("HTTPS_PROXY"))),
-            ("https://user:word@proxy.test", Ok(Route::Proxy("HTTPS_PROXY"))),
-            ("proxy.test:3128", Ok(Route::Proxy("HTTPS_PROXY"))),
-            ("Proxy.test", Ok(Route::Proxy("HTTPS_PROXY"))),
-            ("http://[::1]:3128/", Ok(Route::Proxy("HTTPS_PROXY"))),
-            ("http://user:pass%40word@proxy.test:8080", Ok(Route::Proxy("HTTPS_PROXY"))),
+            ("http://proxy.test:3128", Ok("HTTPS_PROXY")),
+            ("https://user:word@proxy.test", Ok("HTTPS_PROXY")),
+            ("proxy.test:3128", Ok("HTTPS_PROXY")),
+            ("Proxy.test", Ok("HTTPS_PROXY")),
+            ("http://[::1]:3128/", Ok("HTTPS_PROXY")),
+            ("http://user:pass%40word@proxy.test:8080", Ok("HTTPS_PROXY")),
             ("socks5://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
             ("SOCKS5H://proxy.test:1080", Err(BadProxy::Scheme("HTTPS_PROXY"))),
             ("http://", Err(BadProxy::Malformed("HTTPS_PROXY"))),
         ] {
-            assert_eq!(route("HTTPS_PROXY", value.to_owned(), &uri), expected, "{value}");
+            let route = proxy("HTTPS_PROXY", value);
+            assert!(!format!("{route:?}").contains("word"), "the password is masked");
+            let variable = route.map(|route| match route {
+                Route::Proxy(proxy) => proxy.variable(),
+                Route::Direct => "none",
+            });
+            assert_eq!(variable, expected, "{value}");
         }
         for value in [
             "http://a b:3128",
@@ -110,15 +135,24 @@ mod tests {
             " ",
         ] {
             let malformed = Err(BadProxy::Malformed("HTTPS_PROXY"));
-            assert_eq!(route("HTTPS_PROXY", value.to_owned(), &uri), malformed, "{value}");
+            assert_eq!(proxy("HTTPS_PROXY", value), malformed, "{value}");
         }
     }
 
     #[test]
-    fn some_servers_are_asked_straight() {
-        let uri = "https://api.offerit.test/".parse().unwrap();
-        for (except, expected) in [("", true), ("other.test", true), ("offerit.test", false), ("*", false)] {
-            assert_eq!(applies(except, &uri), expected, "{except}");
+    fn the_servers_of_no_proxy_are_reached_directly() {
+        let name = "https://api.offerit.test/".parse().unwrap();
+        let address = "https://10.0.0.7:8443/".parse().unwrap();
+        for (except, is_name, is_address) in [
+            ("", false, false),
+            ("other.test", false, false),
+            ("offerit.test", true, false),
+            ("10.0.0.0/8", false, true),
+            ("*", true, true),
+            ("other.test, *", true, true),
+        ] {
+            assert_eq!(is_excepted(except, &name), is_name, "{except}");
+            assert_eq!(is_excepted(except, &address), is_address, "{except}");
         }
     }
 }

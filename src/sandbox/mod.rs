@@ -26,6 +26,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Extension;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -34,11 +39,14 @@ pub use faults::Faults;
 pub use load::load_customers;
 pub use state::Stats;
 
-use connection::{Door, Line};
+use connection::Listener;
 use routes::Server;
 use state::State;
 
-/// How long open connections have to come to an end when the server stops.
+/// The most time a client may take for the head of its next request. Chosen: longer than any client keeps an idle connection.
+const MAX_HEAD_WAIT: Duration = Duration::from_secs(60);
+
+/// How long open connections have to come to an end when the server stops. Chosen.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What kept the server from running.
@@ -158,10 +166,10 @@ impl Sandbox {
         let (tell, told) = mpsc::channel();
         let served = Arc::clone(&server);
         let run = move || match open(options.listen) {
-            Ok((runtime, door, address)) => {
+            Ok((runtime, listener, address)) => {
                 // The caller waits for this, so it is there to hear it.
                 let _ = tell.send(Ok(address));
-                serve(runtime, door, served);
+                serve(runtime, listener, served);
             }
             Err(error) => drop(tell.send(Err(error))),
         };
@@ -211,39 +219,52 @@ impl Drop for Sandbox {
 
 /// Opens the port. Done on the server's thread, as a runtime that comes to nothing must not be dropped on a
 /// caller's that is itself part of one.
-fn open(listen: SocketAddr) -> Result<(Runtime, Door, SocketAddr), Error> {
+fn open(listen: SocketAddr) -> Result<(Runtime, Listener, SocketAddr), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .map_err(Error::Start)?;
     let refused = |source| Error::Listen { address: listen, source };
-    let door = {
+    let listener = {
         let _within = runtime.enter();
-        Door::open(listen).map_err(refused)?
+        Listener::open(listen).map_err(refused)?
     };
-    let address = door.address().map_err(refused)?;
-    Ok((runtime, door, address))
+    let address = listener.address().map_err(refused)?;
+    Ok((runtime, listener, address))
 }
 
 /// Serves until the server is to stop.
-fn serve(runtime: Runtime, door: Door, server: Arc<Server>) {
-    let routes = routes::router(Arc::clone(&server)).into_make_service_with_connect_info::<Line>();
-    let signal = Arc::clone(&server);
-    runtime.block_on(async move {
-        let serving = axum::serve(door, routes).with_graceful_shutdown(async move { signal.closed().await });
-        let out_of_patience = async {
-            server.closed().await;
-            tokio::time::sleep(GRACE).await;
-        };
+fn serve(runtime: Runtime, listener: Listener, server: Arc<Server>) {
+    runtime.block_on(async {
+        let connections = GracefulShutdown::new();
         tokio::select! {
-            // Accepting never fails for good, so this ends only when the server is to stop.
-            _ = serving => {}
-            () = out_of_patience => {}
+            () = accept(listener, &connections, MAX_HEAD_WAIT, Arc::clone(&server)) => {}
+            () = server.closed() => {}
         }
+        // Connections that are still open after the grace are dropped with the runtime.
+        let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
     });
-    // Whatever is still open is dropped here.
     runtime.shutdown_background();
+}
+
+/// Serves every connection on a task of its own. Never ends.
+async fn accept(
+    listener: Listener,
+    connections: &GracefulShutdown,
+    max_head_wait: Duration,
+    server: Arc<Server>,
+) {
+    let routes = routes::router(server);
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(max_head_wait);
+    loop {
+        let connection = listener.accept().await;
+        let service = TowerToHyperService::new(routes.clone().layer(Extension(connection.reset())));
+        let served = connections.watch(builder.serve_connection(TokioIo::new(connection), service));
+        // An error is one of the connection, and its client has seen it.
+        tokio::spawn(async move { drop(served.await) });
+    }
 }
 
 #[cfg(test)]
@@ -310,6 +331,28 @@ mod tests {
         drop(sandbox);
         assert!(begin.elapsed() < GRACE + Duration::from_secs(1));
         assert_eq!(stalled.read().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_whole_head_times_out() {
+        let sandbox = start(Faults::default());
+        let listener = Listener::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.address().unwrap();
+        let serving = Arc::clone(&sandbox.server);
+        let connections = GracefulShutdown::new();
+        let clients = tokio::task::spawn_blocking(move || {
+            // Silent, half a head, and idle after a request.
+            let silent = Client::connect(address);
+            let mut half = Client::connect(address);
+            half.write(b"PATCH /api").unwrap();
+            let mut idle = Client::connect(address);
+            assert_eq!(idle.patch(BODY).unwrap().body, "true");
+            [silent, half, idle].map(|mut client| client.read().is_err())
+        });
+        tokio::select! {
+            () = accept(listener, &connections, Duration::from_millis(50), serving) => {}
+            closed = clients => assert_eq!(closed.unwrap(), [true; 3]),
+        }
     }
 
     #[test]

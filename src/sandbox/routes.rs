@@ -1,19 +1,20 @@
 //! The addresses of the server and what each one does.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, Request, State as Shared};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, patch};
-use futures::StreamExt;
+use axum::{Extension, Router};
+use http_body_util::LengthLimitError;
 use tokio::sync::watch;
 
-use super::connection::Line;
+use super::connection::Reset;
 use super::customers::Named;
 use super::reply::{self, Refusal};
 use super::state::{Outcome, State, Stats};
@@ -22,11 +23,11 @@ use super::{Credentials, Faults, form};
 /// The one call of the API.
 pub(super) const CALL: &str = "/api/customer/set_customer_details";
 
-/// The most bytes a body may have.
+/// The most bytes of a body. Chosen: many times a row with every field.
 const MAX_BODY: usize = 1 << 20;
 
-/// How long a body may take to arrive.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// The most time a body may take to arrive. Chosen.
+const MAX_BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// The seconds that a throttled caller is told to wait: the limit is one of any second, so never more.
 const THROTTLE_SECONDS: u64 = 1;
@@ -129,20 +130,18 @@ async fn stats(Shared(server): Shared<Arc<Server>>) -> Response {
 /// A request that is being dealt with; it ends when this is dropped, also because its client has left.
 struct Attempt<'a> {
     server: &'a Server,
-    line: &'a Line,
     named: Named,
 }
 
 impl<'a> Attempt<'a> {
     /// Begins an attempt, unless it meets the outage.
-    fn begin(server: &'a Server, line: &'a Line) -> (Attempt<'a>, bool) {
-        line.begin();
+    fn begin(server: &'a Server) -> (Attempt<'a>, bool) {
         let served = server.state().arrive(Instant::now());
-        (Attempt { server, line, named: Named::default() }, served)
+        (Attempt { server, named: Named::default() }, served)
     }
 
     /// Decides what the request gets.
-    fn decide(&mut self, headers: &HeaderMap, body: Result<Vec<u8>, Refusal>) -> Outcome {
+    fn decide(&mut self, headers: &HeaderMap, body: Result<Bytes, Refusal>) -> Outcome {
         let credentials = self.server.authorize(headers);
         let body = body.and_then(|body| is_form(headers).map(|()| body));
         let update = match &body {
@@ -158,19 +157,18 @@ impl<'a> Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.server.state().leave(self.named);
-        self.line.end();
     }
 }
 
 /// The API's call.
 async fn set_customer_details(
     Shared(server): Shared<Arc<Server>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    Extension(connection): Extension<Reset>,
     request: Request,
 ) -> Response {
-    let (mut attempt, served) = Attempt::begin(&server, &line);
+    let (mut attempt, served) = Attempt::begin(&server);
     if !served {
-        line.reset();
+        connection.reset();
         return reply::updated();
     }
     let (head, body) = request.into_parts();
@@ -185,12 +183,12 @@ async fn set_customer_details(
         Outcome::Html => reply::maintenance(),
         Outcome::Stalled => {
             server.closed().await;
-            line.reset();
+            connection.reset();
             reply::failed(None)
         }
         Outcome::Reset => {
             // Whatever is answered here never gets out.
-            line.reset();
+            connection.reset();
             reply::failed(None)
         }
     }
@@ -208,29 +206,22 @@ fn is_form(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Reads a whole body, within bounds.
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > MAX_BODY)) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_PATIENCE, gather(body)).await {
-        Ok(gathered) => gathered,
+    match tokio::time::timeout(MAX_BODY_WAIT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Refusal::bad_request("the body is broken")),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
     }
 }
 
-/// Puts the pieces of a body together.
-async fn gather(body: Body) -> Result<Vec<u8>, Refusal> {
-    let mut pieces = body.into_data_stream();
-    let mut gathered = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Refusal::bad_request("the body is broken"))?;
-        if gathered.len() + piece.len() > MAX_BODY {
-            return Err(too_large());
-        }
-        gathered.extend_from_slice(&piece);
-    }
-    Ok(gathered)
+/// Whether a body is longer than the limit and not merely broken.
+fn is_too_large(error: &axum::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<LengthLimitError>())
 }
 
 /// The refusal of a body that does not fit.

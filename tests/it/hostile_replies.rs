@@ -88,21 +88,39 @@ fn bomb() -> Vec<u8> {
 }
 
 #[test]
-fn compression_that_nobody_asked_for_is_not_undone() {
+fn compression_that_nobody_asked_for_is_undone_up_to_the_limit() {
     let bomb = bomb();
     assert!(bomb.len() < 64 * 1024);
     assert_flat(Reply::new(200).header("content-encoding", "gzip").body(&bomb), "unknown");
     assert_flat(Reply::new(400).header("content-encoding", "gzip").body(&bomb), "rejected");
-    // `true`, stored as it is within gzip.
-    let compressed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x04\0\xfb\xfftrue\x8d\x4c\xfc\xfd\x04\0\0\0";
-    assert_flat(Reply::new(200).header("content-encoding", "gzip").body(compressed), "unknown");
 }
 
 #[test]
-fn nothing_offers_compression_to_the_server() {
+fn a_compressed_true_confirms() {
+    // `true`, stored as it is within gzip, with its checksum.
+    let compressed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x04\0\xfb\xfftrue\x8d\x4c\xfc\xfd\x04\0\0\0";
+    let server =
+        Server::start(move |_, _| Reply::new(200).header("content-encoding", "gzip").body(compressed));
+    let offerit = Offerit::job(&server, table(1..=3));
+    offerit.send(&[]).expect_code(0);
+    assert_eq!(server.count(), 3);
+    // A damaged one confirms nothing.
+    let damaged = compressed[..compressed.len() - 6].to_vec();
+    let reply = move || Reply::new(200).header("content-encoding", "gzip").body(&damaged);
+    let server = Server::start(move |request, _| match request.field("customer_id").as_deref() {
+        Some("2") => reply(),
+        _ => Reply::updated(),
+    });
+    let offerit = Offerit::job(&server, table(1..=3));
+    offerit.send(&["--max-attempts", "1", "--concurrency", "1"]).expect_code(3);
+    assert_eq!(offerit.outcomes()[&2].status, "unknown");
+}
+
+#[test]
+fn the_server_is_asked_for_no_compression() {
     let server = Server::start(|_, _| Reply::updated());
     Offerit::job(&server, table(1..=1)).send(&[]).expect_code(0);
-    assert_eq!(server.requests()[0].header("accept-encoding"), None);
+    assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
 }
 
 #[test]

@@ -160,3 +160,31 @@ fn no_name_of_this_machine_is_reached_through_a_proxy() {
         assert_eq!(proxy.told(), Vec::<String>::new(), "{host}");
     }
 }
+
+#[test]
+fn no_proxy_with_a_star_holds_for_addresses_too() {
+    for host in ["offerit.test", "192.0.2.1", "[2001:db8::1]"] {
+        let proxy = Proxy::start("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
+        let offerit = Offerit::with_credentials(&format!("http://{host}:1"))
+            .env("HTTP_PROXY", proxy.url())
+            .env("NO_PROXY", "*");
+        offerit.input(INPUT, table(1..=3));
+        let output = offerit.send(&["--allow-http", "--max-outage", "100ms", "--timeout", "200ms"]);
+        output.expect_code(4);
+        assert_eq!(proxy.told(), Vec::<String>::new(), "{host}");
+    }
+}
+
+#[test]
+fn plain_http_goes_to_the_proxy_with_its_credentials() {
+    let proxy = Proxy::start("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
+    let url = proxy.url().replace("http://", "http://user:pass%40word@");
+    let offerit = Offerit::with_credentials("http://offerit.test").env("HTTP_PROXY", url);
+    offerit.input(INPUT, table(1..=3));
+    offerit.send(&["--allow-http", "--concurrency", "1"]).expect_code(0);
+    let told = proxy.told();
+    let head = told.first().expect("the proxy is asked");
+    assert!(head.starts_with("PATCH http://offerit.test/api/"), "{head}");
+    // user:pass@word in Base64.
+    assert!(head.contains("proxy-authorization: Basic dXNlcjpwYXNzQHdvcmQ="), "{head}");
+}

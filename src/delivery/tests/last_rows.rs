@@ -15,7 +15,7 @@ async fn the_last_rows_of_a_sound_job_are_given_up_when_all_of_them_fail() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_rows_wait_for_a_server_that_is_down_for_all_of_them() {
-    for broken in [|| busy(503, None), || busy(500, None), lost, not_taken, page, not_sent] {
+    for broken in [|| busy(503, None), || busy(500, None), lost, page, not_sent] {
         for (left, customers, attempts, latency) in [
             (50, 300, 5, 2),
             (20, 300, 2, 2),

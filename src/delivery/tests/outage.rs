@@ -82,9 +82,7 @@ async fn bad_rows_do_not_hide_that_a_server_is_back() {
 
 #[tokio::test(start_paused = true)]
 async fn late_replies_do_not_end_an_outage() {
-    for (broken, late) in
-        [(page as fn() -> Answer, 3), (page, 9), (lost, 5), (not_taken, 5), (|| busy(503, None), 9)]
-    {
+    for (broken, late) in [(page as fn() -> Answer, 3), (page, 9), (lost, 5), (|| busy(503, None), 9)] {
         let server = Simulated::new(move |arrival| {
             let is_down = (2 * SECOND..31 * SECOND).contains(&arrival.now);
             let is_late = arrival.now >= SECOND && arrival.now < 2 * SECOND && arrival.row % 3 == 0;
@@ -100,7 +98,7 @@ async fn late_replies_do_not_end_an_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_costs_no_row_however_few_customers_there_are() {
-    for broken in [|| busy(503, None), || busy(500, None), lost, not_taken, not_sent] {
+    for broken in [|| busy(503, None), || busy(500, None), lost, not_sent] {
         for (customers, down_after) in [(1, 5), (3, 5), (1, 10), (2, 10), (300, 5), (300, 10)] {
             let rows = Rows::of((0..100).map(|row| ((row % customers).to_string(), String::new())));
             let count = Rc::new(Cell::new(0));
@@ -150,7 +148,7 @@ async fn a_server_that_asks_for_pauses_for_ever_ends_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_failed_before_an_outage_are_not_burnt_in_it() {
-    for broken in [|| busy(503, None), lost, not_taken] {
+    for broken in [|| busy(503, None), lost] {
         for percent in [5, 30] {
             let server = Simulated::new(move |arrival| {
                 let is_down = (20 * SECOND..80 * SECOND).contains(&arrival.now);
@@ -194,7 +192,7 @@ async fn rows_that_fail_once_more_in_a_run_of_their_own_are_no_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_failed_in_an_earlier_run_survive_an_outage_all_the_same() {
-    for broken in [lost, not_taken, not_sent, || busy(503, None), || busy(502, None)] {
+    for broken in [lost, not_sent, || busy(503, None), || busy(502, None)] {
         for (failed, count, back) in [(1, 1, 40), (3, 3, 40), (40, 40, 40), (5, 1000, 1800), (5, 12, 200)] {
             let server = Simulated::new(move |arrival| {
                 (SECOND / 10, if arrival.now < back * SECOND { broken() } else { updated() })
@@ -218,7 +216,7 @@ async fn that_no_connection_comes_about_is_an_outage_for_rows_that_failed_before
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_was_under_way_when_the_server_went_down_does_not_tell_that_it_is_up() {
-    for broken in [|| busy(503, None), lost, not_taken, page] {
+    for broken in [|| busy(503, None), lost, page] {
         for (count, down) in [(2, 15), (30, 10), (200, 10), (200, 25)] {
             // Every row takes a while to be answered; the server answers what it has begun, and nothing new.
             let from = if count == 2 { SECOND / 20 } else { 15 * SECOND / 10 };

@@ -1,4 +1,4 @@
-//! What becomes of a request when the server, or the way to it, fails: the same whichever way it is sent.
+//! What becomes of a request when the server, or the way to it, fails, over the pool and over a fresh connection.
 
 use super::super::ApiKey;
 use super::*;
@@ -70,46 +70,37 @@ impl Server {
     }
 }
 
-/// What an attempt told of its course.
+/// The events of an attempt.
 #[derive(Default)]
 struct Told {
     departures: Cell<u32>,
     asked: Cell<Option<Duration>>,
 }
 
-impl Course for Told {
-    fn leaves(&self) {
+impl AttemptEvents for Told {
+    fn request_sent(&self) {
         self.departures.set(self.departures.get() + 1);
     }
 
-    fn asks_for_pause(&self, wait: Duration) {
+    fn retry_after(&self, wait: Duration) {
         self.asked.set(Some(wait));
     }
 }
 
-/// Each way to send that there is to this server.
-fn clients(server: Server, timeout: Duration) -> [Client; 2] {
-    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
-    let endpoint = Endpoint::new(&server.start(), true).unwrap();
-    let settings = Settings {
-        endpoint,
-        route: Route::Straight,
-        credentials,
-        authorities: Authorities::default(),
-        timeout,
-    };
-    let pooled = Client { wire: Wire::Pooled(Pooled::new(&settings).unwrap()), settings: settings.clone() };
-    let usual = Client::new(settings).unwrap();
-    assert_eq!(matches!(usual.wire, Wire::Direct(_)), !matches!(server, Server::Plain));
-    [pooled, usual]
+/// A client and a request that goes over its pool, then one over a fresh connection.
+fn ways(server: Server, timeout: Duration) -> [(Client, Request); 2] {
+    let url = server.start();
+    let mut over_fresh = request();
+    over_fresh.use_fresh_connection();
+    [request(), over_fresh].map(|request| (client(&url, timeout), request))
 }
 
-/// The reply to one attempt and what it told of its course, over each way to send.
+/// The reply to one attempt and its events, over the pool and over a fresh connection.
 fn replies(server: Server) -> [(Reply, Told); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    clients(server, TIMEOUT).map(|client| {
+    ways(server, TIMEOUT).map(|(client, request)| {
         let told = Told::default();
-        let attempt = runtime.block_on(client.attempt(&request(), &told));
+        let attempt = runtime.block_on(client.attempt(&request, &told));
         (attempt.reply, told)
     })
 }
@@ -118,8 +109,8 @@ const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n
 
 #[test]
 fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
-    for client in clients(Server::SaysAndHangs(BUSY), Duration::from_secs(60)) {
-        let (request, told) = (request(), Told::default());
+    for (client, request) in ways(Server::SaysAndHangs(BUSY), Duration::from_secs(60)) {
+        let told = Told::default();
         let mut attempt = Box::pin(client.attempt(&request, &told));
         block_on(poll_fn(|context| match attempt.as_mut().poll(context) {
             Poll::Ready(attempt) => panic!("over before it was told: {attempt:?}"),
@@ -134,10 +125,10 @@ fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
 fn a_denial_does_not_wait_for_its_words() {
     let hangs = Server::SaysAndHangs("HTTP/1.1 401 No\r\ncontent-length: 99\r\n\r\nunknown key");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for client in clients(hangs, Duration::from_secs(86_400)) {
+    for (client, request) in ways(hangs, Duration::from_secs(86_400)) {
         let attempt = runtime.block_on(async {
             let told = Told::default();
-            tokio::time::timeout(Duration::from_secs(60), client.attempt(&request(), &told)).await
+            tokio::time::timeout(Duration::from_secs(60), client.attempt(&request, &told)).await
         });
         let denied = Reply::Denied { status: 401, text: "unknown key".to_owned() };
         assert_eq!(attempt.unwrap().reply, denied);
@@ -172,10 +163,14 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
         (Server::SaysAndHangs(HEAD), slow, &[""]),
     ];
     for (server, start, causes) in expected {
-        for (reply, told) in replies(server) {
+        // Over the pool, a connection that ends without the head of a reply is stale.
+        let is_headless = matches!(server, Server::Resets | Server::Says("" | "HTTP/1.1 200 OK\r\ncontent-"));
+        for ((reply, told), is_pooled) in replies(server).into_iter().zip([true, false]) {
+            let is_stale = matches!(reply, Reply::Stale { .. });
+            assert_eq!(is_stale, is_headless && is_pooled, "{server:?}: {reply:?}");
             let (is_sent, text) = match reply {
                 Reply::NotSent { text } => (false, text),
-                Reply::Lost { text } => (true, text),
+                Reply::Stale { text } | Reply::Lost { text } => (true, text),
                 other => panic!("{server:?}: {other:?}"),
             };
             assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
@@ -198,10 +193,10 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
 
 fn client(url: &str, timeout: Duration) -> Client {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
-    let endpoint = Endpoint::new(url, false).unwrap();
+    let endpoint = Endpoint::new(url, true).unwrap();
     Client::new(Settings {
         endpoint,
-        route: Route::Straight,
+        route: Route::Direct,
         credentials,
         authorities: Authorities::default(),
         timeout,
@@ -303,8 +298,8 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
         stream.read_exact(&mut some).unwrap();
         stream.write_all(TRUE).unwrap();
         if number == 0 {
-            // The second connection is only accepted once the client has given up this one.
-            let _ = stream.read_to_end(&mut Vec::new());
+            // The rest of the request is never read, though the connection stays open.
+            std::mem::forget(stream.try_clone().unwrap());
         } else {
             wait();
         }
@@ -336,4 +331,58 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
     let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Told::default()).await.reply });
     assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
+}
+
+#[test]
+fn the_headers_mask_the_key() {
+    let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
+    let headers = headers(&credentials).unwrap();
+    assert_eq!(headers["api-key"], "s3cret");
+    assert_eq!(headers["api-username"], "admin");
+    assert!(!format!("{headers:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_compressed_reply_is_read_up_to_the_limit() {
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    let codings: [(&str, Compress); 4] = [
+        ("gzip", |text| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }),
+        ("deflate", |text| {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }),
+        ("Deflate", |text| {
+            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }),
+        ("identity", <[u8]>::to_vec),
+    ];
+    for (coding, compress) in codings {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", HeaderValue::from_str(coding).unwrap());
+        let decompressed = |text: &[u8]| {
+            let mut body = ReplyBody::default();
+            body.add(&compress(text));
+            let body = body.decompress(&headers);
+            (body.bytes, body.is_cut)
+        };
+        assert_eq!(decompressed(b"true"), (b"true".to_vec(), false), "{coding}");
+        assert_eq!(decompressed(&vec![b' '; 1 << 20]), (vec![b' '; 1 << 16], true), "{coding}");
+        assert_eq!(decompressed(&vec![b' '; 1 << 16]), (vec![b' '; 1 << 16], false), "{coding}");
+    }
+    // A body that is not what its header says stays as it is.
+    let mut headers = HeaderMap::new();
+    headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    let mut body = ReplyBody::default();
+    body.add(b"true");
+    assert_eq!(body.decompress(&headers).bytes, b"true");
 }

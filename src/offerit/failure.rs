@@ -1,0 +1,65 @@
+//! Why an attempt has no reply. The kinds are read from the types of reqwest's errors; [`wording`] is the only place that
+//! reads their texts, for the errors whose types are private to other crates.
+
+use std::error::Error;
+use std::iter::successors;
+
+/// Why there is no reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// No connection came about, so nothing was sent.
+    NotSent(String),
+    /// The connection ended before the head of a reply. The server may have received the request.
+    Ended(String),
+    /// The head or the body of the reply is broken.
+    BrokenReply(String),
+    /// The attempt's timeout expired after the request was sent.
+    TimedOut,
+    /// A proxy on the way demands credentials.
+    ProxyDenied(String),
+}
+
+impl Failure {
+    /// Why the head of a reply did not come.
+    pub(super) fn before_reply(error: &reqwest::Error) -> Failure {
+        let text = innermost(error);
+        match wording(&text) {
+            Some(failure) => failure,
+            None if error.is_connect() => Failure::NotSent(text),
+            None if is_invalid_http(error) => Failure::BrokenReply(text),
+            None => Failure::Ended(text),
+        }
+    }
+}
+
+/// Whether the server answered with something that is not HTTP.
+fn is_invalid_http(error: &reqwest::Error) -> bool {
+    causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
+}
+
+/// Recognizes errors by their text, as their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here.
+fn wording(text: &str) -> Option<Failure> {
+    if text.contains("proxy authorization required") {
+        return Some(Failure::ProxyDenied(text.to_owned()));
+    }
+    if text.contains("tunnel error: unsuccessful") {
+        return Some(Failure::NotSent("it refuses to".to_owned()));
+    }
+    text.contains("CaUsedAsEndEntity").then(|| {
+        let explained = "the server shows the certificate of an authority as its own (CaUsedAsEndEntity): it needs one that \
+                         the authority has signed, and --ca-cert takes the authority's";
+        Failure::NotSent(explained.to_owned())
+    })
+}
+
+/// The error and everything that caused it, outermost first.
+fn causes<'error>(
+    error: &'error (dyn Error + 'static),
+) -> impl Iterator<Item = &'error (dyn Error + 'static)> {
+    successors(Some(error), |&error| error.source())
+}
+
+/// The text of the innermost cause. The outer errors only repeat that something failed.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().unwrap_or(error).to_string()
+}
