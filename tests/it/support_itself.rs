@@ -5,6 +5,9 @@ use crate::support::{self, Gate, Offerit, Reply, Server, result, schema};
 use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// A connection that fails instead of waiting for ever.
@@ -194,4 +197,30 @@ fn a_document_is_held_against_its_schema() {
         assert!(matches!(&faults[..], [fault] if fault.starts_with(&format!("{place}: "))), "{faults:?}");
     }
     assert_eq!(schema::faults(&json!(1), &json!({ "maximum": 5 })).len(), 1, "a keyword that is not checked");
+}
+
+/// Threads in the place of tests: each takes its turn and keeps it until it ends.
+#[test]
+fn a_test_that_runs_alone_meets_no_other() {
+    const ALONE: usize = 1000;
+    let inside = Arc::new(AtomicUsize::new(0));
+    let tests: Vec<_> = (0..40)
+        .map(|number| {
+            let inside = Arc::clone(&inside);
+            thread::spawn(move || {
+                let is_alone = number % 4 == 0;
+                if is_alone {
+                    support::alone()
+                } else {
+                    support::beside_others()
+                }
+                let met = inside.fetch_add(if is_alone { ALONE } else { 1 }, Ordering::SeqCst);
+                (0..100).for_each(|_| thread::yield_now());
+                inside.fetch_sub(if is_alone { ALONE } else { 1 }, Ordering::SeqCst);
+                assert!(met < if is_alone { 1 } else { ALONE }, "{number} met {met}");
+            })
+        })
+        .collect();
+    let ended: Vec<_> = tests.into_iter().map(JoinHandle::join).collect();
+    assert!(ended.iter().all(Result::is_ok));
 }

@@ -8,7 +8,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 static MACHINE: RwLock<()> = RwLock::new(());
 
 thread_local! {
-    /// The turn of this thread's test. Each test has a thread of its own, which gives the turn back when it ends.
+    /// The turn of this thread's test. Each test has a thread of its own, even with `--test-threads=1`, which gives the turn
+    /// back when it ends.
     static TURN: RefCell<Turn> = const { RefCell::new(Turn::NotYet) };
 }
 
@@ -20,10 +21,10 @@ enum Turn {
 }
 
 /// Waits until no other test runs, and keeps the others waiting until this test ends. It comes first in a test.
+#[track_caller]
 pub fn alone() {
     TURN.with_borrow_mut(|turn| {
-        // With `--test-threads=1` all tests share a thread, and this turn is that of an earlier test.
-        *turn = Turn::NotYet;
+        assert!(matches!(turn, Turn::NotYet), "this comes first in a test: it would wait for its own end");
         *turn = Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner));
     });
 }
