@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::routes::CALL;
 
-/// A body that works.
+/// A valid body.
 pub(super) const BODY: &str = "customer_id=191&firstname=Test&zip=66666&email=test@testmail.com&country=US";
 
-/// One connection.
+/// A connection.
 pub(super) struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// One reply.
+/// A reply.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -35,15 +35,15 @@ impl Client {
         Client { stream: BufReader::new(stream) }
     }
 
-    pub(super) fn patience(&mut self, patience: Duration) {
-        self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(timeout)).unwrap();
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Reads one reply, whose length must be announced.
+    /// Reads a reply. Its length must be announced.
     pub(super) fn read(&mut self) -> io::Result<Reply> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -66,13 +66,13 @@ impl Client {
         self.read().unwrap()
     }
 
-    /// Sends the API's call with these headers besides the length.
+    /// Sends the API's call with these headers and the length.
     pub(super) fn call(&mut self, headers: &str, body: &[u8]) -> io::Result<Reply> {
         self.write(&request(headers, body))?;
         self.read()
     }
 
-    /// Sends the API's call as it should be.
+    /// Sends a valid call of the API.
     pub(super) fn patch(&mut self, body: &str) -> io::Result<Reply> {
         self.call(GOOD, body.as_bytes())
     }
@@ -84,7 +84,7 @@ impl Client {
     }
 }
 
-/// The headers that work.
+/// Valid headers.
 pub(super) const GOOD: &str =
     "api-key: k\r\nApi-Username: u\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 

@@ -1,155 +1,88 @@
-//! Connections that can be reset at will.
+//! Accepts connections and serves the requests of each, until the server stops.
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use hyper::server::conn::http1::Builder;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
-/// How many connections may wait to be accepted. Chosen: several times the highest concurrency of a client.
+use super::reply::Reset;
+use super::routes::{Server, router};
+
+/// The most connections that wait to be accepted. Chosen: several times the highest concurrency of a client.
 const BACKLOG: u32 = 1024;
 
-/// The pause after a connection that cannot be accepted, most likely as there is no file descriptor left.
+/// The pause after a failed accept, most likely because no file descriptor is left. Chosen.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections.
-#[derive(Debug)]
-pub(super) struct Listener(TcpListener);
+/// The most time that open connections get to end when the server stops. Chosen.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-impl Listener {
-    /// Opens a port. Must be called within a runtime.
-    pub(super) fn open(address: SocketAddr) -> io::Result<Listener> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Otherwise a port stays taken for a minute after the last run.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(Listener(socket.listen(BACKLOG)?))
-    }
+/// Opens a port. Must be called within a runtime.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Without SO_REUSEADDR a port stays taken for a minute after the last run.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
-    /// The address it listens at, with the port that was really taken.
-    pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Waits for the next connection.
-    pub(super) async fn accept(&self) -> Connection {
-        loop {
-            if let Ok((stream, _)) = self.0.accept().await {
-                // Without it a small reply waits for more to come; where it cannot be set, the server is merely slower.
-                let _ = stream.set_nodelay(true);
-                return Connection { stream, reset: Reset::default() };
-            }
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+/// Serves every connection on a task of its own until the server stops.
+pub(super) async fn serve(listener: TcpListener, max_head_wait: Duration, server: Arc<Server>) {
+    let routes = router(Arc::clone(&server));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let served = serve_connection(stream, routes.clone(), max_head_wait, Arc::clone(&server));
+                    drop(connections.spawn(served));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            // The set keeps the result of a task until somebody asks for it.
+            Some(_) = connections.join_next() => {}
+            () = server.closed() => break,
         }
     }
+    // Connections that are open after the grace end with the set.
+    let ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GRACE, ended).await;
 }
 
-/// Lets a request reset the connection it came in by.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Reset(Arc<AtomicBool>);
-
-impl Reset {
-    /// Breaks the connection off with a TCP reset as soon as the server touches it again.
-    pub(super) fn reset(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A connection.
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
-    reset: Reset,
-}
-
-impl Connection {
-    /// The handle that resets this connection.
-    pub(super) fn reset(&self) -> Reset {
-        self.reset.clone()
-    }
-
-    /// Fails if the connection is to be reset.
-    fn check(&self) -> io::Result<()> {
-        if self.reset.0.load(Ordering::Relaxed) {
-            // Closing a socket that must not linger sends a reset instead of a FIN.
-            self.stream.set_zero_linger()?;
-            return Err(io::ErrorKind::ConnectionReset.into());
+/// Serves the requests of one connection.
+async fn serve_connection(stream: TcpStream, routes: Router, max_head_wait: Duration, server: Arc<Server>) {
+    // Without TCP_NODELAY a small reply waits for more data. A failure makes the server slower and no more.
+    let _ = stream.set_nodelay(true);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request| {
+        let replied = routes.call(request);
+        async {
+            let Ok(reply) = replied.await;
+            if reply.extensions().get::<Reset>().is_some() { Err(Reset) } else { Ok(reply) }
         }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::io::Read;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_reset_is_a_reset() {
-        let listener = Listener::open("127.0.0.1:0".parse().unwrap()).unwrap();
-        let mut client = std::net::TcpStream::connect(listener.address().unwrap()).unwrap();
-        let mut server = listener.accept().await;
-        server.reset().reset();
-        let mut bytes = [0; 16];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        let read = poll_fn(|context| Pin::new(&mut server).poll_read(context, &mut buffer)).await;
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-        let written = poll_fn(|context| Pin::new(&mut server).poll_write(context, b"x")).await;
-        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-        drop(server);
-        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    });
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(max_head_wait);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = server.closed() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    // The client sees every other error by itself. hyper reports an error of the service as a user error.
+    if served.is_err_and(|error| error.is_user()) {
+        // Closing a socket that must not linger sends a TCP reset instead of a FIN.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
     }
 }

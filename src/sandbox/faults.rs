@@ -1,51 +1,50 @@
-//! What the server does wrong on purpose.
+//! The faults that the server makes on purpose.
 
 use std::time::Duration;
 
 /// The faults to make; none by default.
 ///
-/// The four percentages are shares of one draw a request, so they are exact side by side and may add up to at
-/// most 100. The same seed and the same order of requests give the same faults.
+/// One random draw a request decides between the four percentages, so they may add up to 100 at most. The same seed
+/// and the same order of requests give the same faults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
-    /// How long each reply is held back. The update itself is made on arrival.
+    /// The delay of each reply. The update itself is made on arrival.
     pub latency: Duration,
-    /// The most requests that are let in during any second; more get a 429 with `Retry-After` and are not
-    /// applied.
+    /// The most requests admitted in any second. The others get a 429 with `Retry-After` and are not applied.
     pub limit: Option<u32>,
-    /// How many percent get a 503 and are not applied.
+    /// The percentage of requests that get a 503 and are not applied.
     pub fail_percent: f64,
-    /// How many percent have their connection reset once they were read: one half applied, the other half not.
+    /// The percentage of requests whose connection is reset after they were read. One half of them is applied.
     pub reset_percent: f64,
-    /// How many percent are never answered and not applied.
+    /// The percentage of requests that get no reply and are not applied.
     pub stall_percent: f64,
-    /// How many percent get a 200 with a maintenance page and are not applied.
+    /// The percentage of requests that get a 200 with a maintenance page and are not applied.
     pub html_percent: f64,
-    /// From when to when, counted from the first request, every request's connection is reset unread.
+    /// The span of time after the first request in which the connection of every request is reset unread.
     pub outage: Option<(Duration, Duration)>,
-    /// The seconds of a `Retry-After` that goes with each 503.
+    /// The seconds of the `Retry-After` of each 503.
     pub retry_after: Option<u64>,
-    /// Whether every request is answered with a 403.
+    /// Every request gets a 403.
     pub unauthorized: bool,
-    /// Where the draws start.
+    /// The seed of the draws.
     pub seed: u64,
 }
 
-/// The fault that was drawn for a request.
+/// A fault that is drawn for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// A 503.
     Fail,
-    /// A reset after the request was read, and whether the update was made all the same.
+    /// A reset after the request was read, with or without the update.
     Reset { applied: bool },
-    /// No answer at all.
+    /// No reply.
     Stall,
     /// A maintenance page.
     Html,
 }
 
 impl Faults {
-    /// Says what is wrong with these settings, if anything is.
+    /// The contradiction in these settings, if there is any.
     pub(super) fn problem(&self) -> Option<&'static str> {
         let percentages = [self.fail_percent, self.reset_percent, self.stall_percent, self.html_percent];
         if !percentages.iter().all(|percent| (0.0..=100.0).contains(percent)) {
@@ -60,8 +59,8 @@ impl Faults {
         None
     }
 
-    /// The fault for a draw of 0 to 100.
-    pub(super) fn drawn(&self, draw: f64) -> Option<Fault> {
+    /// The fault for a draw from 0 to 100.
+    pub(super) fn for_draw(&self, draw: f64) -> Option<Fault> {
         let shares = [
             (self.fail_percent, Fault::Fail),
             (self.reset_percent / 2.0, Fault::Reset { applied: true }),
@@ -76,8 +75,8 @@ impl Faults {
         })
     }
 
-    /// Whether a request so long after the first one meets the outage.
-    pub(super) fn is_out(&self, since_first: Duration) -> bool {
+    /// Whether a request arrives during the outage.
+    pub(super) fn is_outage(&self, since_first: Duration) -> bool {
         self.outage.is_some_and(|(from, to)| (from..to).contains(&since_first))
     }
 }
@@ -87,15 +86,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_faults_by_default() {
+    fn the_default_is_no_fault() {
         let faults = Faults::default();
         assert_eq!(faults.problem(), None);
-        assert_eq!(faults.drawn(0.0), None);
-        assert!(!faults.is_out(Duration::ZERO));
+        assert_eq!(faults.for_draw(0.0), None);
+        assert!(!faults.is_outage(Duration::ZERO));
     }
 
     #[test]
-    fn shares_lie_side_by_side() {
+    fn the_shares_follow_each_other() {
         let faults = Faults {
             fail_percent: 10.0,
             reset_percent: 20.0,
@@ -113,12 +112,12 @@ mod tests {
             (50.0, None),
             (99.9, None),
         ] {
-            assert_eq!(faults.drawn(draw), fault, "{draw}");
+            assert_eq!(faults.for_draw(draw), fault, "{draw}");
         }
     }
 
     #[test]
-    fn wrong_settings_are_named() {
+    fn contradictory_settings_are_a_problem() {
         for percent in [-1.0, 100.1, f64::NAN, f64::INFINITY] {
             let faults = Faults { stall_percent: percent, ..Faults::default() };
             assert!(faults.problem().is_some(), "{percent}");
@@ -131,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_has_a_beginning_and_an_end() {
+    fn an_outage_begins_and_ends() {
         let outage = Some((Duration::from_secs(1), Duration::from_secs(3)));
         let faults = Faults { outage, ..Faults::default() };
-        let out: Vec<bool> = (0..5).map(|second| faults.is_out(Duration::from_secs(second))).collect();
+        let out: Vec<bool> = (0..5).map(|second| faults.is_outage(Duration::from_secs(second))).collect();
         assert_eq!(out, [false, true, true, false, false]);
     }
 }

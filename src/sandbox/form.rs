@@ -1,7 +1,7 @@
-//! Reads the body of a request: which customer, which fields.
+//! Reads the body of a request: the customer and the fields to change.
 //!
-//! The decoder is written here on purpose, although a crate could do it: the client encodes with that
-//! crate, and a bug of it must not be mirrored by the server that is there to find it.
+//! The decoder is written by hand on purpose, although a crate could do it: the client encodes with that crate, and the
+//! server must not mirror a bug of the crate that it is there to find.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::reply::Refusal;
 /// The value that removes a field.
 const REMOVE: &str = "REMOVE";
 
-/// The most characters of somebody else's parameter name that are repeated in an error message.
+/// The most characters of an unknown parameter name that an error message repeats. Chosen.
 const MAX_QUOTED: usize = 64;
 
 /// The parameters that name the customer.
@@ -36,89 +36,73 @@ pub(super) const FIELDS: [&str; 16] = [
     "username",
 ];
 
-/// One of the sixteen fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Field(u8);
+/// The parameters that name the customer, in the order of [`LOOKUPS`]: at least one is there and none is empty.
+pub(super) type Lookup<'a> = [Option<Cow<'a, str>>; LOOKUPS.len()];
 
-impl Field {
-    /// The field of that name.
-    pub(super) fn named(name: &str) -> Option<Field> {
-        let index = FIELDS.iter().position(|field| *field == name)?;
-        u8::try_from(index).ok().map(Field)
-    }
-
-    /// The parameter's name.
-    pub(super) fn name(self) -> &'static str {
-        FIELDS.get(usize::from(self.0)).copied().unwrap_or_default()
-    }
-
-    /// The one field that the API does not let go.
-    fn is_password(self) -> bool {
-        self.name() == "password"
-    }
-}
-
-/// What becomes of a field.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Change<'a> {
-    /// It gets this value.
-    Set(Cow<'a, str>),
-    /// It goes away.
-    Remove,
-}
-
-/// Which customer is meant; at least one of the two is there and neither is empty.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Lookup<'a> {
-    /// The value of `customer_id`.
-    pub(super) customer_id: Option<Cow<'a, str>>,
-    /// The value of `subscription_id`.
-    pub(super) subscription_id: Option<Cow<'a, str>>,
-}
+/// A field and its new value; none removes the field.
+pub(super) type Change<'a> = (&'static str, Option<Cow<'a, str>>);
 
 /// A well-formed request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Update<'a> {
     /// The customer.
     pub(super) lookup: Lookup<'a>,
-    /// What to do with its fields: at least one, each at most once.
-    pub(super) changes: Vec<(Field, Change<'a>)>,
+    /// The changes: at least one, and at most one a field.
+    pub(super) changes: Vec<Change<'a>>,
+}
+
+/// A parameter of the API page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parameter {
+    /// A parameter that names the customer, as an index into [`LOOKUPS`].
+    Lookup(usize),
+    /// A field of the customer.
+    Field(&'static str),
+}
+
+impl Parameter {
+    /// The parameter of that name.
+    pub(super) fn named(name: &str) -> Option<Parameter> {
+        let field = || FIELDS.into_iter().find(|field| *field == name).map(Parameter::Field);
+        LOOKUPS.iter().position(|lookup| *lookup == name).map(Parameter::Lookup).or_else(field)
+    }
+
+    /// The name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Parameter::Lookup(index) => LOOKUPS[index],
+            Parameter::Field(name) => name,
+        }
+    }
 }
 
 /// Reads a form body and checks it against the API page.
 pub(super) fn parse(body: &[u8]) -> Result<Update<'_>, Refusal> {
     let mut update = Update::default();
-    let mut seen_lookups = [false; LOOKUPS.len()];
-    let mut seen_fields = [false; FIELDS.len()];
+    let mut seen = Vec::new();
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &pair[pair.len()..]),
+        let mut parts = pair.splitn(2, |byte| *byte == b'=').map(decode);
+        let name = parts.next().unwrap_or(Ok(Cow::Borrowed("")))?;
+        let Some(parameter) = Parameter::named(&name) else {
+            let quoted: String = name.chars().take(MAX_QUOTED).collect();
+            return Err(Refusal::not_found(format!("invalid parameter: {quoted}")));
         };
-        let name = decode(name)?;
-        let seen = if let Some(index) = LOOKUPS.iter().position(|lookup| *lookup == name) {
-            let value = Some(decode(value)?).filter(|value| !value.is_empty());
-            match index {
-                0 => update.lookup.customer_id = value,
-                _ => update.lookup.subscription_id = value,
-            }
-            &mut seen_lookups[index]
-        } else if let Some(field) = Field::named(&name) {
-            update.changes.push((field, change(field, decode(value)?)?));
-            &mut seen_fields[usize::from(field.0)]
-        } else {
-            return Err(Refusal::not_found(format!("invalid parameter: {}", quoted(&name))));
-        };
-        if std::mem::replace(seen, true) {
+        let value = parts.next().unwrap_or(Ok(Cow::Borrowed("")))?;
+        if seen.contains(&parameter) {
             return Err(Refusal::bad_request(format!("duplicate parameter: {name}")));
         }
+        seen.push(parameter);
+        match parameter {
+            Parameter::Lookup(index) => update.lookup[index] = Some(value).filter(|id| !id.is_empty()),
+            Parameter::Field("password") if value == REMOVE => {
+                return Err(Refusal::bad_request("password cannot be removed"));
+            }
+            Parameter::Field(field) => {
+                update.changes.push((field, Some(value).filter(|value| value != REMOVE)))
+            }
+        }
     }
-    complete(update)
-}
-
-/// Refuses a request that names no customer or changes nothing.
-fn complete(update: Update<'_>) -> Result<Update<'_>, Refusal> {
-    if update.lookup.customer_id.is_none() && update.lookup.subscription_id.is_none() {
+    if update.lookup == Lookup::default() {
         return Err(Refusal::bad_request("customer_id or subscription_id is required"));
     }
     if update.changes.is_empty() {
@@ -127,24 +111,15 @@ fn complete(update: Update<'_>) -> Result<Update<'_>, Refusal> {
     Ok(update)
 }
 
-/// What a field's value asks for.
-fn change(field: Field, value: Cow<'_, str>) -> Result<Change<'_>, Refusal> {
-    if value != REMOVE {
-        Ok(Change::Set(value))
-    } else if field.is_password() {
-        Err(Refusal::bad_request("password cannot be removed"))
-    } else {
-        Ok(Change::Remove)
-    }
-}
-
-/// Undoes the encoding of a name or a value: a plus sign is a blank, `%` and two hex digits are a byte.
+/// Decodes a name or a value: a plus sign is a blank, `%` and two hex digits are a byte.
 fn decode(text: &[u8]) -> Result<Cow<'_, str>, Refusal> {
+    let not_utf8 = || Refusal::bad_request("a parameter is not valid UTF-8");
     if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| not_utf8());
     }
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.iter();
+    let hex_digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     while let Some(byte) = rest.next() {
         decoded.push(match byte {
             b'+' => b' ',
@@ -158,26 +133,6 @@ fn decode(text: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| not_utf8())
 }
 
-/// The value of a hex digit.
-fn hex_digit(byte: &u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
-}
-
-/// The refusal of a name or a value that is not text.
-fn not_utf8() -> Refusal {
-    Refusal::bad_request("a parameter is not valid UTF-8")
-}
-
-/// Somebody else's text, short enough for a message.
-fn quoted(text: &str) -> String {
-    text.chars().take(MAX_QUOTED).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,20 +143,14 @@ mod tests {
     }
 
     fn values(body: &[u8]) -> Vec<(&'static str, String)> {
-        let text = |change| match change {
-            Change::Set(value) => value.into_owned(),
-            Change::Remove => "(removed)".to_owned(),
-        };
-        let update = parse(body).unwrap();
-        update.changes.into_iter().map(|(field, change)| (field.name(), text(change))).collect()
+        let text = |value: Option<Cow<'_, str>>| value.map_or("(removed)".to_owned(), Cow::into_owned);
+        parse(body).unwrap().changes.into_iter().map(|(field, value)| (field, text(value))).collect()
     }
 
     #[test]
-    fn reads_the_example_of_the_api_page() {
+    fn the_example_of_the_api_page_is_read() {
         let body = b"customer_id=191&firstname=Test&zip=66666&email=test@testmail.com&country=US";
-        let update = parse(body).unwrap();
-        assert_eq!(update.lookup.customer_id.as_deref(), Some("191"));
-        assert_eq!(update.lookup.subscription_id, None);
+        assert_eq!(parse(body).unwrap().lookup, [Some("191".into()), None]);
         assert_eq!(
             values(body),
             [
@@ -214,19 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn accepts_every_parameter_of_the_api_page_at_once() {
+    fn a_request_may_name_every_parameter_of_the_api_page() {
         let fields: Vec<String> = FIELDS.iter().map(|name| format!("{name}=v")).collect();
         let body = format!("customer_id=1&subscription_id=A&{}", fields.join("&"));
         let update = parse(body.as_bytes()).unwrap();
         assert_eq!(update.changes.len(), 16);
-        assert_eq!(update.lookup.subscription_id.as_deref(), Some("A"));
+        assert_eq!(update.lookup[1].as_deref(), Some("A"));
     }
 
     #[test]
-    fn decodes_byte_for_byte() {
+    fn values_are_decoded_byte_for_byte() {
         let body =
             b"customer_id=%2B49&firstname=+%2b%26%3D%25&lastname=%F0%9F%91%8D=x&city=%00&state=\xc3\xbc";
-        assert_eq!(parse(body).unwrap().lookup.customer_id.as_deref(), Some("+49"));
+        assert_eq!(parse(body).unwrap().lookup[0].as_deref(), Some("+49"));
         assert_eq!(
             values(body),
             [
@@ -239,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn decodes_every_byte_it_can_be_given() {
+    fn every_ascii_byte_is_decoded() {
         for byte in 0..=127_u8 {
             let body = format!("customer_id=1&custom1=%{byte:02x}%{byte:02X}");
             assert_eq!(values(body.as_bytes())[0].1.as_bytes(), [byte, byte]);
@@ -247,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_malformed_encoding() {
+    fn malformed_encoding_is_refused() {
         for body in
             ["customer_id=%", "customer_id=%4", "customer_id=%G1", "customer_id=%1g", "%=1", "city=%%41"]
         {
@@ -256,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_invalid_utf8() {
+    fn invalid_utf8_is_refused() {
         for body in [&b"customer_id=\xff"[..], b"customer_id=%FF", b"city=%C3", b"\xff=1", b"city=%ED%A0%80"]
         {
             assert_eq!(refused(body), (400, "a parameter is not valid UTF-8".to_owned()), "{body:?}");
@@ -274,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_duplicates_however_they_are_encoded() {
+    fn duplicates_are_refused_in_any_encoding() {
         let message = (400, "duplicate parameter: city".to_owned());
         assert_eq!(refused(b"customer_id=1&city=a&city=a"), message);
         assert_eq!(refused(b"customer_id=1&city=a&cit%79=b"), message);
@@ -282,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn needs_a_customer_and_a_field() {
+    fn a_request_needs_a_customer_and_a_field() {
         assert_eq!(refused(b"city=a").1, "customer_id or subscription_id is required");
         assert_eq!(refused(b"customer_id=&subscription_id=&city=a").0, 400);
         assert_eq!(refused(b"").0, 400);
@@ -292,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn remove_takes_away_every_field_but_the_password() {
+    fn remove_works_for_every_field_except_the_password() {
         assert_eq!(refused(b"customer_id=1&password=REMOVE"), (400, "password cannot be removed".to_owned()));
         for field in FIELDS.iter().filter(|field| **field != "password") {
             let body = format!("customer_id=1&{field}=REMOVE");
@@ -302,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn skips_empty_pairs_and_takes_a_bare_name_as_an_empty_value() {
+    fn empty_pairs_are_skipped_and_a_bare_name_has_an_empty_value() {
         assert_eq!(values(b"&&customer_id=1&&city&"), [("city", String::new())]);
     }
 }

@@ -1,177 +1,134 @@
-//! Reads the customers that the server is told of from a CSV file.
+//! Reads the customers that exist from a CSV file.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
+use std::fmt::Display;
+use std::fs;
 use std::path::Path;
 
-use csv::ByteRecord;
+use csv::{ByteRecord, Position, ReaderBuilder};
 
-use super::Error;
 use super::customers::Customers;
-use super::form::{Field, LOOKUPS, Lookup};
-
-/// What a column of the file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    CustomerId,
-    SubscriptionId,
-    Field(Field),
-}
-
-impl Column {
-    /// The column with that heading.
-    fn named(name: &str) -> Option<Column> {
-        match name {
-            "customer_id" => Some(Column::CustomerId),
-            "subscription_id" => Some(Column::SubscriptionId),
-            _ => Field::named(name).map(Column::Field),
-        }
-    }
-
-    /// The heading.
-    fn name(self) -> &'static str {
-        match self {
-            Column::CustomerId => LOOKUPS[0],
-            Column::SubscriptionId => LOOKUPS[1],
-            Column::Field(field) => field.name(),
-        }
-    }
-}
+use super::error::Error;
+use super::form::{Lookup, Parameter};
 
 /// Reads customers from a CSV file with a header: `customer_id` or `subscription_id` (or both) and any of the
 /// sixteen fields. An empty cell means that the customer has no such id or field.
 ///
 /// # Errors
-/// The file can't be opened or read, or a line of it is wrong: the error names the file, the line and the
-/// column.
+/// The file cannot be opened or read, or a line is wrong: the error names the file, the line and the column.
 pub fn load_customers(path: &Path) -> Result<Customers, Error> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|source| Error::Open { file: name.clone(), source })?;
-    Customers::read(file, &name)
+    let file = path.display().to_string();
+    match fs::read(path) {
+        Ok(content) => Customers::read(&content, &file),
+        Err(source) => Err(Error::Open { file, source }),
+    }
 }
 
 impl Customers {
-    /// Reads customers as [`load_customers`] does, from anything; `name` is what errors call it.
-    ///
-    /// # Errors
-    /// Reading fails, or a line is wrong.
-    pub fn read(mut source: impl Read, name: &str) -> Result<Customers, Error> {
-        let mut content = Vec::new();
-        if let Err(source) = source.read_to_end(&mut content) {
-            return Err(Error::Open { file: name.to_owned(), source });
-        }
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&content[..]);
-        let mut record = ByteRecord::new();
-        let mut customers = Customers::default();
-        let mut columns: Option<Vec<Column>> = None;
-        let mut place = Place { file: name, content: &content, counted: 0, line: 1 };
-        loop {
-            match reader.read_byte_record(&mut record) {
-                Ok(false) => break,
-                Ok(true) => place.move_to(record.position()),
-                Err(error) => {
-                    place.move_to(error.position());
-                    return Err(place.unreadable(&error));
-                }
-            }
-            match &columns {
-                None => columns = Some(place.header(&record)?),
-                Some(columns) => place.customer(&record, columns, &mut customers)?,
-            }
-        }
-        match columns {
-            Some(_) => Ok(customers),
-            None => Err(place.wrong(None, "the file is empty, a header is needed")),
-        }
-    }
-}
-
-/// The line that is being read.
-struct Place<'a> {
-    file: &'a str,
-    content: &'a [u8],
-    /// How much of the content the line number takes into account.
-    counted: usize,
-    line: u64,
-}
-
-impl Place<'_> {
-    /// Moves on to a record. Its line is counted here: to the CSV reader a record begins where the one before it
-    /// ended, so with the blank lines in between.
-    fn move_to(&mut self, position: Option<&csv::Position>) {
-        let begin =
-            position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.counted);
-        let blank = self.content.iter().skip(begin).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let passed = self.content.get(self.counted..begin + blank).unwrap_or_default();
-        self.line += passed.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
-        self.counted += passed.len();
-    }
-
-    /// Reads the header.
-    fn header(&self, record: &ByteRecord) -> Result<Vec<Column>, Error> {
-        let mut columns = Vec::with_capacity(record.len());
-        for (index, cell) in record.iter().enumerate() {
-            let position = Some(format!("{}", index + 1));
-            let Ok(heading) = std::str::from_utf8(cell) else {
-                return Err(self.wrong(position, "the heading is not valid UTF-8"));
-            };
-            let Some(column) = Column::named(heading.trim()) else {
-                return Err(self.wrong(position, format!("unknown heading {heading:?}")));
-            };
-            if columns.contains(&column) {
-                return Err(self.wrong(position, format!("{heading:?} appears twice")));
-            }
-            columns.push(column);
-        }
-        if !columns.iter().any(|column| matches!(column, Column::CustomerId | Column::SubscriptionId)) {
-            return Err(self.wrong(None, "customer_id or subscription_id is required"));
-        }
-        Ok(columns)
-    }
-
-    /// Reads one customer.
-    fn customer(
-        &self,
-        record: &ByteRecord,
-        columns: &[Column],
-        customers: &mut Customers,
-    ) -> Result<(), Error> {
-        let mut lookup = Lookup::default();
-        let mut fields = Vec::new();
-        for (column, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
-            let Ok(value) = std::str::from_utf8(cell) else {
-                return Err(self.wrong(Some(column.name().to_owned()), "the value is not valid UTF-8"));
-            };
-            match column {
-                Column::CustomerId => lookup.customer_id = Some(Cow::Borrowed(value)),
-                Column::SubscriptionId => lookup.subscription_id = Some(Cow::Borrowed(value)),
-                Column::Field(field) => fields.push((*field, value.into())),
-            }
-        }
-        if lookup == Lookup::default() {
-            return Err(self.wrong(None, "the line has no customer_id and no subscription_id"));
-        }
-        customers
-            .add(&lookup, fields)
-            .map_err(|column| self.wrong(Some(column.to_owned()), "an earlier line has the same value"))
-    }
-
-    /// The error for this line.
-    fn wrong(&self, column: Option<String>, reason: impl Into<String>) -> Error {
-        let column = column.map_or_else(String::new, |column| format!(", column {column}"));
-        Error::Customers { file: self.file.to_owned(), line: self.line, column, reason: reason.into() }
-    }
-
-    /// The error for a record that the CSV reader gave up on.
-    fn unreadable(&self, error: &csv::Error) -> Error {
-        let reason = match error.kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("{len} cells, but the header has {expected_len}")
-            }
-            _ => error.to_string(),
+    /// Reads the content of a file as [`load_customers`] does; `file` is the name of the file in errors.
+    pub(super) fn read(content: &[u8], file: &str) -> Result<Customers, Error> {
+        let located = |position: Option<Position>, CellError { column, reason }| Error::Customers {
+            file: file.to_owned(),
+            line: line_at(content, position),
+            column,
+            reason,
         };
-        self.wrong(None, reason)
+        let mut customers = Customers::default();
+        let mut header: Option<Vec<Parameter>> = None;
+        for record in ReaderBuilder::new().has_headers(false).from_reader(content).into_byte_records() {
+            let position = record.as_ref().map_or_else(csv::Error::position, ByteRecord::position).cloned();
+            let read = match (record, &header) {
+                (Ok(record), None) => read_header(&record).map(|parameters| header = Some(parameters)),
+                (Ok(record), Some(header)) => read_customer(&record, header, &mut customers),
+                (Err(error), _) => Err(CellError::line(unreadable(&error))),
+            };
+            read.map_err(|error| located(position, error))?;
+        }
+        match header {
+            Some(_) => Ok(customers),
+            None => Err(located(None, CellError::line("the file is empty, a header is needed"))),
+        }
+    }
+}
+
+/// A fault of a line.
+struct CellError {
+    /// `, column NAME` where the fault is in one cell, else empty.
+    column: String,
+    reason: String,
+}
+
+impl CellError {
+    /// A fault of a whole line.
+    fn line(reason: impl Into<String>) -> CellError {
+        CellError { column: String::new(), reason: reason.into() }
+    }
+
+    /// A fault of one cell.
+    fn cell(column: impl Display, reason: impl Into<String>) -> CellError {
+        CellError { column: format!(", column {column}"), reason: reason.into() }
+    }
+}
+
+/// The line on which a record begins. The CSV reader includes the blank lines before a record in the record.
+fn line_at(content: &[u8], position: Option<Position>) -> u64 {
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let begin = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
+    let blank = content.iter().skip(begin).take_while(|byte| is_line_end(byte)).count();
+    content.iter().take(begin + blank).map(|byte| u64::from(*byte == b'\n')).sum::<u64>() + 1
+}
+
+/// Reads the header.
+fn read_header(record: &ByteRecord) -> Result<Vec<Parameter>, CellError> {
+    let mut header = Vec::with_capacity(record.len());
+    for (index, cell) in record.iter().enumerate() {
+        let wrong = |reason: String| CellError::cell(index + 1, reason);
+        let heading =
+            std::str::from_utf8(cell).map_err(|_| wrong("the heading is not valid UTF-8".to_owned()))?;
+        let parameter = Parameter::named(heading.trim());
+        let parameter = parameter.ok_or_else(|| wrong(format!("unknown heading {heading:?}")))?;
+        if header.contains(&parameter) {
+            return Err(wrong(format!("{heading:?} appears twice")));
+        }
+        header.push(parameter);
+    }
+    if !header.iter().any(|parameter| matches!(parameter, Parameter::Lookup(_))) {
+        return Err(CellError::line("customer_id or subscription_id is required"));
+    }
+    Ok(header)
+}
+
+/// Reads a customer.
+fn read_customer(
+    record: &ByteRecord,
+    header: &[Parameter],
+    customers: &mut Customers,
+) -> Result<(), CellError> {
+    let mut lookup = Lookup::default();
+    let mut fields = Vec::new();
+    for (parameter, cell) in header.iter().zip(record).filter(|(_, cell)| !cell.is_empty()) {
+        let value = std::str::from_utf8(cell)
+            .map_err(|_| CellError::cell(parameter.name(), "the value is not valid UTF-8"))?;
+        match parameter {
+            Parameter::Lookup(index) => lookup[*index] = Some(Cow::Borrowed(value)),
+            Parameter::Field(field) => fields.push((*field, value.into())),
+        }
+    }
+    if lookup == Lookup::default() {
+        return Err(CellError::line("the line has no customer_id and no subscription_id"));
+    }
+    customers
+        .add(&lookup, fields)
+        .map_err(|column| CellError::cell(column, "an earlier line has the same value"))
+}
+
+/// The reason of the CSV reader, in the words of this file.
+fn unreadable(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{len} cells, but the header has {expected_len}")
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -188,10 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn reads_ids_and_fields() {
+    fn ids_and_fields_are_read() {
         let content = "customer_id, email ,subscription_id,zip\n1,a@b.c,,01234\n,,S1,\n2,,S2,\"x,\n\"\"y\"\n";
         let customers = read(content.as_bytes()).unwrap();
-        assert_eq!(customers.len(), 3);
+        assert_eq!(customers.count(), 3);
         assert_eq!(
             shown(&customers, "1"),
             r#"{"customer_id":"1","subscription_id":null,"fields":{"email":"a@b.c","zip":"01234"},"updates":0}"#
@@ -204,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_byte_order_mark_and_a_header_alone() {
-        assert_eq!(read(b"\xef\xbb\xbfcustomer_id\r\n1\r\n").unwrap().len(), 1);
-        assert!(read(b"subscription_id").unwrap().is_empty());
+    fn a_byte_order_mark_and_a_header_alone_are_accepted() {
+        assert_eq!(read(b"\xef\xbb\xbfcustomer_id\r\n1\r\n").unwrap().count(), 1);
+        assert_eq!(read(b"subscription_id").unwrap().count(), 0);
     }
 
     #[test]

@@ -1,278 +1,132 @@
 //! A local server that behaves as the API page of `set_customer_details` says, for tests, trials and
-//! demonstrations, and that can misbehave on request.
+//! demonstrations. On request it makes faults.
 //!
-//! It shares no code with the client: what one of them gets wrong, the other does not get wrong the same way.
-//! Where the API page is silent (error bodies, two ids that disagree, limits) it does what the vendor's pages
-//! for the sister calls suggest. Everything lives in memory and ends with the server. It is for made-up data:
-//! what arrived, passwords included, can be read back without credentials at `/sandbox/customers/{id}`. The API
-//! key is neither kept nor shown.
+//! The server shares no code with the client, so that a bug of the client is not mirrored here. Where the API page
+//! is silent (error bodies, two ids that disagree, limits), the server does what the vendor's pages for the sister
+//! calls suggest. Everything lives in memory and ends with the server. The server is for made-up data:
+//! `/sandbox/customers/{id}` shows every value that arrived, passwords included, without credentials. The API key
+//! is neither kept nor shown.
 
 #[cfg(test)]
 mod client;
 mod connection;
 mod customers;
+mod error;
 mod faults;
 mod form;
 mod load;
+mod options;
 mod reply;
 mod routes;
-mod second;
 mod state;
+mod window;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::JoinHandle;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use axum::Extension;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
 pub use customers::Customers;
+pub use error::Error;
 pub use faults::Faults;
 pub use load::load_customers;
+pub use options::{Credentials, Options};
 pub use state::Stats;
 
-use connection::Listener;
 use routes::Server;
-use state::State;
 
-/// The most time a client may take for the head of its next request. Chosen: longer than any client keeps an idle connection.
+/// The most time a client may take for the head of its next request. Chosen: longer than any client keeps an idle
+/// connection.
 const MAX_HEAD_WAIT: Duration = Duration::from_secs(60);
 
-/// How long open connections have to come to an end when the server stops. Chosen.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// What kept the server from running.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address can't be listened at.
-    #[error("cannot listen at {address}: {source}")]
-    Listen {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The machine refuses a thread or what it needs.
-    #[error("cannot start the sandbox: {0}")]
-    Start(#[source] io::Error),
-    /// The fault settings make no sense.
-    #[error("{0}")]
-    Faults(&'static str),
-    /// The file of customers can't be opened.
-    #[error("cannot open {file}: {source}")]
-    Open {
-        /// The file.
-        file: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A line of the file of customers is wrong.
-    #[error("{file}, line {line}{column}: {reason}")]
-    Customers {
-        /// The file.
-        file: String,
-        /// The line, counted from 1.
-        line: u64,
-        /// `, column NAME` where one is to blame, else empty.
-        column: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-/// The user and the key that requests must show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The value of the header `api-username`.
-    pub api_username: String,
-    /// The value of the header `api-key`.
-    pub api_key: String,
-}
-
-impl Credentials {
-    /// Whether these are the ones. Not in constant time: nothing here is worth guessing.
-    fn are(&self, api_username: &[u8], api_key: &[u8]) -> bool {
-        self.api_username.as_bytes() == api_username && self.api_key.as_bytes() == api_key
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Credentials")
-            .field("api_username", &self.api_username)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How the server is to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where to listen; port 0 is any free one.
-    pub listen: SocketAddr,
-    /// The credentials to demand; without them any pair will do that is not empty.
-    pub credentials: Option<Credentials>,
-    /// The customers there are; without them every id is known.
-    pub customers: Option<Customers>,
-    /// What to do wrong.
-    pub faults: Faults,
-}
-
-impl Default for Options {
-    /// A free port of this machine only, any credentials, every customer, no faults.
-    fn default() -> Options {
-        Options {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            credentials: None,
-            customers: None,
-            faults: Faults::default(),
-        }
-    }
-}
-
-/// A running server, on a thread of its own. Dropping it stops it.
+/// A running server, on a thread of its own. Dropping the value stops the server.
 pub struct Sandbox {
     address: SocketAddr,
     server: Arc<Server>,
-    closing: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
-    /// Starts a server; when this returns, it accepts connections.
+    /// Starts a server. The server accepts connections when this returns.
     ///
     /// # Errors
-    /// The address is taken or not this machine's, the fault settings make no sense, or the machine refuses a
-    /// thread.
+    /// The address is taken or belongs to another machine, the fault settings contradict each other, or the machine
+    /// refuses a thread.
     pub fn start(options: Options) -> Result<Sandbox, Error> {
         if let Some(problem) = options.faults.problem() {
             return Err(Error::Faults(problem));
         }
-        let (closing, watch_closing) = watch::channel(false);
-        let server = Arc::new(Server {
-            credentials: options.credentials,
-            faults: options.faults.clone(),
-            state: Mutex::new(State::new(options.faults, options.customers)),
-            closing: watch_closing,
-        });
-        let (tell, told) = mpsc::channel();
+        let address = options.listen;
+        let server = Arc::new(Server::new(options));
         let served = Arc::clone(&server);
-        let run = move || match open(options.listen) {
-            Ok((runtime, listener, address)) => {
-                // The caller waits for this, so it is there to hear it.
-                let _ = tell.send(Ok(address));
-                serve(runtime, listener, served);
+        let (opened, wait_for_opened) = mpsc::channel();
+        // The caller waits for the channel, so no `send` can fail.
+        let run = move || match open(address) {
+            Ok((runtime, listener)) => {
+                let _ = opened.send(listener.local_addr());
+                runtime.block_on(connection::serve(listener, MAX_HEAD_WAIT, served));
             }
-            Err(error) => drop(tell.send(Err(error))),
+            Err(error) => drop(opened.send(Err(error))),
         };
-        let thread =
-            std::thread::Builder::new().name("sandbox".to_owned()).spawn(run).map_err(Error::Start)?;
-        let address = told.recv().map_err(|gone| Error::Start(io::Error::other(gone)))??;
-        Ok(Sandbox { address, server, closing, thread: Some(thread) })
+        let thread = thread::Builder::new().name("sandbox".to_owned()).spawn(run).map_err(Error::Start)?;
+        match wait_for_opened.recv().map_err(io::Error::other).flatten() {
+            Ok(address) => Ok(Sandbox { address, server, thread: Some(thread) }),
+            Err(source) => Err(Error::Listen { address, source }),
+        }
     }
 
-    /// The address it listens at, with the port that was really taken.
+    /// The address that the server listens at, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it has seen so far.
+    /// The counters of the server.
     pub fn stats(&self) -> Stats {
-        self.server.stats()
+        self.server.state().stats()
     }
 
-    /// Stops it: no new connections, replies held back go out at once, stalled ones are reset. Returns when the
-    /// thread has ended, after about a second at the latest.
-    pub fn stop(mut self) {
-        self.close();
-    }
-
-    /// Tells the thread to end and waits for it.
-    fn close(&mut self) {
-        self.closing.send_replace(true);
-        if let Some(thread) = self.thread.take() {
-            // If it panicked, it has ended all the same.
-            let _ = thread.join();
-        }
+    /// Stops the server: it accepts no connection, sends delayed replies at once and resets stalled connections.
+    /// Returns when the thread has ended, after about 1 s at the latest.
+    pub fn stop(self) {
+        drop(self);
     }
 }
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+        write!(formatter, "Sandbox at {}", self.address)
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.close();
+        self.server.close();
+        // A thread that panicked has ended too.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// Opens the port. Done on the server's thread, as a runtime that comes to nothing must not be dropped on a
-/// caller's that is itself part of one.
-fn open(listen: SocketAddr) -> Result<(Runtime, Listener, SocketAddr), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(Error::Start)?;
-    let refused = |source| Error::Listen { address: listen, source };
-    let listener = {
-        let _within = runtime.enter();
-        Listener::open(listen).map_err(refused)?
-    };
-    let address = listener.address().map_err(refused)?;
-    Ok((runtime, listener, address))
-}
-
-/// Serves until the server is to stop.
-fn serve(runtime: Runtime, listener: Listener, server: Arc<Server>) {
-    runtime.block_on(async {
-        let connections = GracefulShutdown::new();
-        tokio::select! {
-            () = accept(listener, &connections, MAX_HEAD_WAIT, Arc::clone(&server)) => {}
-            () = server.closed() => {}
-        }
-        // Connections that are still open after the grace are dropped with the runtime.
-        let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
-    });
-    runtime.shutdown_background();
-}
-
-/// Serves every connection on a task of its own. Never ends.
-async fn accept(
-    listener: Listener,
-    connections: &GracefulShutdown,
-    max_head_wait: Duration,
-    server: Arc<Server>,
-) {
-    let routes = routes::router(server);
-    let mut builder = Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(max_head_wait);
-    loop {
-        let connection = listener.accept().await;
-        let service = TowerToHyperService::new(routes.clone().layer(Extension(connection.reset())));
-        let served = connections.watch(builder.serve_connection(TokioIo::new(connection), service));
-        // An error is one of the connection, and its client has seen it.
-        tokio::spawn(async move { drop(served.await) });
-    }
+/// Opens the port. Runs on the server's thread: a runtime must not be dropped on the caller's thread where that is
+/// part of another runtime.
+fn open(address: SocketAddr) -> io::Result<(Runtime, TcpListener)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(async { connection::listen(address) })?;
+    Ok((runtime, listener))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
+    use std::net::Ipv4Addr;
     use std::time::Instant;
 
     use super::client::{BODY, Client, GOOD, request};
+    use super::connection::GRACE;
     use super::*;
 
     fn start(faults: Faults) -> Sandbox {
@@ -285,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn starts_and_stops_and_frees_the_port() {
+    fn a_server_that_stops_frees_its_port() {
         let sandbox = start(Faults::default());
         let listen = sandbox.address();
         let mut idle = Client::connect(listen);
         assert_eq!(idle.patch(BODY).unwrap().body, "true");
         let begin = Instant::now();
         sandbox.stop();
-        assert!(begin.elapsed() < GRACE, "idle connections do not hold it up");
+        assert!(begin.elapsed() < GRACE, "idle connections do not delay the stop");
         assert!(idle.patch(BODY).is_err());
         let again = Sandbox::start(Options { listen, ..Options::default() }).unwrap();
         assert_eq!(again.address(), listen);
@@ -308,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn senseless_faults_are_an_error() {
+    fn contradictory_faults_are_an_error() {
         let faults = Faults { fail_percent: 101.0, ..Faults::default() };
         let options = Options { faults, ..Options::default() };
         assert!(matches!(Sandbox::start(options), Err(Error::Faults(_))));
     }
 
     #[test]
-    fn stopping_is_bounded_whatever_is_open() {
+    fn open_connections_delay_a_stop_by_the_grace_at_most() {
         let sandbox = start(Faults { stall_percent: 100.0, ..Faults::default() });
         let mut stalled = Client::connect(sandbox.address());
         stalled.write(&request(GOOD, BODY.as_bytes())).unwrap();
@@ -335,13 +189,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_without_a_whole_head_times_out() {
-        let sandbox = start(Faults::default());
-        let listener = Listener::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.address().unwrap();
-        let serving = Arc::clone(&sandbox.server);
-        let connections = GracefulShutdown::new();
+        let listener = connection::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Arc::new(Server::new(Options::default()));
         let clients = tokio::task::spawn_blocking(move || {
-            // Silent, half a head, and idle after a request.
+            // One client is silent, one sends half a head, one is idle after a request.
             let silent = Client::connect(address);
             let mut half = Client::connect(address);
             half.write(b"PATCH /api").unwrap();
@@ -350,13 +202,13 @@ mod tests {
             [silent, half, idle].map(|mut client| client.read().is_err())
         });
         tokio::select! {
-            () = accept(listener, &connections, Duration::from_millis(50), serving) => {}
+            () = connection::serve(listener, Duration::from_millis(50), server) => {}
             closed = clients => assert_eq!(closed.unwrap(), [true; 3]),
         }
     }
 
     #[test]
-    fn stopping_does_not_wait_for_the_latency() {
+    fn a_stop_does_not_wait_for_the_latency() {
         let sandbox = start(Faults { latency: Duration::from_secs(60), ..Faults::default() });
         let mut client = Client::connect(sandbox.address());
         client.write(&request(GOOD, BODY.as_bytes())).unwrap();
@@ -377,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_throttles_and_says_when_to_come_back() {
+    fn the_limit_throttles_with_a_retry_after() {
         let sandbox = start(Faults { limit: Some(2), ..Faults::default() });
         let mut client = Client::connect(sandbox.address());
         let statuses: Vec<u16> = (0..4).map(|_| client.patch(BODY).unwrap().status).collect();
@@ -415,13 +267,13 @@ mod tests {
     fn a_stall_lasts_until_the_client_leaves() {
         let sandbox = start(Faults { stall_percent: 100.0, ..Faults::default() });
         let mut client = Client::connect(sandbox.address());
-        client.patience(Duration::from_millis(200));
+        client.set_timeout(Duration::from_millis(200));
         let kind = client.patch(BODY).unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind:?}");
         drop(client);
         std::thread::sleep(Duration::from_millis(100));
         let mut second = Client::connect(sandbox.address());
-        second.patience(Duration::from_millis(100));
+        second.set_timeout(Duration::from_millis(100));
         assert!(second.patch(BODY).is_err());
         let stats = sandbox.stats();
         assert_eq!((stats.stalled, stats.most_in_flight, stats.same_customer_overlaps), (2, 1, 0));
@@ -438,11 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_resets_everything_and_passes() {
+    fn an_outage_resets_every_connection_and_ends() {
         let outage = Some((Duration::ZERO, Duration::from_millis(300)));
         let sandbox = start(Faults { outage, ..Faults::default() });
         assert_eq!(outcome(&sandbox), Err(ErrorKind::ConnectionReset));
-        // Watching it goes on.
+        // The counters can be read during the outage.
         assert_eq!(Client::connect(sandbox.address()).get("/sandbox/stats").status, 200);
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(outcome(&sandbox), Ok(200));

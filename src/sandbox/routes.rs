@@ -1,79 +1,83 @@
-//! The addresses of the server and what each one does.
+//! The endpoints of the server.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, Request, State as Shared};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::{Path, State as Shared};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch};
-use axum::{Extension, Router};
+use axum::{Json, Router};
 use http_body_util::LengthLimitError;
 use tokio::sync::watch;
 
-use super::connection::Reset;
-use super::customers::Named;
-use super::reply::{self, Refusal};
+use super::customers::Matches;
+use super::faults::Faults;
+use super::form;
+use super::options::{Credentials, Options};
+use super::reply::{Refusal, Reset};
 use super::state::{Outcome, State, Stats};
-use super::{Credentials, Faults, form};
 
-/// The one call of the API.
+/// The call of the API.
 pub(super) const CALL: &str = "/api/customer/set_customer_details";
 
 /// The most bytes of a body. Chosen: many times a row with every field.
 const MAX_BODY: usize = 1 << 20;
 
-/// The most time a body may take to arrive. Chosen.
+/// The most time that a body may take to arrive. Chosen.
 const MAX_BODY_WAIT: Duration = Duration::from_secs(30);
 
-/// The seconds that a throttled caller is told to wait: the limit is one of any second, so never more.
+/// The seconds of the `Retry-After` of a 429: the limit holds in any second, so the wait is never longer.
 const THROTTLE_SECONDS: u64 = 1;
 
-/// What `GET /` says.
+/// The text of `GET /`.
 const ABOUT: &str = "This is a sandbox that behaves like the Offerit API, for made-up data only.\n\
 \n\
 PATCH /api/customer/set_customer_details   the API's call, with its headers and its form body\n\
-GET   /sandbox/customers/{id}              what is on file for a customer or subscription id\n\
-GET   /sandbox/stats                       what has been seen so far\n";
+GET   /sandbox/customers/{id}              the values of a customer, by customer or subscription id\n\
+GET   /sandbox/stats                       the counters of the server\n";
 
-/// What all requests share.
+/// The page that a proxy in front of the API may send in place of the API's reply.
+const MAINTENANCE_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Maintenance</title></head>\
+<body><h1>We will be back soon</h1><p>Scheduled maintenance is in progress.</p></body></html>\n";
+
+/// The part of a server that all requests share.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub(super) credentials: Option<Credentials>,
-    pub(super) faults: Faults,
-    pub(super) state: Mutex<State>,
-    /// Turns true when the server is to stop.
-    pub(super) closing: watch::Receiver<bool>,
+    credentials: Option<Credentials>,
+    faults: Faults,
+    state: Mutex<State>,
+    is_closing: watch::Sender<bool>,
 }
 
 impl Server {
-    /// The state, also after a panic elsewhere: counters are the worst that can be off by one.
+    /// A server that no request has reached.
+    pub(super) fn new(options: Options) -> Server {
+        Server {
+            credentials: options.credentials,
+            faults: options.faults.clone(),
+            state: Mutex::new(State::new(options.faults, options.customers)),
+            is_closing: watch::Sender::new(false),
+        }
+    }
+
+    /// The state, also after a panic elsewhere: the worst effect is a counter that is wrong by one.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets the server stop.
+    pub(super) fn close(&self) {
+        self.is_closing.send_replace(true);
+    }
+
     /// Waits until the server is to stop.
     pub(super) async fn closed(&self) {
-        // An error means that nobody is left to say so.
-        let _ = self.closing.clone().wait_for(|closing| *closing).await;
-    }
-
-    /// What has been seen so far.
-    pub(super) fn stats(&self) -> Stats {
-        self.state().stats()
-    }
-
-    /// Holds a reply back, but not the end of the server.
-    async fn delay(&self) {
-        if !self.faults.latency.is_zero() {
-            tokio::select! {
-                () = tokio::time::sleep(self.faults.latency) => {}
-                () = self.closed() => {}
-            }
-        }
+        // An error means that the sender is gone, and the sender is in `self`.
+        let _ = self.is_closing.subscribe().wait_for(|is_closing| *is_closing).await;
     }
 
     /// Checks the two headers of the API page.
@@ -81,120 +85,113 @@ impl Server {
         if self.faults.unauthorized {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "this account may not use the API"));
         }
+        let unauthorized = |message| Err(Refusal::new(StatusCode::UNAUTHORIZED, message));
         let header = |name| headers.get(name).map_or(&b""[..], |value| value.as_bytes());
         let (key, username) = (header("api-key"), header("api-username"));
         if key.is_empty() || username.is_empty() {
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "api-key and api-username are required"));
+            return unauthorized("api-key and api-username are required");
         }
+        // The comparison takes no constant time: nothing here is worth guessing.
         match &self.credentials {
-            Some(demanded) if !demanded.are(username, key) => {
-                Err(Refusal::new(StatusCode::UNAUTHORIZED, "wrong api-key or api-username"))
+            Some(demanded)
+                if (demanded.api_key.as_bytes(), demanded.api_username.as_bytes()) != (key, username) =>
+            {
+                unauthorized("wrong api-key or api-username")
             }
             _ => Ok(()),
         }
     }
 }
 
-/// All addresses.
+/// All endpoints.
 pub(super) fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route(CALL, only("PATCH", patch(set_customer_details)))
         .route("/sandbox/customers/{id}", only("GET, HEAD", get(customer)))
         .route("/sandbox/stats", only("GET, HEAD", get(stats)))
-        .route("/", only("GET, HEAD", get(|| async { reply::text(ABOUT) })))
-        .fallback(|| async { reply::refused(&Refusal::not_found("no such endpoint")) })
+        .route("/", only("GET, HEAD", get(ABOUT)))
+        .fallback(|| async { Refusal::not_found("no such endpoint") })
         .with_state(server)
 }
 
-/// Answers every other method with a 405.
+/// Refuses every other method with a 405.
 fn only(allowed: &'static str, route: MethodRouter<Arc<Server>>) -> MethodRouter<Arc<Server>> {
-    route.fallback(move || async move { reply::wrong_method(allowed) })
+    let message = format!("wrong method, use {allowed}");
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message);
+    route.fallback(move || async move { ([(ALLOW, allowed)], refusal) })
 }
 
 /// Shows a customer.
 async fn customer(Shared(server): Shared<Arc<Server>>, id: Option<Path<String>>) -> Response {
     let Some(Path(id)) = id else {
-        return reply::refused(&Refusal::bad_request("the id is not valid UTF-8"));
+        return Refusal::bad_request("the id is not valid UTF-8").into_response();
     };
-    match server.state().customer(&id) {
-        Some(view) => reply::json(StatusCode::OK, &view),
-        None => reply::refused(&Refusal::not_found("customer not found")),
-    }
+    let state = server.state();
+    state.customer(&id).map(Json).ok_or_else(|| Refusal::not_found("customer not found")).into_response()
 }
 
 /// Shows the counters.
-async fn stats(Shared(server): Shared<Arc<Server>>) -> Response {
-    reply::json(StatusCode::OK, &server.stats())
+async fn stats(Shared(server): Shared<Arc<Server>>) -> Json<Stats> {
+    Json(server.state().stats())
 }
 
-/// A request that is being dealt with; it ends when this is dropped, also because its client has left.
+/// A request in flight. Dropping the value ends the request, also where its client has left.
 struct Attempt<'a> {
     server: &'a Server,
-    named: Named,
-}
-
-impl<'a> Attempt<'a> {
-    /// Begins an attempt, unless it meets the outage.
-    fn begin(server: &'a Server) -> (Attempt<'a>, bool) {
-        let served = server.state().arrive(Instant::now());
-        (Attempt { server, named: Named::default() }, served)
-    }
-
-    /// Decides what the request gets.
-    fn decide(&mut self, headers: &HeaderMap, body: Result<Bytes, Refusal>) -> Outcome {
-        let credentials = self.server.authorize(headers);
-        let body = body.and_then(|body| is_form(headers).map(|()| body));
-        let update = match &body {
-            Ok(body) => form::parse(body),
-            Err(refusal) => Err(Refusal::new(refusal.status, refusal.message.clone())),
-        };
-        let (outcome, named) = self.server.state().decide(Instant::now(), credentials, update);
-        self.named = named;
-        outcome
-    }
+    matches: Matches,
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.server.state().leave(self.named);
+        self.server.state().leave(self.matches);
     }
 }
 
 /// The API's call.
 async fn set_customer_details(
     Shared(server): Shared<Arc<Server>>,
-    Extension(connection): Extension<Reset>,
-    request: Request,
+    headers: HeaderMap,
+    body: Body,
 ) -> Response {
-    let (mut attempt, served) = Attempt::begin(&server);
-    if !served {
-        connection.reset();
-        return reply::updated();
+    let is_served = server.state().arrive(Instant::now());
+    let mut attempt = Attempt { server: &server, matches: Matches::default() };
+    if !is_served {
+        return Reset.into_response();
     }
-    let (head, body) = request.into_parts();
-    let body = read_body(&head.headers, body).await;
-    let outcome = attempt.decide(&head.headers, body);
-    server.delay().await;
+    let body = read_body(body).await;
+    let update = body
+        .as_ref()
+        .map_err(Refusal::clone)
+        .and_then(|body| is_form(&headers).and_then(|()| form::parse(body)));
+    let (outcome, matches) = server.state().decide(Instant::now(), server.authorize(&headers), update);
+    attempt.matches = matches;
+    // Even a timeout of 0 s may take until the next millisecond.
+    if !server.faults.latency.is_zero() {
+        let _ = tokio::time::timeout(server.faults.latency, server.closed()).await;
+    }
     match outcome {
-        Outcome::Updated => reply::updated(),
-        Outcome::Refused(refusal) | Outcome::Unauthorized(refusal) => reply::refused(&refusal),
-        Outcome::Throttled => reply::throttled(THROTTLE_SECONDS),
-        Outcome::Failed => reply::failed(server.faults.retry_after),
-        Outcome::Html => reply::maintenance(),
+        Outcome::Updated => Json(true).into_response(),
+        Outcome::Refused(refusal) | Outcome::Unauthorized(refusal) => refusal.into_response(),
+        Outcome::Throttled => {
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests");
+            ([(RETRY_AFTER, HeaderValue::from(THROTTLE_SECONDS))], refusal).into_response()
+        }
+        Outcome::Failed => {
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service temporarily unavailable");
+            let retry_after =
+                server.faults.retry_after.map(|seconds| [(RETRY_AFTER, HeaderValue::from(seconds))]);
+            (retry_after, refusal).into_response()
+        }
+        Outcome::Html => Html(MAINTENANCE_PAGE).into_response(),
         Outcome::Stalled => {
             server.closed().await;
-            connection.reset();
-            reply::failed(None)
+            Reset.into_response()
         }
-        Outcome::Reset => {
-            // Whatever is answered here never gets out.
-            connection.reset();
-            reply::failed(None)
-        }
+        Outcome::Reset => Reset.into_response(),
     }
 }
 
-/// Checks that the body is what it has to be.
+/// Checks the content type of a body.
 fn is_form(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -205,28 +202,18 @@ fn is_form(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Reads a whole body, within bounds.
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > MAX_BODY)) {
-        return Err(too_large());
+/// Reads a whole body, within bounds. A body whose announced length is too large is refused unread.
+async fn read_body(body: Body) -> Result<Bytes, Refusal> {
+    let too_large = || Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"));
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > MAX_BODY) {
+        return too_large();
     }
     match tokio::time::timeout(MAX_BODY_WAIT, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+        Ok(Err(error)) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => too_large(),
         Ok(Err(_)) => Err(Refusal::bad_request("the body is broken")),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
     }
-}
-
-/// Whether a body is longer than the limit and not merely broken.
-fn is_too_large(error: &axum::Error) -> bool {
-    error.source().is_some_and(|cause| cause.is::<LengthLimitError>())
-}
-
-/// The refusal of a body that does not fit.
-fn too_large() -> Refusal {
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB")
 }
 
 #[cfg(test)]
@@ -234,7 +221,7 @@ mod tests {
     use std::io::ErrorKind;
 
     use super::super::client::{BODY, Client, GOOD, Reply, request};
-    use super::super::{Customers, Options, Sandbox};
+    use super::super::{Customers, Sandbox};
     use super::*;
 
     fn start() -> (Sandbox, Client) {
@@ -280,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_methods_are_told_the_right_one() {
+    fn the_refusal_of_a_wrong_method_names_the_right_one() {
         let (sandbox, mut client) = start();
         for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PURGE"] {
             client.write(format!("{method} {CALL} HTTP/1.1\r\nHost: s\r\n\r\n").as_bytes()).unwrap();
@@ -312,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn demanded_credentials_are_compared() {
+    fn the_demanded_credentials_are_compared() {
         let credentials = Some(Credentials { api_username: "u".to_owned(), api_key: "k".to_owned() });
         let sandbox = Sandbox::start(Options { credentials, ..Options::default() }).unwrap();
         let mut client = Client::connect(sandbox.address());
@@ -395,14 +382,14 @@ mod tests {
         let (sandbox, mut client) = start();
         let with_size = |size: usize| format!("customer_id=1&city={}", "x".repeat(size - 19));
         assert_eq!(client.patch(&with_size(MAX_BODY)).unwrap().body, "true");
-        // Announced: refused unread.
+        // A body whose announced length is too large is refused unread.
         let head =
             format!("PATCH {CALL} HTTP/1.1\r\nHost: s\r\n{GOOD}Content-Length: {}\r\n\r\n", MAX_BODY + 1);
         client.write(head.as_bytes()).unwrap();
         let reply = client.read().unwrap();
         is_error(&reply, 413, "the body is larger than 1 MiB");
         assert_eq!(reply.header("connection"), Some("close"));
-        // In chunks: refused when it gets too large.
+        // A body in chunks is refused when it gets too large.
         let mut client = Client::connect(sandbox.address());
         let head = format!("PATCH {CALL} HTTP/1.1\r\nHost: s\r\n{GOOD}Transfer-Encoding: chunked\r\n\r\n");
         client.write(head.as_bytes()).unwrap();
@@ -431,7 +418,7 @@ mod tests {
             [&b"\0\0\0\0"[..], b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", &[b'A'; 1 << 20]]
         {
             let mut other = Client::connect(sandbox.address());
-            // The server may hang up before it has read everything.
+            // The server may close the connection before it has read everything.
             let _ = other.write(garbage);
             drop(other);
         }

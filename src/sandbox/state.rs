@@ -1,52 +1,52 @@
-//! Decides what becomes of a request, and keeps count.
+//! Decides the outcome of each request, and counts.
 
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::customers::{Customers, Named, View};
+use super::customers::{Customers, Matches, View};
 use super::faults::{Fault, Faults};
 use super::form::Update;
 use super::reply::Refusal;
-use super::second::LastSecond;
+use super::window::SlidingWindow;
 
-/// What the server has seen so far.
+/// The counters of a server.
 ///
-/// A request is one `PATCH` of `set_customer_details`. Each one that has been decided is counted in exactly one
-/// of `updated` to `outage`; one that a reset hid although it was applied is counted as `reset`.
+/// A request is one `PATCH` of `set_customer_details`. Each request that is decided is counted in exactly one of
+/// `updated` to `outage`. A request that was applied and then reset is counted as `reset`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
-    /// All requests that arrived.
+    /// Requests that arrived.
     pub requests: u64,
-    /// Applied, and answered with `true`.
+    /// Requests that were applied and got `true`.
     pub updated: u64,
-    /// Malformed, or no such customer.
+    /// Requests that were malformed or named no customer.
     pub refused: u64,
-    /// Answered with 401 or 403.
+    /// Requests that got a 401 or 403.
     pub unauthorized: u64,
-    /// Answered with 429.
+    /// Requests that got a 429.
     pub throttled: u64,
-    /// Answered with 503.
+    /// Requests that got a 503.
     pub failed: u64,
-    /// Reset after they were read, applied or not.
+    /// Requests whose connection was reset after they were read, applied or not.
     pub reset: u64,
-    /// Never answered.
+    /// Requests that got no reply.
     pub stalled: u64,
-    /// Answered with a maintenance page.
+    /// Requests that got a maintenance page.
     pub html: u64,
-    /// Reset in the outage.
+    /// Requests whose connection was reset in the outage.
     pub outage: u64,
     /// The most requests that were open at once.
     pub most_in_flight: u64,
-    /// The most requests that arrived within any one second.
+    /// The most requests that arrived in any second.
     pub busiest_second: u64,
-    /// How often a request arrived for a customer that had another one open.
+    /// Requests that arrived while another request for the same customer was open.
     pub same_customer_overlaps: u64,
-    /// How many customers there are: told of beforehand, or updated at least once.
+    /// Customers that come from the file of customers or were updated at least once.
     pub customers: u64,
 }
 
-/// What a request gets.
+/// The outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// `true`.
@@ -55,13 +55,13 @@ pub(super) enum Outcome {
     Refused(Refusal),
     /// An error that concerns the credentials.
     Unauthorized(Refusal),
-    /// 429.
+    /// A 429.
     Throttled,
-    /// 503.
+    /// A 503.
     Failed,
     /// A reset of the connection.
     Reset,
-    /// Nothing.
+    /// No reply.
     Stalled,
     /// A maintenance page.
     Html,
@@ -72,18 +72,18 @@ pub(super) enum Outcome {
 pub(super) struct State {
     faults: Faults,
     customers: Customers,
-    /// Whether an id that was never heard of is a customer's all the same.
+    /// The first mention of an id creates its customer.
     knows_every_id: bool,
     stats: Stats,
     in_flight: u64,
-    arrivals: LastSecond,
-    admitted: LastSecond,
+    arrived: SlidingWindow,
+    admitted: SlidingWindow,
     first_arrival: Option<Instant>,
     random: fastrand::Rng,
 }
 
 impl State {
-    /// The state of a server that has seen nothing yet.
+    /// The state of a server that no request has reached.
     pub(super) fn new(faults: Faults, customers: Option<Customers>) -> State {
         State {
             random: fastrand::Rng::with_seed(faults.seed),
@@ -92,84 +92,76 @@ impl State {
             customers: customers.unwrap_or_default(),
             stats: Stats::default(),
             in_flight: 0,
-            arrivals: LastSecond::default(),
-            admitted: LastSecond::default(),
+            arrived: SlidingWindow::default(),
+            admitted: SlidingWindow::default(),
             first_arrival: None,
         }
     }
 
-    /// Notes that a request arrived; false if it meets the outage.
+    /// Counts a request that arrives; false during the outage.
     pub(super) fn arrive(&mut self, now: Instant) -> bool {
         self.stats.requests += 1;
         self.in_flight += 1;
         self.stats.most_in_flight = self.stats.most_in_flight.max(self.in_flight);
-        let in_this_second = u64::try_from(self.arrivals.note(now)).unwrap_or(u64::MAX);
+        let in_this_second = u64::try_from(self.arrived.record(now)).unwrap_or(u64::MAX);
         self.stats.busiest_second = self.stats.busiest_second.max(in_this_second);
         let first_arrival = *self.first_arrival.get_or_insert(now);
-        let is_out = self.faults.is_out(now.saturating_duration_since(first_arrival));
-        self.stats.outage += u64::from(is_out);
-        !is_out
+        let is_outage = self.faults.is_outage(now.saturating_duration_since(first_arrival));
+        self.stats.outage += u64::from(is_outage);
+        !is_outage
     }
 
-    /// Decides what a request gets, and applies it. Also says which customers it is for, until it leaves.
+    /// Decides the outcome of a request and applies it. Also returns the customers of the request, for [`State::leave`].
     pub(super) fn decide(
         &mut self,
         now: Instant,
         credentials: Result<(), Refusal>,
         update: Result<Update<'_>, Refusal>,
-    ) -> (Outcome, Named) {
-        let mut named = Named::default();
-        if credentials.is_ok()
-            && let Ok(update) = &update
-        {
-            named = self.customers.name(&update.lookup, self.knows_every_id);
-            self.stats.same_customer_overlaps += u64::from(self.customers.begin(named));
-        }
+    ) -> (Outcome, Matches) {
+        let matches = match (&credentials, &update) {
+            (Ok(()), Ok(update)) => self.customers.lookup(&update.lookup, self.knows_every_id),
+            _ => Matches::default(),
+        };
+        self.stats.same_customer_overlaps += u64::from(self.customers.begin(matches));
         let outcome = match credentials {
-            Ok(()) => self.serve(now, named, update),
+            Ok(()) => self.serve(now, matches, update),
             Err(refusal) => Outcome::Unauthorized(refusal),
         };
-        self.count(&outcome);
-        (outcome, named)
+        *self.counter(&outcome) += 1;
+        (outcome, matches)
     }
 
-    /// Serves a request whose credentials are fine.
-    fn serve(&mut self, now: Instant, named: Named, update: Result<Update<'_>, Refusal>) -> Outcome {
+    /// Serves a request whose credentials are right.
+    fn serve(&mut self, now: Instant, matches: Matches, update: Result<Update<'_>, Refusal>) -> Outcome {
         if self.faults.limit.is_some_and(|limit| !self.admitted.admit(now, limit)) {
             return Outcome::Throttled;
         }
-        let draw = self.random.f64() * 100.0;
-        match self.faults.drawn(draw) {
+        let apply = || match update.and_then(|update| self.customers.update(matches, update)) {
+            Ok(()) => Outcome::Updated,
+            Err(refusal) => Outcome::Refused(refusal),
+        };
+        match self.faults.for_draw(self.random.f64() * 100.0) {
             Some(Fault::Fail) => Outcome::Failed,
             Some(Fault::Stall) => Outcome::Stalled,
             Some(Fault::Html) => Outcome::Html,
             Some(Fault::Reset { applied: false }) => Outcome::Reset,
             Some(Fault::Reset { applied: true }) => {
-                self.apply(named, update);
+                apply();
                 Outcome::Reset
             }
-            None => self.apply(named, update),
+            None => apply(),
         }
     }
 
-    /// Makes the update.
-    fn apply(&mut self, named: Named, update: Result<Update<'_>, Refusal>) -> Outcome {
-        let applied = update.and_then(|update| self.customers.update(named, &update.lookup, update.changes));
-        match applied {
-            Ok(()) => Outcome::Updated,
-            Err(refusal) => Outcome::Refused(refusal),
-        }
-    }
-
-    /// Notes that a request's answer is ready, or that its client has left.
-    pub(super) fn leave(&mut self, named: Named) {
+    /// Ends a request whose reply is ready or whose client has left.
+    pub(super) fn leave(&mut self, matches: Matches) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.customers.end(named);
+        self.customers.end(matches);
     }
 
-    /// What the server has seen so far.
+    /// The counters.
     pub(super) fn stats(&self) -> Stats {
-        Stats { customers: self.customers.len(), ..self.stats }
+        Stats { customers: self.customers.count(), ..self.stats }
     }
 
     /// The customer with that id.
@@ -177,9 +169,9 @@ impl State {
         self.customers.view(id)
     }
 
-    /// Counts an outcome.
-    fn count(&mut self, outcome: &Outcome) {
-        let counter = match outcome {
+    /// The counter of an outcome.
+    fn counter(&mut self, outcome: &Outcome) -> &mut u64 {
+        match outcome {
             Outcome::Updated => &mut self.stats.updated,
             Outcome::Refused(_) => &mut self.stats.refused,
             Outcome::Unauthorized(_) => &mut self.stats.unauthorized,
@@ -188,8 +180,7 @@ impl State {
             Outcome::Reset => &mut self.stats.reset,
             Outcome::Stalled => &mut self.stats.stalled,
             Outcome::Html => &mut self.stats.html,
-        };
-        *counter += 1;
+        }
     }
 }
 
@@ -203,8 +194,8 @@ mod tests {
     /// Sends one well-formed request at a moment and lets it leave at once.
     fn send(state: &mut State, now: Instant) -> Outcome {
         assert!(state.arrive(now));
-        let (outcome, named) = state.decide(now, Ok(()), parse(b"customer_id=1&city=x"));
-        state.leave(named);
+        let (outcome, matches) = state.decide(now, Ok(()), parse(b"customer_id=1&city=x"));
+        state.leave(matches);
         outcome
     }
 
@@ -225,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_come_in_the_shares_asked_for() {
+    fn faults_come_in_their_shares() {
         let outcomes = outcomes(&mixed(7), 20_000);
         for (outcome, percent) in [
             (Outcome::Failed, 10),
@@ -240,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_resets_were_applied_and_no_other_fault() {
+    fn half_of_the_resets_and_no_other_fault_are_applied() {
         let faults = Faults { reset_percent: 100.0, ..Faults::default() };
         let (mut state, now) = (State::new(faults, None), Instant::now());
         (0..1000).for_each(|_| assert_eq!(send(&mut state, now), Outcome::Reset));
