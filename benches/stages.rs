@@ -13,8 +13,9 @@ mod tables;
 use criterion::{Criterion, Throughput};
 use offerit_sync::customer::{Fingerprint, FingerprintKey, Parameter, Update};
 use offerit_sync::input::{Input, Reading, Row, Rows};
-use offerit_sync::journal::{Delivered, Keep, Record, ResultFile, Status, Timestamps};
+use offerit_sync::journal::{Keep, Record, ResultFile, Status, Timestamps};
 use offerit_sync::offerit::Encoder;
+use offerit_sync::resume::{Delivered, Last};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufReader, Read};
@@ -194,9 +195,7 @@ fn delivered(folder: &Path) -> Pass {
     Box::new(move || {
         let mut delivered = Delivered::default();
         delivered.read(&path, 64).unwrap();
-        u64::from(
-            black_box(delivered).see(["1", ""], Fingerprint(1), false) == offerit_sync::journal::Last::Same,
-        )
+        u64::from(black_box(delivered).see(["1", ""], Fingerprint(1), false) == Last::Same)
     })
 }
 

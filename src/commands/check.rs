@@ -6,11 +6,11 @@ mod linter;
 mod shapes;
 
 use super::shard::refuse_split_customers;
-use crate::customer::Shard;
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{self, Input, Mapping, Reading};
 use crate::report::{CheckFormat, CheckReport, put};
+use crate::resume::Shard;
 use linter::Linter;
 use std::path::PathBuf;
 

@@ -13,13 +13,13 @@ mod warnings;
 
 use super::signals::interrupts;
 use super::{SANDBOX_CREDENTIALS, runtime};
-use crate::customer::Shard;
 use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings};
 use crate::report::{Observed, Plan, Watch, keep_watching};
+use crate::resume::Shard;
 use crate::sandbox::{Options, Sandbox};
 use announcement::{ToSend, announce, named, plan, warn_of_superseded};
 use ending::Outcome;

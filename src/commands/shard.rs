@@ -1,8 +1,9 @@
 //! `--shard`: which rows are this machine's, and whether a file can be split at all.
 
-use crate::customer::{Parameter, Shard};
+use crate::customer::Parameter;
 use crate::exit::Failure;
 use crate::input::{Checked, Input};
+use crate::resume::Shard;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 

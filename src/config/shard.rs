@@ -1,9 +1,9 @@
 //! What `--shard` changes: the rate and the name of the result file.
 
 use super::{VerifyOptions, result_path};
-use crate::customer::Shard;
 use crate::delivery::Rate;
 use crate::exit::Failure;
+use crate::resume::Shard;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 

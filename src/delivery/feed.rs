@@ -1,11 +1,12 @@
 //! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the
 //! delivery loop never waits for a disk or a pipe.
 
-use super::{Feed, FeedError, Job, LaneKeys, Superseded, Work};
+use super::{Feed, FeedError, Job, Work};
 use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
 use crate::journal::{RowSet, Status};
 use crate::offerit::Encoder;
+use crate::resume::{LaneKeys, Superseded};
 use std::collections::HashMap;
 use std::io;
 use std::task::{Context, Poll};

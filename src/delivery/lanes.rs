@@ -1,8 +1,8 @@
 //! Whose turn it is: rows of one customer go one at a time, in the order they joined. A row that names both ids
 //! stands in two lanes and has its turn when it is first in both.
 
-use super::lane_keys::Keys;
 use super::slots::SlotId;
+use crate::resume::Keys;
 use foldhash::fast::RandomState;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -56,9 +56,8 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lane_keys::LaneKeys;
-    use super::super::lane_keys::tests::keys;
     use super::*;
+    use crate::resume::{LaneKeys, lane_keys_of as keys};
     use proptest::prelude::*;
 
     #[test]

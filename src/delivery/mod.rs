@@ -12,7 +12,6 @@ mod climb;
 mod departures;
 mod feed;
 mod health;
-mod lane_keys;
 mod lanes;
 mod observer;
 mod outage;
@@ -25,7 +24,6 @@ mod rows;
 mod schedule;
 mod signs;
 mod slots;
-mod superseded;
 mod throughput;
 mod traffic;
 mod trial;
@@ -35,6 +33,7 @@ use crate::customer::Fingerprint;
 use crate::input;
 use crate::journal::Status;
 use crate::offerit::Request;
+use crate::resume::Keys;
 use std::io;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::task::{Context, Poll};
@@ -42,11 +41,9 @@ use std::time::Duration;
 
 pub use brakes::{Brakes, MaxFailures};
 pub use feed::{ChannelFeed, Done};
-pub use lane_keys::{Keys, LaneKeys};
 pub use observer::{FailedRow, Notice, Observer, Pause, Retry};
 pub use pacer::{BadRate, Rate};
 pub use pipeline::deliver;
-pub use superseded::{Superseded, Supersession};
 pub use verdict::Refusal;
 
 /// How many rows may be open for each request that may be in flight (`K = 4 × C`).

@@ -3,10 +3,10 @@
 
 use super::batch::Outcome;
 use super::health::Health;
-use super::lane_keys::Keys;
 use super::verdict::MOST_UNCONFIRMED;
 use crate::customer::Fingerprint;
 use crate::offerit::Request;
+use crate::resume::Keys;
 use std::time::Duration;
 
 /// Names a slot.

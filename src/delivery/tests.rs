@@ -4,6 +4,7 @@ use super::*;
 use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
 use crate::journal::{self, Log, Storage, Writer};
 use crate::offerit::{Attempt, AttemptEvents, Reply, Transport};
+use crate::resume::LaneKeys;
 use futures::FutureExt;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};

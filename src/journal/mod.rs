@@ -6,7 +6,6 @@
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
 mod commas;
-mod delivered;
 mod file;
 mod lookup;
 mod marks;
@@ -15,7 +14,6 @@ mod reader;
 mod record;
 mod rest;
 mod scan;
-mod survey;
 mod text;
 mod timestamp;
 mod together;
@@ -24,16 +22,14 @@ mod writer;
 use std::io;
 use std::path::PathBuf;
 
-pub use delivered::{Delivered, Last};
 pub use file::{Existing, ResultFile};
 pub use lookup::Lookup;
 pub use marks::{Mark, Marks, RowSet};
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
-pub use record::{HEADER, Record, Status, identity};
+pub use record::{HEADER, Record, Status, identity, shown_id};
 pub use rest::unsent_together;
 pub use scan::{Keep, scan};
-pub use survey::{Doing, Foreign, Survey};
 pub use text::{CUT_MARK, one_line, shorten};
 pub use timestamp::{Timestamp, Timestamps};
 pub use together::Together;

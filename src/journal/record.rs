@@ -143,7 +143,8 @@ fn push_number(line: &mut Vec<u8>, number: u64) {
 }
 
 /// An id as it is written. A signed number is no formula and stays what it is.
-pub(super) fn shown_id(id: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn shown_id(id: &str) -> Cow<'_, str> {
     // Nearly all ids are letters and figures, which mean nothing but themselves.
     if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Cow::Borrowed(id);

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// A module may import from those behind it only.
-const ORDER: [&str; 13] = [
-    "main", "lib", "cli", "config", "commands", "exit", "report", "delivery", "journal", "offerit", "input",
-    "customer", "sandbox",
+const ORDER: [&str; 14] = [
+    "main", "lib", "cli", "config", "commands", "exit", "report", "delivery", "resume", "journal", "offerit",
+    "input", "customer", "sandbox",
 ];
 
 /// The most lines of a file, tests not counted.

@@ -5,10 +5,11 @@ use super::duplicates;
 use super::findings::Findings;
 use super::shapes::Shapes;
 use crate::commands::shard::is_held;
-use crate::customer::{Cell, Parameter, Shard, Update, find_suspicious};
+use crate::customer::{Cell, Parameter, Update, find_suspicious};
 use crate::exit::ExitCode;
 use crate::input::{Checked, Input, Mapping, Rows, Transform};
 use crate::report::{CheckReport, CheckedRows, Note, Severity};
+use crate::resume::Shard;
 
 /// So many requests are shown.
 const REQUESTS: usize = 3;

@@ -1,12 +1,12 @@
 //! What is said of a run before it begins, and what those who watch it are told.
 
 use super::Outputs;
-use crate::customer::Shard;
 use crate::delivery::{self, Done, Rate};
 use crate::input::{Format, Input};
-use crate::journal::{ResultFile, Survey};
+use crate::journal::ResultFile;
 use crate::offerit::Endpoint;
 use crate::report::{Plan, counted, rounded_up, say};
+use crate::resume::{Shard, Survey};
 use std::num::NonZeroU64;
 use tokio::time::Instant;
 

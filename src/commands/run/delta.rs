@@ -2,8 +2,9 @@
 
 use crate::customer::Fingerprint;
 use crate::exit::{ExitCode, Failure};
-use crate::journal::{Delivered, Doing, Error, Last, Survey};
+use crate::journal::Error;
 use crate::report::{counted, say, share};
+use crate::resume::{Delivered, Doing, Last, Survey};
 use std::io;
 use std::path::{Path, PathBuf};
 

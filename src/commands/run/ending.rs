@@ -3,8 +3,9 @@
 use super::stopped::{pulled, reached, told};
 use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
-use crate::journal::{Status, Survey};
+use crate::journal::Status;
 use crate::report::{Counts, LogFormat, Observed, complain, counted, harmless, insist, log_format, say};
+use crate::resume::Survey;
 use std::path::PathBuf;
 use std::time::SystemTime;
 

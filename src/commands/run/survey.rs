@@ -5,12 +5,13 @@ use super::super::others::Others;
 use super::super::shard::is_held;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
-use crate::customer::{FingerprintKey, Shard, Update};
-use crate::delivery::{Done, Supersession};
+use crate::customer::{FingerprintKey, Update};
+use crate::delivery::Done;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Checked, Input, Rows};
-use crate::journal::{Doing, Foreign, Keep, Marks, ResultFile, Status, Survey};
+use crate::journal::{Keep, Marks, ResultFile, Status};
 use crate::report::say;
+use crate::resume::{Doing, Foreign, Shard, Supersession, Survey};
 use std::path::Path;
 
 /// What a survey goes by.

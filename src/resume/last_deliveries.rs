@@ -1,9 +1,8 @@
 //! What was last delivered to each customer, by the result files of earlier runs: sixteen bytes an id, sorted, so
 //! that a million customers take no more than that.
 
-use super::record::shown_id;
-use super::{Error, RecordRef, ResultFile, Status};
 use crate::customer::Fingerprint;
+use crate::journal::{Error, RecordRef, ResultFile, Status, shown_id};
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::path::Path;
@@ -200,8 +199,8 @@ fn keys(customer_id: &str, subscription_id: &str) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HEADER, Record, Timestamps};
     use super::*;
+    use crate::journal::{HEADER, Record, Timestamps};
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::time::{Duration, SystemTime};

@@ -1,7 +1,6 @@
 //! A part of the customers, for a job that runs on several machines.
 
-use super::fingerprint::first_8_bytes;
-use super::{Parameter, alike};
+use crate::customer::{Parameter, alike, first_8_bytes};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;

@@ -2,8 +2,9 @@
 //! meantime, and the older one would overwrite it.
 
 use super::lane_keys::{Keys, LaneKeys};
+use super::workload::Doing;
 use crate::customer::{Parameter, Update};
-use crate::journal::{Doing, Marks, Status};
+use crate::journal::{Marks, Status};
 use std::collections::HashMap;
 
 /// A row that a newer one has overtaken.

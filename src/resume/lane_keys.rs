@@ -12,12 +12,15 @@ const KNOWN: usize = 1 << 16;
 /// The lanes of one row: one or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {
-    pub(super) first: u64,
-    pub(super) second: Option<u64>,
+    /// Of the id named first.
+    pub first: u64,
+    /// Of the other one.
+    pub second: Option<u64>,
 }
 
 impl Keys {
-    pub(super) fn iter(self) -> impl Iterator<Item = u64> {
+    /// One after the other.
+    pub fn iter(self) -> impl Iterator<Item = u64> {
         std::iter::once(self.first).chain(self.second)
     }
 }

@@ -1,7 +1,7 @@
 //! What is there to do: the input held against the marks, before anything is sent.
 
-use super::{Marks, Place, Status};
 use crate::customer::Fingerprint;
+use crate::journal::{Marks, Place, Status};
 
 /// What a run will do with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
