@@ -15,7 +15,7 @@ use offerit_sync::customer::{Fingerprint, FingerprintKey, Parameter, Update};
 use offerit_sync::input::{Input, Reading, Row, Rows};
 use offerit_sync::journal::{Keep, Record, ResultFile, Status, Timestamps};
 use offerit_sync::offerit::Encoder;
-use offerit_sync::resume::{Delivered, Last};
+use offerit_sync::resume::{LastDeliveries, LastDelivery};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufReader, Read};
@@ -193,9 +193,9 @@ fn marks(folder: &Path) -> Pass {
 fn delivered(folder: &Path) -> Pass {
     let path = result(folder);
     Box::new(move || {
-        let mut delivered = Delivered::default();
-        delivered.read(&path, 64).unwrap();
-        u64::from(black_box(delivered).see(["1", ""], Fingerprint(1), false) == Last::Same)
+        let mut deliveries = LastDeliveries::default();
+        deliveries.read(&path, 64).unwrap();
+        u64::from(black_box(deliveries).observe(["1", ""], Fingerprint(1), false) == LastDelivery::Same)
     })
 }
 

@@ -1,15 +1,14 @@
 //! `failures`: the rows that did not make it, as they stand in the input, each with the reason: to be corrected and
 //! run again. Sends nothing.
 
-use super::judge::{Judge, Key, no_result_yet};
+use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
 use super::output::{Existing, Output, Sink};
-use super::shard::is_held;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
 use crate::journal::{Keep, Lookup, Marks, Place, ResultFile};
 use crate::report::{Counts, counted, say};
-use crate::resume::{Doing, Shard, Superseded, Supersession};
+use crate::resume::{ChangeDetector, RowPlan, Shard, SupersededRow, SupersededSearch, is_in_shard};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -52,10 +51,10 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
-    let mut judge = Judge::new(settings.key.clone());
-    let known = Known::read(settings, judge.keep())?;
+    let mut detector = settings.key.clone().detector();
+    let known = Known::read(settings, detector.keep())?;
     refuse_other_input(&input, &settings.result, settings.open_rows)?;
-    let overtaken = overtaken(&input, &known.marks, &mut judge)?;
+    let superseded = find_superseded(&input, &known.marks, &mut detector)?;
     let mut lookup = Lookup::open(&settings.result)?;
     let mut rows = input.rows()?;
     let existing = if settings.may_overwrite { Existing::Replace } else { Existing::Refuse };
@@ -66,14 +65,14 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     while let Some(row) = rows.check_next()? {
         account.rows += 1;
         let number = row.number;
-        if !is_held(settings.shard, &row) {
+        if !is_in_shard(settings.shard, &row) {
             continue;
         }
         let Some(mark) = known.marks.get(number) else {
             account.no_record += 1;
             continue;
         };
-        if judge.has_changed(mark, &row) {
+        if detector.has_changed(mark, &row) {
             account.changed += 1;
             continue;
         }
@@ -81,14 +80,14 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
             account.in_sync += 1;
             continue;
         };
-        let reason = match overtaken.get(&number) {
-            Some(overtaken) if overtaken.is_covered => {
+        let reason = match superseded.get(&number) {
+            Some(superseded) if superseded.is_covered => {
                 account.covered += 1;
                 continue;
             }
-            Some(overtaken) => {
+            Some(superseded) => {
                 account.overtaken += 1;
-                overtaken.reason()
+                superseded.reason()
             }
             None => lookup.record(*place)?.error().into_owned(),
         };
@@ -97,7 +96,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     table.sink.finish()?;
     account.tell(settings, &known.marks);
-    judge.explain(account.changed > 0 && account.counts.total() + account.in_sync == 0);
+    explain_comparison(&detector, account.changed > 0 && account.counts.total() + account.in_sync == 0);
     Ok(ExitCode::InSync)
 }
 
@@ -125,22 +124,25 @@ impl Known {
     }
 }
 
-/// The rows that newer delivered rows of their customers have overtaken: sent by themselves, they would overwrite
-/// those.
-fn overtaken(input: &Input, marks: &Marks, judge: &mut Judge) -> Result<HashMap<u64, Superseded>, Failure> {
-    let mut supersession = Supersession::new(marks);
+/// Finds the rows that would overwrite newer delivered rows of their customers.
+fn find_superseded(
+    input: &Input,
+    marks: &Marks,
+    detector: &mut ChangeDetector,
+) -> Result<HashMap<u64, SupersededRow>, Failure> {
+    let mut search = SupersededSearch::new(marks);
     loop {
         let mut rows = input.rows()?;
         while let Some(row) = rows.check_next()? {
             if row.content.is_ok()
                 && let Some(update) = row.values.update()
             {
-                let doing = Doing::with(marks, row.number, judge.print(&row));
-                supersession.see(row.number, &update, doing, marks);
+                let plan = RowPlan::decide(marks, row.number, detector.print(&row));
+                search.observe(row.number, &update, plan, marks);
             }
         }
-        if !supersession.looks_again() {
-            return Ok(supersession.found());
+        if !search.begin_next_pass() {
+            return Ok(search.finish());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One file a command: the wiring.
 
 pub mod check;
+mod comparison;
 pub mod failures;
-mod judge;
 mod others;
 mod output;
 pub mod report;
@@ -14,23 +14,15 @@ mod shard;
 mod signals;
 pub mod verify;
 
-pub use judge::Key;
+pub use comparison::Key;
 pub use output::Output;
 
-use crate::customer::Fingerprint;
 use crate::exit::{ExitCode, Failure};
-use crate::input::Checked;
 use crate::{input, journal};
 
 /// The user name and key that a run with `--sandbox` shows, and its fingerprints are keyed with: so a result
 /// file of a trial is never taken for the memory of a real account.
 const SANDBOX_CREDENTIALS: &str = "sandbox";
-
-/// What a record can be compared with without the key.
-fn identity_of(row: &Checked<'_>) -> Fingerprint {
-    let [customer_id, subscription_id] = row.ids();
-    journal::identity(customer_id.unwrap_or_default(), subscription_id.unwrap_or_default())
-}
 
 impl From<input::Error> for Failure {
     fn from(error: input::Error) -> Failure {

@@ -1,9 +1,9 @@
 //! Whether a result file is of another input, by the ids in its records.
 
-use super::identity_of;
 use crate::exit::Failure;
 use crate::input::Input;
 use crate::journal::{Keep, ResultFile};
+use crate::resume::identity_of;
 use std::fmt;
 use std::path::Path;
 

@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use delta::{MaxChanges, Since};
+pub use delta::Since;
 pub use invalid::MaxInvalid;
 pub use outputs::Outputs;
 
@@ -113,25 +113,25 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let (origin, rate) = (server.endpoint.origin(), settings.delivery.rate);
     let prepared = runtime.block_on(preparation.unless(&mut interrupts));
-    let Prepared { input, file, key, survey, done, rows } =
+    let Prepared { input, file, key, workload, done, rows } =
         prepared.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
-    let to_send = survey.as_ref().map(|survey| ToSend::of(survey, &done, settings.delivery.brakes.limit));
+    let to_send = workload.as_ref().map(|rows| ToSend::of(rows, &done, settings.delivery.brakes.limit));
     if !outputs.is_quiet {
-        let name = named(&input, rows.format(), settings.shard, survey.as_ref());
-        announce(&name, survey.as_ref(), to_send, &file, &server.endpoint, &settings.delivery);
+        let name = named(&input, rows.format(), settings.shard, workload.as_ref());
+        announce(&name, workload.as_ref(), to_send, &file, &server.endpoint, &settings.delivery);
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let (plan, started_at) = (plan(&outputs, survey.as_ref(), to_send, rate), SystemTime::now());
+    let (plan, started_at) = (plan(&outputs, workload.as_ref(), to_send, rate), SystemTime::now());
     let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, interrupts, plan)?;
     sandbox.into_iter().for_each(Sandbox::stop);
     let outcome = Outcome {
         ending,
         // Only now, behind the last sync: exit code 0 speaks of the input as it is at the end.
         is_input_unchanged: input.is_unchanged(),
-        survey,
+        workload,
         observed,
         started_at,
         origin,

@@ -1,14 +1,13 @@
 //! `verify`: accounts for every input row against the result file, sends nothing.
 
 use super::check::cannot_print;
-use super::judge::{Judge, Key, no_result_yet};
+use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
-use super::shard::is_held;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};
 use crate::report::{Account, put, say};
-use crate::resume::Shard;
+use crate::resume::{Shard, is_in_shard};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -42,16 +41,16 @@ pub struct Settings {
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
-    let mut judge = Judge::new(settings.key.clone());
+    let mut detector = settings.key.clone().detector();
     let mut together =
-        Together::read(&settings.results, judge.keep(), settings.open_rows).map_err(no_result_yet)?;
+        Together::read(&settings.results, detector.keep(), settings.open_rows).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
     let mut seen = Seen::default();
     (seen.last_row, seen.last_row_at) = (together.marks.last_row(), together.marks.last_row_at());
     while let Some(row) = rows.check_next()? {
         seen.input_rows += 1;
         let mark = together.marks.get(row.number);
-        if !is_held(settings.shard, &row) {
+        if !is_in_shard(settings.shard, &row) {
             seen.elsewhere += u64::from(mark.is_some());
             continue;
         }
@@ -59,7 +58,9 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         account.rows += 1;
         match mark {
             None => account.no_record += 1,
-            Some(mark) if mark.status.is_in_sync() && judge.has_changed(mark, &row) => account.changed += 1,
+            Some(mark) if mark.status.is_in_sync() && detector.has_changed(mark, &row) => {
+                account.changed += 1
+            }
             Some(mark) => account.counts.add(mark.status),
         }
     }
@@ -76,7 +77,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         put(&seen.account).map_err(cannot_print)?;
     }
     seen.explain(settings, &together);
-    judge.explain(seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
+    explain_comparison(&detector, seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
     Ok(Reason::of(&seen).exit_code())
 }
 

@@ -1,9 +1,10 @@
 //! The options that end a run early, and when a clock time comes next.
 
 use super::duration;
-use crate::commands::run::{MaxChanges, MaxInvalid, Since};
+use crate::commands::run::{MaxInvalid, Since};
 use crate::delivery::{Brakes, MaxFailures};
 use crate::exit::Failure;
+use crate::resume::MaxChanges;
 use clap::Args;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;

@@ -133,8 +133,7 @@ impl FingerprintKey {
 }
 
 /// The first 8 bytes of a hash as a number: its 16 hex digits are the first 16 of the hash.
-#[must_use]
-pub fn first_8_bytes(hash: blake3::Hash) -> u64 {
+fn first_8_bytes(hash: blake3::Hash) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_be_bytes(first)

@@ -12,7 +12,7 @@ mod update;
 mod values;
 
 pub use damage::is_word_of_utf_8;
-pub use fingerprint::{Fingerprint, FingerprintKey, first_8_bytes};
+pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use id::alike;
 pub use letters::{decimal_digit, is_digit_separator};
 pub use lint::{Cell, find_suspicious};

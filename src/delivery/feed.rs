@@ -4,10 +4,9 @@
 use super::{Feed, FeedError, Job, Work};
 use crate::customer::{FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
-use crate::journal::{RowSet, Status};
+use crate::journal::Status;
 use crate::offerit::Encoder;
-use crate::resume::{LaneKeys, Superseded};
-use std::collections::HashMap;
+use crate::resume::Done;
 use std::io;
 use std::task::{Context, Poll};
 use std::thread;
@@ -25,23 +24,6 @@ enum Message {
     Jobs(Vec<Job>),
     End,
     Failed(FeedError),
-}
-
-/// What earlier runs have done with the rows of an input.
-#[derive(Default)]
-pub struct Done {
-    /// Rows in sync and unchanged: not looked at again.
-    pub rows: RowSet,
-    /// Rows whose very same update is the last one that was delivered to their customers: recorded, not sent.
-    pub unchanged: RowSet,
-    /// Rows that failed by themselves, and are as they were then.
-    pub failed: RowSet,
-    /// Those of them that may have been applied.
-    pub unknown: RowSet,
-    /// Rows that must not be sent any more.
-    pub superseded: HashMap<u64, Superseded>,
-    /// Has seen the rows, as far as that was possible before.
-    pub lanes: LaneKeys,
 }
 
 /// The rows of an input that are not done yet.
@@ -99,7 +81,7 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
             has_failed: done.failed.contains(number),
             maybe_applied: done.unknown.contains(number),
             work: match content {
-                Ok(update) => match done.kept_back(number) {
+                Ok(update) => match done.find_unsent_outcome(number) {
                     Some((status, reason)) => unsent(&update, status, reason),
                     None => {
                         let keys = done.lanes.keys(&update);
@@ -119,17 +101,6 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
     }
     let _ = sender.blocking_send(Message::Jobs(batch));
     let _ = sender.blocking_send(Message::End);
-}
-
-impl Done {
-    /// What a row is recorded as that is not sent although it could be, and why. What needs no reason has none: the
-    /// next delta counts it as delivered by that.
-    fn kept_back(&self, row: u64) -> Option<(Status, String)> {
-        if self.unchanged.contains(row) {
-            return Some((Status::Unchanged, String::new()));
-        }
-        self.superseded.get(&row).map(|superseded| (superseded.status(), superseded.reason()))
-    }
 }
 
 fn unsent(update: &Update, status: Status, error: String) -> Work {

@@ -40,7 +40,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use brakes::{Brakes, MaxFailures};
-pub use feed::{ChannelFeed, Done};
+pub use feed::ChannelFeed;
 pub use observer::{FailedRow, Notice, Observer, Pause, Retry};
 pub use pacer::{BadRate, Rate};
 pub use pipeline::deliver;

@@ -1,6 +1,6 @@
 //! The result file, which is the job's whole memory. This module alone opens, reads, repairs and appends to
 //! it: the format of a record, the writer that makes it durable, the recovery of a file that a crash left, and
-//! the marks of what is already done.
+//! the marks of the last record of each row.
 //!
 //! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
 //! means a whole record: what stands behind the last one is torn and is never read as a result.

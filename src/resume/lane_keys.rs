@@ -1,92 +1,84 @@
-//! Which lanes a row stands in: those of the ids it names, and of the customer that its subscription is known to be of.
+//! Lane keys: which rows must wait for each other.
+//!
+//! A lane is the queue of one id: its rows are sent one at a time, in input order. A row waits in the lanes of the ids it
+//! names. A row that names a subscription alone also waits in the lane of the customer that was last named together with
+//! that subscription.
 
 use crate::customer::{Parameter, Update, alike};
-use foldhash::fast::RandomState;
-use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 
-/// So many subscriptions are known by their customers, those named last. That takes about two MiB.
-const KNOWN: usize = 1 << 16;
+/// The most subscriptions whose customer is remembered; the subscription learned first is forgotten first. Chosen: about
+/// 2 MiB of memory.
+const MAX_SUBSCRIPTIONS: usize = 1 << 16;
 
 /// The lanes of one row: one or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {
-    /// Of the id named first.
+    /// Of the customer id, or of the subscription id in a row without a customer id.
     pub first: u64,
-    /// Of the other one.
+    /// Of the subscription id, or of the customer that the subscription is known to belong to.
     pub second: Option<u64>,
 }
 
 impl Keys {
-    /// One after the other.
+    /// The keys, one after the other.
     pub fn iter(self) -> impl Iterator<Item = u64> {
         std::iter::once(self.first).chain(self.second)
     }
 }
 
-/// Turns ids into lane keys. A hash stands for an id: two that share one only wait for each other for nothing.
+/// Computes lane keys. A key is a 64-bit hash of an id: two ids that share a key only wait for each other needlessly.
 #[derive(Default)]
 pub struct LaneKeys {
     hasher: RandomState,
-    /// Of subscriptions that were named together with a customer, the customer's lane by their own.
-    customers: HashMap<u64, u64, RandomState>,
-    /// Those subscriptions, the one that has been known longest in front.
-    known: VecDeque<u64>,
+    /// The lane of the customer by the lane of its subscription, for subscriptions that a row named with a customer.
+    customer_lanes: HashMap<u64, u64>,
+    /// The subscriptions of `customer_lanes`, the oldest in front.
+    subscriptions: VecDeque<u64>,
 }
 
 impl LaneKeys {
-    /// Sees what a row names: its customer and its subscription, if it is both, are one from now on.
-    pub fn see(&mut self, [customer, subscription]: [Option<&str>; 2]) {
+    /// Learns from the ids of a row that its subscription belongs to its customer, if it names both.
+    pub fn observe(&mut self, [customer, subscription]: [Option<&str>; 2]) {
         if let (Some(customer), Some(subscription)) = (customer, subscription) {
-            let customer = self.key(Parameter::CustomerId, &alike(customer));
-            let subscription = self.key(Parameter::SubscriptionId, &alike(subscription));
+            let customer = self.key(Parameter::CustomerId, customer);
+            let subscription = self.key(Parameter::SubscriptionId, subscription);
             self.learn(customer, subscription);
         }
     }
 
-    /// The lanes of an update, which is seen too. A row that names a subscription alone stands in its customer's lane as
-    /// well.
+    /// Computes the lanes of an update, and learns from its ids as [`LaneKeys::observe`] does.
     pub fn keys(&mut self, update: &Update) -> Keys {
-        let keys = self.keys_of(update, alike);
-        match (keys, update.get(Parameter::CustomerId)) {
-            (Keys { first, second: Some(second) }, _) => self.learn(first, second),
-            (Keys { first, second: None }, None) => {
-                return Keys { first, second: self.customers.get(&first).copied() };
-            }
-            _ => {}
-        }
-        keys
-    }
-
-    /// The same for ids that are equal to the letter, and for nothing but what the row names: what is concluded from these
-    /// must hold for the customer, not only for the order.
-    pub(super) fn exact_keys(&self, update: &Update) -> Keys {
-        self.keys_of(update, Cow::Borrowed)
-    }
-
-    fn keys_of<'id>(&self, update: &'id Update, read: impl Fn(&'id str) -> Cow<'id, str>) -> Keys {
-        let key = |parameter| Some(self.key(parameter, &read(update.get(parameter)?)));
+        let key = |parameter| Some(self.key(parameter, update.get(parameter)?));
         match (key(Parameter::CustomerId), key(Parameter::SubscriptionId)) {
-            (Some(first), second) => Keys { first, second: second.filter(|second| *second != first) },
-            // An update names its customer one way or the other.
-            (None, second) => Keys { first: second.unwrap_or_default(), second: None },
+            (Some(customer), Some(subscription)) if subscription != customer => {
+                self.learn(customer, subscription);
+                Keys { first: customer, second: Some(subscription) }
+            }
+            (Some(customer), _) => Keys { first: customer, second: None },
+            (None, subscription) => {
+                let first = subscription.expect("a valid update names a customer");
+                Keys { first, second: self.customer_lanes.get(&first).copied() }
+            }
         }
     }
 
+    /// Ids that the server may treat as equal have the same key.
     fn key(&self, parameter: Parameter, id: &str) -> u64 {
-        self.hasher.hash_one((parameter, id))
+        self.hasher.hash_one((parameter, alike(id)))
     }
 
     fn learn(&mut self, customer: u64, subscription: u64) {
-        if self.customers.insert(subscription, customer).is_some() {
+        if self.customer_lanes.insert(subscription, customer).is_some() {
             return;
         }
-        self.known.push_back(subscription);
-        if self.known.len() > KNOWN
-            && let Some(oldest) = self.known.pop_front()
+        self.subscriptions.push_back(subscription);
+        if self.subscriptions.len() > MAX_SUBSCRIPTIONS
+            && let Some(oldest) = self.subscriptions.pop_front()
         {
-            self.customers.remove(&oldest);
+            self.customer_lanes.remove(&oldest);
         }
     }
 }
@@ -105,7 +97,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn ids_that_a_server_may_take_for_one_share_a_lane() {
+    fn ids_that_a_server_may_treat_as_equal_share_a_lane() {
         let maker = &mut LaneKeys::default();
         for other in ["007", " 7", "7 "] {
             assert_eq!(keys(maker, "7", ""), keys(maker, other, ""), "{other}");
@@ -116,25 +108,28 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_subscription_stands_in_the_lane_of_its_customer_once_it_is_known() {
+    fn a_subscription_waits_in_the_lane_of_its_customer_once_it_is_known() {
         let maker = &mut LaneKeys::default();
         assert_eq!(keys(maker, "", "S").second, None);
-        maker.see([Some("077"), Some("s")]);
-        maker.see([Some("78"), None]);
+        maker.observe([Some("077"), Some("s")]);
+        maker.observe([Some("78"), None]);
         let customer = keys(maker, "77", "");
         assert_eq!(customer.second, None);
         assert_eq!(keys(maker, "", "S").second, Some(customer.first));
-        // The last word counts.
+        // The last row counts.
         assert_eq!(keys(maker, "78", "S").first, keys(maker, "", "S").second.unwrap());
     }
 
     #[test]
-    fn what_is_known_takes_no_more_memory_than_said() {
+    fn only_the_latest_subscriptions_are_remembered() {
         let maker = &mut LaneKeys::default();
-        for number in 0..KNOWN + 10 {
-            maker.see([Some("7"), Some(&number.to_string())]);
+        for number in 0..MAX_SUBSCRIPTIONS + 10 {
+            maker.observe([Some("7"), Some(&number.to_string())]);
         }
-        assert_eq!((maker.customers.len(), maker.known.len()), (KNOWN, KNOWN));
+        assert_eq!(
+            (maker.customer_lanes.len(), maker.subscriptions.len()),
+            (MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS)
+        );
         assert_eq!(keys(maker, "", "9").second, None);
         assert!(keys(maker, "", "10").second.is_some());
     }

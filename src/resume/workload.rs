@@ -1,115 +1,96 @@
-//! What is there to do: the input held against the marks, before anything is sent.
+//! The rows of an input, counted by what a run does with them, and the check that the result file belongs to this input.
 
+use super::RowPlan;
 use crate::customer::Fingerprint;
-use crate::journal::{Marks, Place, Status};
+use crate::journal::{Marks, Place};
 
-/// What a run will do with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
-    /// It is in sync and unchanged: nothing.
-    Skip,
-    /// It has no record yet.
-    New,
-    /// It was not in sync: once more.
-    Again(Status),
-    /// It was in sync, but is another row now.
-    Changed,
-}
-
-impl Doing {
-    /// What there is to do with a row.
-    #[must_use]
-    pub fn with(marks: &Marks, row: u64, fingerprint: Fingerprint) -> Doing {
-        match marks.get(row) {
-            None => Doing::New,
-            Some(mark) if !mark.status.is_in_sync() => Doing::Again(mark.status),
-            Some(mark) if mark.is_of(fingerprint) => Doing::Skip,
-            Some(_) => Doing::Changed,
-        }
-    }
-}
-
-/// The rows of an input, counted by what there is to do with each.
+/// The rows of an input, counted by what a run does with each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Survey {
-    /// All rows of the input, those of other shards as well.
+pub struct Workload {
+    /// All rows of the input, rows of other shards included.
     pub input_rows: u64,
-    /// The rows to account for: all of the input, or those of the run's shard.
+    /// The rows of this run: the whole input, or this run's shard of it.
     pub rows: u64,
-    /// Rows of other shards that are in sync by this result file.
-    pub elsewhere: u64,
+    /// Rows of other shards that are in sync in this result file.
+    pub in_sync_elsewhere: u64,
     /// Rows that are no valid update.
     pub invalid: u64,
-    /// In sync and unchanged: not sent.
+    /// Rows in sync and unchanged: skipped.
     pub in_sync: u64,
-    /// Was in sync, changed since: sent again.
+    /// Rows that were in sync and have changed since: sent again.
     pub changed: u64,
-    /// Not in sync by an earlier run: tried again.
-    pub again: u64,
-    /// No record yet.
+    /// Rows that an earlier run did not bring in sync: tried again.
+    pub to_retry: u64,
+    /// Rows without a record.
     pub new: u64,
-    /// Not in sync, but delivered to the customer by an earlier job: recorded and not sent.
+    /// Rows whose update an earlier job has delivered to the customer: recorded and not sent.
     pub unchanged: u64,
-    /// Valid updates that have not come to their customers yet: sent.
+    /// Valid updates that their customers do not have yet: sent.
     pub to_send: u64,
 }
 
-impl Survey {
-    /// Counts one row and says what there is to do with it.
-    pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> Doing {
-        let doing = Doing::with(marks, row, fingerprint);
+impl Workload {
+    /// Counts a row of this run and decides what the run does with it.
+    pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> RowPlan {
+        let plan = RowPlan::decide(marks, row, fingerprint);
         self.input_rows += 1;
         self.rows += 1;
         self.invalid += u64::from(!is_valid);
-        *match doing {
-            Doing::Skip => &mut self.in_sync,
-            Doing::New => &mut self.new,
-            Doing::Again(_) => &mut self.again,
-            Doing::Changed => &mut self.changed,
+        *match plan {
+            RowPlan::Skip => &mut self.in_sync,
+            RowPlan::New => &mut self.new,
+            RowPlan::Retry(_) => &mut self.to_retry,
+            RowPlan::Changed => &mut self.changed,
         } += 1;
-        doing
+        plan
     }
 
     /// Counts a row of another shard.
-    pub fn pass_over(&mut self, marks: &Marks, row: u64) {
+    pub fn add_elsewhere(&mut self, marks: &Marks, row: u64) {
         self.input_rows += 1;
-        self.elsewhere += u64::from(marks.get(row).is_some_and(|mark| mark.status.is_in_sync()));
+        self.in_sync_elsewhere += u64::from(marks.get(row).is_some_and(|mark| mark.status.is_in_sync()));
     }
 
-    /// Rows the run will deal with.
+    /// Rows that the run sends or records.
     #[must_use]
     pub fn to_do(&self) -> u64 {
         self.rows - self.in_sync
     }
 
-    /// Why the result file plainly belongs to another input, if it does: most of what it says is done is not
-    /// in the input, or it speaks of rows the input does not have.
+    /// Whether most rows in sync are not what they were.
     #[must_use]
-    pub fn foreign(&self, marks: &Marks) -> Option<Foreign> {
+    pub fn is_mostly_changed(&self) -> bool {
+        self.changed * 2 > self.in_sync + self.changed
+    }
+
+    /// Why the result file belongs to another input, if it does: it has records of rows beyond the end of the input, or
+    /// more than half of its rows in sync are not in this input.
+    #[must_use]
+    pub fn find_mismatch(&self, marks: &Marks) -> Option<InputMismatch> {
         let (row, rows) = (marks.last_row(), self.input_rows);
         if row > rows {
-            return Some(Foreign::Beyond { row, rows, at: marks.last_row_at() });
+            return Some(InputMismatch::BeyondInput { row, rows, at: marks.last_row_at() });
         }
         let (changed, finished) = (self.changed, self.in_sync + self.changed);
-        let (elsewhere, everywhere) = (self.elsewhere, finished + self.elsewhere);
+        let (elsewhere, everywhere) = (self.in_sync_elsewhere, finished + self.in_sync_elsewhere);
         if elsewhere * 2 > everywhere {
-            return Some(Foreign::OtherShard { elsewhere, finished: everywhere });
+            return Some(InputMismatch::OtherShard { elsewhere, finished: everywhere });
         }
-        (changed * 2 > finished).then_some(Foreign::Changed { changed, finished })
+        self.is_mostly_changed().then_some(InputMismatch::Changed { changed, finished })
     }
 }
 
-/// Why a result file plainly belongs to another input.
+/// Why a result file belongs to another input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Foreign {
-    /// It has a record of a row that the input does not have.
+pub enum InputMismatch {
+    /// The result file has a record of a row that the input does not have.
     #[error("its line {} (byte {}) is a record of row {row}, but the input has only {rows} rows", at.line, at.offset)]
-    Beyond {
+    BeyondInput {
         /// The highest row that has a record.
         row: u64,
         /// The rows of the input.
         rows: u64,
-        /// Where the first record of that row stands.
+        /// The position of the first record of that row.
         at: Place,
     },
     /// Most rows in sync belong to other shards.
@@ -133,32 +114,34 @@ pub enum Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Status;
 
     #[test]
-    fn rows_are_told_apart_by_record_and_content() {
+    fn a_row_is_planned_by_its_record_and_its_content() {
         let mut marks = Marks::default();
         let (one, other) = (Fingerprint(0x10), Fingerprint(0x20));
         marks.set(1, Status::Updated, one);
         marks.set(2, Status::Updated, one);
         marks.set(3, Status::Failed, one);
-        let mut survey = Survey::default();
-        let doing: Vec<_> = [(1, one), (2, other), (3, one), (4, one)]
-            .map(|(row, print)| survey.add(&marks, row, print, true))
+        let mut workload = Workload::default();
+        let plans: Vec<_> = [(1, one), (2, other), (3, one), (4, one)]
+            .map(|(row, print)| workload.add(&marks, row, print, true))
             .to_vec();
-        assert_eq!(doing, [Doing::Skip, Doing::Changed, Doing::Again(Status::Failed), Doing::New]);
-        assert_eq!((survey.rows, survey.to_do()), (4, 3));
-        assert_eq!(survey.foreign(&marks), None);
+        assert_eq!(plans, [RowPlan::Skip, RowPlan::Changed, RowPlan::Retry(Status::Failed), RowPlan::New]);
+        assert_eq!((workload.rows, workload.to_do()), (4, 3));
+        assert_eq!(workload.find_mismatch(&marks), None);
     }
 
     #[test]
-    fn a_file_of_another_input_is_told() {
+    fn the_result_file_of_another_input_is_recognised() {
         let mut marks = Marks::default();
         (1..=3).for_each(|row| marks.set(row, Status::Updated, Fingerprint(0x10)));
-        let mut survey = Survey::default();
-        survey.add(&marks, 1, Fingerprint(0x10), true);
-        survey.add(&marks, 2, Fingerprint(0x20), true);
-        assert!(survey.foreign(&marks).unwrap().to_string().contains("row 3, but the input has only 2 rows"));
-        survey.add(&marks, 3, Fingerprint(0x20), true);
-        assert!(survey.foreign(&marks).unwrap().to_string().contains("2 of its 3 rows"));
+        let mut workload = Workload::default();
+        workload.add(&marks, 1, Fingerprint(0x10), true);
+        workload.add(&marks, 2, Fingerprint(0x20), true);
+        let mismatch = |workload: &Workload| workload.find_mismatch(&marks).unwrap().to_string();
+        assert!(mismatch(&workload).contains("row 3, but the input has only 2 rows"));
+        workload.add(&marks, 3, Fingerprint(0x20), true);
+        assert!(mismatch(&workload).contains("2 of its 3 rows"));
     }
 }

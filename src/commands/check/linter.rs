@@ -4,12 +4,11 @@ use super::Terms;
 use super::duplicates;
 use super::findings::Findings;
 use super::shapes::Shapes;
-use crate::commands::shard::is_held;
 use crate::customer::{Cell, Parameter, Update, find_suspicious};
 use crate::exit::ExitCode;
 use crate::input::{Checked, Input, Mapping, Rows, Transform};
 use crate::report::{CheckReport, CheckedRows, Note, Severity};
-use crate::resume::Shard;
+use crate::resume::{Shard, is_in_shard};
 
 /// So many requests are shown.
 const REQUESTS: usize = 3;
@@ -65,7 +64,7 @@ impl Linter {
 
     /// Looks at the next row.
     pub(super) fn look_at(&mut self, row: &Checked<'_>) {
-        if !is_held(self.shard, row) {
+        if !is_in_shard(self.shard, row) {
             return;
         }
         match &row.content {

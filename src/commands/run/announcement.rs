@@ -1,12 +1,12 @@
 //! What is said of a run before it begins, and what those who watch it are told.
 
 use super::Outputs;
-use crate::delivery::{self, Done, Rate};
+use crate::delivery::{self, Rate};
 use crate::input::{Format, Input};
 use crate::journal::ResultFile;
 use crate::offerit::Endpoint;
 use crate::report::{Plan, counted, rounded_up, say};
-use crate::resume::{Shard, Survey};
+use crate::resume::{Done, Shard, Workload};
 use std::num::NonZeroU64;
 use tokio::time::Instant;
 
@@ -19,19 +19,19 @@ pub(super) struct ToSend {
 }
 
 impl ToSend {
-    pub(super) fn of(survey: &Survey, done: &Done, limit: Option<NonZeroU64>) -> ToSend {
-        let all = survey.to_send.saturating_sub(done.superseded.len() as u64);
+    pub(super) fn of(workload: &Workload, done: &Done, limit: Option<NonZeroU64>) -> ToSend {
+        let all = workload.to_send.saturating_sub(done.superseded.len() as u64);
         let rows = limit.map_or(all, |most| all.min(most.get()));
         ToSend { rows, beyond: all - rows }
     }
 
     /// What the other rows are, in brackets.
-    fn others(self, survey: &Survey) -> String {
+    fn others(self, workload: &Workload) -> String {
         let parts = [
             (self.beyond, "more beyond --limit"),
-            (survey.in_sync, "in sync"),
-            (survey.unchanged, "unchanged"),
-            (survey.invalid, "invalid"),
+            (workload.in_sync, "in sync"),
+            (workload.unchanged, "unchanged"),
+            (workload.invalid, "invalid"),
         ];
         let parts = parts.iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
@@ -40,11 +40,16 @@ impl ToSend {
 }
 
 /// What is known before the first row is sent, for those who watch.
-pub(super) fn plan(outputs: &Outputs, survey: Option<&Survey>, to_send: Option<ToSend>, rate: Rate) -> Plan {
+pub(super) fn plan(
+    outputs: &Outputs,
+    workload: Option<&Workload>,
+    to_send: Option<ToSend>,
+    rate: Rate,
+) -> Plan {
     Plan {
-        total: survey.map(|survey| survey.rows),
+        total: workload.map(|workload| workload.rows),
         to_send: to_send.map(|to_send| to_send.rows),
-        before: survey.map_or(0, |survey| survey.in_sync),
+        before: workload.map_or(0, |workload| workload.in_sync),
         limit: if rate == Rate::Unlimited { String::new() } else { rate.to_string() },
         limit_per_second: rate.per_second(),
         mode: outputs.progress,
@@ -64,10 +69,15 @@ pub(super) fn warn_of_superseded(count: usize) {
 }
 
 /// The input, what it was found to be, and which part of it is sent.
-pub(super) fn named(input: &Input, format: Format, shard: Option<Shard>, survey: Option<&Survey>) -> String {
+pub(super) fn named(
+    input: &Input,
+    format: Format,
+    shard: Option<Shard>,
+    workload: Option<&Workload>,
+) -> String {
     let name = format!("{} ({format})", input.path().display());
-    match (shard, survey) {
-        (Some(shard), Some(Survey { rows, input_rows, .. })) => {
+    match (shard, workload) {
+        (Some(shard), Some(Workload { rows, input_rows, .. })) => {
             format!("{name}, shard {shard}, which holds {rows} of {input_rows} rows")
         }
         _ => name,
@@ -77,7 +87,7 @@ pub(super) fn named(input: &Input, format: Format, shard: Option<Shard>, survey:
 /// What there is to do, before it begins.
 pub(super) fn announce(
     name: &str,
-    survey: Option<&Survey>,
+    workload: Option<&Workload>,
     to_send: Option<ToSend>,
     file: &ResultFile,
     endpoint: &Endpoint,
@@ -92,7 +102,7 @@ pub(super) fn announce(
         let left = deadline.saturating_duration_since(Instant::now());
         say(format_args!("nothing new is started after {} from now (--deadline)", rounded_up(left)));
     }
-    let Some((survey, to_send)) = survey.zip(to_send) else {
+    let Some((workload, to_send)) = workload.zip(to_send) else {
         return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
     };
     if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
@@ -101,23 +111,23 @@ pub(super) fn announce(
             tail.torn
         ));
     }
-    let Survey { rows, in_sync, changed, again, new, .. } = survey;
+    let Workload { rows, in_sync, changed, to_retry, new, .. } = workload;
     if file.tail().is_some_and(|tail| tail.records > 0) {
         say(format_args!(
             "{name}: resuming: {rows} rows: {in_sync} in sync are skipped, {changed} changed since are sent again, \
-             {again} are tried again, {new} are new"
+             {to_retry} are tried again, {new} are new"
         ));
     }
     tracing::info!(
         event = "start",
         rows_total = *rows,
-        rows_to_do = survey.to_do(),
+        rows_to_do = workload.to_do(),
         rows_to_send = to_send.rows,
-        rows_unchanged = survey.unchanged,
+        rows_unchanged = workload.unchanged,
         rows_in_sync_before = *in_sync,
         "{name}: {} of {} to send{}, to {to}, {pace}",
         to_send.rows,
         counted(*rows, "row"),
-        to_send.others(survey),
+        to_send.others(workload),
     );
 }

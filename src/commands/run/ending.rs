@@ -5,7 +5,7 @@ use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Status;
 use crate::report::{Counts, LogFormat, Observed, complain, counted, harmless, insist, log_format, say};
-use crate::resume::Survey;
+use crate::resume::Workload;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ pub(super) struct Outcome {
     /// Whether the input still is the file that was read.
     pub is_input_unchanged: bool,
     /// `None` for a stream.
-    pub survey: Option<Survey>,
+    pub workload: Option<Workload>,
     pub observed: Observed,
     pub started_at: SystemTime,
     /// Where it was sent to.
@@ -88,8 +88,8 @@ impl Outcome {
 
     /// Whether every row is accounted for. Nothing is known of a stream.
     fn is_complete(&self) -> Option<bool> {
-        let survey = self.survey.as_ref()?;
-        Some(survey.in_sync + self.ending.tally.recorded() == survey.rows)
+        let workload = self.workload.as_ref()?;
+        Some(workload.in_sync + self.ending.tally.recorded() == workload.rows)
     }
 
     /// Why it ended early. A limit that kept no row back has ended nothing.
@@ -108,11 +108,11 @@ impl Outcome {
             .filter(|(_, count)| *count > 0)
             .map(|(status, count)| format!("{count} {status}"))
             .collect();
-        if let Some(survey) = self.survey.as_ref().filter(|survey| survey.in_sync > 0) {
-            parts.push(format!("{} in sync before", survey.in_sync));
+        if let Some(workload) = self.workload.as_ref().filter(|workload| workload.in_sync > 0) {
+            parts.push(format!("{} in sync before", workload.in_sync));
         }
-        if let Some(survey) = &self.survey {
-            let left = survey.rows.saturating_sub(survey.in_sync + tally.recorded());
+        if let Some(workload) = &self.workload {
+            let left = workload.rows.saturating_sub(workload.in_sync + tally.recorded());
             if left > 0 {
                 parts.push(format!("{left} not dealt with yet"));
             }
@@ -168,7 +168,7 @@ impl Outcome {
 
     /// Whether there are rows that did not make it, and the input can be read again.
     fn can_be_collected(&self) -> bool {
-        self.survey.is_some() && self.ending.tally.not_in_sync() > 0
+        self.workload.is_some() && self.ending.tally.not_in_sync() > 0
     }
 
     /// How to get at the rows that did not make it.
@@ -210,7 +210,7 @@ impl Outcome {
             .into_iter()
             .chain(self.advice_on_unknown())
             .collect(),
-            _ if self.survey.is_none() => vec![format!("what was done stands in {result}")],
+            _ if self.workload.is_none() => vec![format!("what was done stands in {result}")],
             _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
         }
     }
@@ -249,12 +249,12 @@ impl Outcome {
         let tally = &self.ending.tally;
         let is_limit = matches!(self.stop(), Some(Stop::Reached(Limit::Rows(_))));
         // A stream is not resumed.
-        if is_limit && self.survey.is_some() { tally.sent - tally.count(Status::Updated) } else { 0 }
+        if is_limit && self.workload.is_some() { tally.sent - tally.count(Status::Updated) } else { 0 }
     }
 
     /// The command that goes on, where there is anything to go on with.
     pub(super) fn next_command(&self, code: ExitCode) -> Option<String> {
-        let is_of_use = code != ExitCode::InSync && self.survey.is_some();
+        let is_of_use = code != ExitCode::InSync && self.workload.is_some();
         self.go_on.clone().filter(|_| is_of_use)
     }
 }

@@ -6,11 +6,11 @@ use super::survey::{self, Refused, Terms};
 use super::{MaxInvalid, cannot_start, warnings};
 use crate::commands::shard::refuse_split_customers;
 use crate::customer::FingerprintKey;
-use crate::delivery::{Done, Interrupt};
+use crate::delivery::Interrupt;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Rows};
 use crate::journal::{Existing, ResultFile};
-use crate::resume::{Shard, Survey};
+use crate::resume::{Done, Shard, Workload};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
@@ -38,7 +38,7 @@ pub(super) struct Prepared {
     pub file: ResultFile,
     pub key: FingerprintKey,
     /// `None` for a stream.
-    pub survey: Option<Survey>,
+    pub workload: Option<Workload>,
     pub done: Done,
     pub rows: Rows,
 }
@@ -84,16 +84,16 @@ impl Preparation {
         }
         let since = self.since.map(|since| Delta::read(since, &result, open_rows));
         let terms = Terms {
-            part: self.shard,
+            shard: self.shard,
             key: &key,
             result: &result,
-            accept: self.accept_changed_input,
+            accepts_changed_input: self.accept_changed_input,
             open_rows,
             max_invalid: self.max_invalid,
         };
-        let (survey, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;
-        let rows = survey::rows_to_send(&input, survey.as_ref())?;
-        Ok(Prepared { input, file, key, survey, done, rows })
+        let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;
+        let rows = survey::rows_to_send(&input, workload.as_ref())?;
+        Ok(Prepared { input, file, key, workload, done, rows })
     }
 }
 

@@ -27,7 +27,7 @@ impl Refused {
         let outcome = Outcome {
             ending: Ending { tally: Tally::default(), stop: None },
             is_input_unchanged: true,
-            survey: None,
+            workload: None,
             observed: Observed { duration: none, latency: None, held: none, outage: none },
             started_at: SystemTime::now(),
             origin: origin.to_owned(),
@@ -49,7 +49,7 @@ impl Outcome {
         let (tally, observed) = (&self.ending.tally, &self.observed);
         let seconds = observed.duration.as_secs_f64();
         let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-        let in_sync_before = self.survey.as_ref().map_or(0, |survey| survey.in_sync);
+        let in_sync_before = self.workload.as_ref().map_or(0, |workload| workload.in_sync);
         let time = |time| humantime::format_rfc3339_millis(time).to_string();
         Document {
             format: Document::FORMAT,
@@ -66,14 +66,14 @@ impl Outcome {
             message: message.map(|message| harmless(&message)),
             next_command: self.next_command(code),
             rows: RowCounts {
-                total: self.survey.as_ref().map(|survey| survey.rows),
+                total: self.workload.as_ref().map(|workload| workload.rows),
                 in_sync_before,
                 recorded: tally.recorded(),
                 not_in_sync: tally.not_in_sync(),
                 left: self
-                    .survey
+                    .workload
                     .as_ref()
-                    .map(|survey| survey.rows.saturating_sub(in_sync_before + tally.recorded())),
+                    .map(|workload| workload.rows.saturating_sub(in_sync_before + tally.recorded())),
             },
             counts: Counts::of(|status| tally.count(status)),
             attempts: Attempts {

@@ -1,28 +1,25 @@
-//! What there is to do, found out before anything is sent: one pass over the input, held against what the result
-//! file says.
+//! Before anything is sent: reads the input once and compares it with the result file, or refuses the run.
 
 use super::super::others::Others;
-use super::super::shard::is_held;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
-use crate::customer::{FingerprintKey, Update};
-use crate::delivery::Done;
+use crate::customer::FingerprintKey;
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Checked, Input, Rows};
-use crate::journal::{Keep, Marks, ResultFile, Status};
+use crate::input::{Input, Rows};
+use crate::journal::{Keep, Marks, ResultFile};
 use crate::report::say;
-use crate::resume::{Doing, Foreign, Shard, Supersession, Survey};
+use crate::resume::{ChangesSince, Done, InputMismatch, Shard, Triage, TriageTerms, Workload};
 use std::path::Path;
 
-/// What a survey goes by.
+/// The settings of a survey.
 pub(super) struct Terms<'run> {
     /// Which rows are the run's; `None` is all.
-    pub part: Option<Shard>,
+    pub shard: Option<Shard>,
     pub key: &'run FingerprintKey,
     /// The result file.
     pub result: &'run Path,
     /// Whether most rows in sync may have changed.
-    pub accept: bool,
+    pub accepts_changed_input: bool,
     pub open_rows: u64,
     /// The most rows that may be invalid.
     pub max_invalid: Option<MaxInvalid>,
@@ -41,14 +38,14 @@ impl From<Failure> for Refused {
     }
 }
 
-/// Finds out what there is to do, and says what is not sent. Nothing is known of a stream.
+/// Finds out what is left to do, and reports what is not sent. Nothing is known of a stream.
 pub(super) fn look(
     input: &Input,
     marks: Marks,
     mut delta: Option<Delta>,
     terms: &Terms<'_>,
     is_quiet: bool,
-) -> Result<(Option<Survey>, Done), Refused> {
+) -> Result<(Option<Workload>, Done), Refused> {
     if input.is_stream() {
         return Ok((None, Done::default()));
     }
@@ -58,119 +55,59 @@ pub(super) fn look(
             failure,
         }
     };
-    let (survey, done) = survey(input, marks, delta.as_mut(), terms).map_err(braked("max_invalid"))?;
+    let changes = delta.as_mut().map(|delta| &mut delta.changes);
+    let (workload, done) = survey(input, marks, changes, terms).map_err(braked("max_invalid"))?;
     if let Some(delta) = delta {
-        delta.conclude(&survey, is_quiet).map_err(braked("max_changes"))?;
+        delta.conclude(&workload, is_quiet).map_err(braked("max_changes"))?;
     }
-    Ok((Some(survey), done))
+    Ok((Some(workload), done))
 }
 
-/// Reads the whole input once: what is wrong with the file as a whole shows now. What is needed of the marks comes
-/// back, a bit a row, and the marks themselves are given up. Rows of other shards count as done.
+/// Reads the whole input: mistakes that concern the file as a whole show now.
 fn survey(
     input: &Input,
-    mut marks: Marks,
-    mut delta: Option<&mut Delta>,
+    marks: Marks,
+    changes: Option<&mut ChangesSince>,
     terms: &Terms<'_>,
-) -> Result<(Survey, Done), Failure> {
-    let Terms { part, key, result, accept, open_rows, max_invalid } = *terms;
+) -> Result<(Workload, Done), Failure> {
+    let Terms { shard, key, result, accepts_changed_input, open_rows, max_invalid } = *terms;
+    let mut triage = Triage::new(TriageTerms { shard, key, accepts_changed_input }, marks, changes);
     let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
-    let mut survey = Survey::default();
-    let mut done = Done::default();
-    let mut supersession = Supersession::new(&marks);
-    let mut scratch = Vec::new();
     while let Some(row) = rows.check_next()? {
-        if !is_held(part, &row) {
-            survey.pass_over(&marks, row.number);
-            done.rows.insert(row.number);
-            continue;
-        }
-        let print = row.fingerprint(key, &mut scratch);
-        let doing = survey.add(&marks, row.number, print, !row.is_invalid());
-        first_invalid.see(input, &row);
-        match doing {
-            Doing::Skip => done.rows.insert(row.number),
-            Doing::Again(status @ (Status::Failed | Status::Unknown))
-                if marks.get(row.number).is_some_and(|mark| mark.is_of(print)) =>
-            {
-                done.failed.insert(row.number);
-                if status == Status::Unknown {
-                    done.unknown.insert(row.number);
-                }
-            }
-            _ => {}
-        }
-        if row.content.is_err() {
-            continue;
-        }
-        done.lanes.see(row.ids());
-        if delta.as_mut().is_some_and(|delta| delta.see(row.ids(), print, doing)) {
-            done.unchanged.insert(row.number);
-            survey.unchanged += 1;
-            continue;
-        }
-        survey.to_send += u64::from(doing != Doing::Skip);
-        // Nothing is overtaken before a row that is to be sent, or behind all that were delivered. Where the run is
-        // probably refused, the rows of another input are not remembered: if it is not, they are seen again.
-        let is_refused = !accept && survey.changed * 2 > marks.in_sync();
-        if survey.to_do() == 0 {
-            supersession.pass_over(row.ids());
-        } else if !is_refused && let Some(update) = to_see(&row, &marks) {
-            supersession.see(row.number, &update, doing, &marks);
+        if triage.observe(&row) {
+            first_invalid.see(input, &row);
         }
     }
-    if let Some(foreign) = survey.foreign(&marks).filter(|_| !accept) {
-        // Never more than one set of marks is held.
-        drop((marks, supersession));
-        refuse_other_input(input, result, &foreign, &survey, open_rows)?;
-        (marks, _) = ResultFile::read(result, Keep::Fingerprint, open_rows)?;
-        supersession = Supersession::new(&marks);
-        see_again(input, &marks, terms, &done, &mut supersession)?;
+    if let Some(mismatch) = triage.find_mismatch() {
+        // Only one set of marks is in memory at a time.
+        triage.release_marks();
+        refuse_other_input(input, result, &mismatch, triage.workload(), open_rows)?;
+        let (marks, _) = ResultFile::read(result, Keep::Fingerprint, open_rows)?;
+        triage.restart_search(marks);
+        observe_again(input, &mut triage)?;
     }
-    first_invalid.brake(max_invalid, survey.invalid, survey.rows)?;
-    while supersession.looks_again() {
-        see_again(input, &marks, terms, &done, &mut supersession)?;
+    first_invalid.brake(max_invalid, triage.workload().invalid, triage.workload().rows)?;
+    while triage.begin_next_pass() {
+        observe_again(input, &mut triage)?;
     }
-    Ok((survey, Done { superseded: supersession.found(), ..done }))
+    Ok(triage.finish())
 }
 
-/// The update of a row that matters to which rows are overtaken: behind all that were delivered only one that joins ids.
-fn to_see(row: &Checked<'_>, marks: &Marks) -> Option<Update> {
-    let joins = || row.ids().iter().all(Option::is_some);
-    let matters = row.content.is_ok() && (row.number <= marks.last_in_sync() || joins());
-    if matters { row.values.update() } else { None }
-}
-
-/// Sees the input once more, as far as it matters to which rows are overtaken.
-fn see_again(
-    input: &Input,
-    marks: &Marks,
-    terms: &Terms<'_>,
-    done: &Done,
-    supersession: &mut Supersession,
-) -> Result<(), Failure> {
+fn observe_again(input: &Input, triage: &mut Triage<'_>) -> Result<(), Failure> {
     let mut rows = input.rows()?;
-    let mut scratch = Vec::new();
     while let Some(row) = rows.check_next()? {
-        if done.unchanged.contains(row.number) || !is_held(terms.part, &row) {
-            continue;
-        }
-        if let Some(update) = to_see(&row, marks) {
-            let print = row.fingerprint(terms.key, &mut scratch);
-            let doing = Doing::with(marks, row.number, print);
-            supersession.see(row.number, &update, doing, marks);
-        }
+        triage.observe_again(&row);
     }
     Ok(())
 }
 
 /// The input once more, with its first row read ahead. Where nothing is left to do it is not read on: all of it was, and
 /// nothing could come of it.
-pub(super) fn rows_to_send(input: &Input, survey: Option<&Survey>) -> Result<Rows, Failure> {
+pub(super) fn rows_to_send(input: &Input, workload: Option<&Workload>) -> Result<Rows, Failure> {
     let mut rows = input.rows()?;
     rows.wait_for_first()?;
-    if survey.is_some_and(|survey| survey.to_do() == 0) {
+    if workload.is_some_and(|workload| workload.to_do() == 0) {
         rows.pass_over_all();
     }
     Ok(rows)
@@ -181,24 +118,24 @@ pub(super) fn rows_to_send(input: &Input, survey: Option<&Survey>) -> Result<Row
 fn refuse_other_input(
     input: &Input,
     result: &Path,
-    foreign: &Foreign,
-    survey: &Survey,
+    mismatch: &InputMismatch,
+    workload: &Workload,
     open_rows: u64,
 ) -> Result<(), Failure> {
-    let what = match *foreign {
-        Foreign::Beyond { .. } => foreign.to_string(),
-        Foreign::OtherShard { .. } => {
+    let what = match *mismatch {
+        InputMismatch::BeyondInput { .. } => mismatch.to_string(),
+        InputMismatch::OtherShard { .. } => {
             format!(
-                "{foreign}: it is that of another shard, of another number of shards, or of a run without --shard"
+                "{mismatch}: it is that of another shard, of another number of shards, or of a run without --shard"
             )
         }
-        Foreign::Changed { changed, .. } => {
+        InputMismatch::Changed { changed, .. } => {
             let others = Others::find(input, result, open_rows)?;
-            if others.count == 0 && changed * 2 <= survey.rows {
-                say(format_args!("{foreign}, and are sent again: {others}"));
+            if others.count == 0 && changed * 2 <= workload.rows {
+                say(format_args!("{mismatch}, and are sent again: {others}"));
                 return Ok(());
             }
-            format!("{foreign}: {others}")
+            format!("{mismatch}: {others}")
         }
     };
     Err(Failure::usage(format!(

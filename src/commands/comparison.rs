@@ -1,0 +1,62 @@
+//! The key that `verify` and `failures` compare rows with, and their messages about the comparison.
+
+use super::SANDBOX_CREDENTIALS;
+use crate::customer::FingerprintKey;
+use crate::exit::Failure;
+use crate::journal;
+use crate::report::say;
+use crate::resume::ChangeDetector;
+use std::io;
+
+/// The key of the fingerprints in a result file.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// Unknown: only ids are compared, so that rows whose fields have changed go unnoticed.
+    None,
+    /// The key of an account.
+    Account(FingerprintKey),
+    /// The key of `run --sandbox`.
+    Sandbox,
+}
+
+impl Key {
+    /// Begins a comparison with this key.
+    pub(super) fn detector(self) -> ChangeDetector {
+        let sandbox_key = FingerprintKey::from_secret(SANDBOX_CREDENTIALS.as_bytes());
+        match self {
+            Key::None => ChangeDetector::new(None, None),
+            Key::Account(key) => ChangeDetector::new(Some(key), Some(sandbox_key)),
+            Key::Sandbox => ChangeDetector::new(Some(sandbox_key), None),
+        }
+    }
+}
+
+/// Reports by what rows were compared, and why they may not match. `matches_none`: no row in sync does.
+pub(super) fn explain_comparison(detector: &ChangeDetector, matches_none: bool) {
+    if !detector.has_key() {
+        say(
+            "without the API key (OFFERIT_API_KEY, --api-key-file) only the ids of rows are compared, not their fields",
+        );
+    }
+    if detector.sandbox_rows() > 0 {
+        say(format_args!(
+            "{} rows were delivered to a sandbox (run --sandbox), not to this account. To verify a trial, add --sandbox",
+            detector.sandbox_rows()
+        ));
+    } else if matches_none {
+        say("no row in sync matches the input: another input, or the API key is not the one of that run");
+    }
+}
+
+/// A missing result file is a mistake in the command, not a fault of the machine.
+pub(super) fn no_result_yet(error: journal::Error) -> Failure {
+    match error {
+        journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Failure::usage(format!(
+                "{}: there is no result file yet: run the job first, or name it with --result",
+                path.display()
+            ))
+        }
+        error => error.into(),
+    }
+}

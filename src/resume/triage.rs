@@ -1,0 +1,149 @@
+//! The triage of a job's rows: a pass over the input, compared with the records of the result file, decides what is done
+//! with each row before anything is sent.
+
+use super::{ChangesSince, Done, InputMismatch, RowPlan, Shard, SupersededSearch, Workload, is_in_shard};
+use crate::customer::{Fingerprint, FingerprintKey, Update};
+use crate::input::Checked;
+use crate::journal::{Marks, Status};
+
+/// The settings of a triage.
+#[derive(Clone, Copy)]
+pub struct TriageTerms<'run> {
+    /// Which rows are the run's; `None` is all.
+    pub shard: Option<Shard>,
+    /// The key of the fingerprints.
+    pub key: &'run FingerprintKey,
+    /// Whether most rows in sync may have changed.
+    pub accepts_changed_input: bool,
+}
+
+/// Observes every row of an input once, and again where [`Triage::begin_next_pass`] asks for it. Needs 8 bytes a record
+/// until it is finished, and a few bits a row afterwards.
+pub struct Triage<'run> {
+    terms: TriageTerms<'run>,
+    marks: Marks,
+    changes: Option<&'run mut ChangesSince>,
+    workload: Workload,
+    done: Done,
+    superseded: SupersededSearch,
+    scratch: Vec<u8>,
+}
+
+impl<'run> Triage<'run> {
+    /// Begins with the records in `marks`, and with `changes` if `--since` is in force.
+    #[must_use]
+    pub fn new(
+        terms: TriageTerms<'run>,
+        marks: Marks,
+        changes: Option<&'run mut ChangesSince>,
+    ) -> Triage<'run> {
+        let superseded = SupersededSearch::new(&marks);
+        let (workload, done) = (Workload::default(), Done::default());
+        Triage { terms, marks, changes, workload, done, superseded, scratch: Vec::new() }
+    }
+
+    /// The rows observed so far, by what is done with them.
+    #[must_use]
+    pub fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    /// Decides what is done with the next row. False: it belongs to another shard.
+    pub fn observe(&mut self, row: &Checked<'_>) -> bool {
+        if !is_in_shard(self.terms.shard, row) {
+            self.workload.add_elsewhere(&self.marks, row.number);
+            self.done.rows.insert(row.number);
+            return false;
+        }
+        let print = row.fingerprint(self.terms.key, &mut self.scratch);
+        let plan = self.workload.add(&self.marks, row.number, print, !row.is_invalid());
+        self.note_record(row.number, print, plan);
+        if row.content.is_err() {
+            return true;
+        }
+        self.done.lanes.observe(row.ids());
+        if self.changes.as_mut().is_some_and(|changes| changes.observe(row.ids(), print, plan)) {
+            self.done.unchanged.insert(row.number);
+            self.workload.unchanged += 1;
+            return true;
+        }
+        self.workload.to_send += u64::from(plan != RowPlan::Skip);
+        self.search_superseded(row, plan);
+        true
+    }
+
+    fn note_record(&mut self, row: u64, print: Fingerprint, plan: RowPlan) {
+        let is_same_row = || self.marks.get(row).is_some_and(|mark| mark.is_of(print));
+        match plan {
+            RowPlan::Skip => self.done.rows.insert(row),
+            RowPlan::Retry(status @ (Status::Failed | Status::Unknown)) if is_same_row() => {
+                self.done.failed.insert(row);
+                if status == Status::Unknown {
+                    self.done.unknown.insert(row);
+                }
+            }
+            RowPlan::Retry(_) | RowPlan::New | RowPlan::Changed => {}
+        }
+    }
+
+    /// Rows before the first row that is not done supersede nothing. While the run will probably be refused, the rows of
+    /// the other input take no memory: if it is not refused, [`Triage::restart_search`] observes them again.
+    fn search_superseded(&mut self, row: &Checked<'_>, plan: RowPlan) {
+        let is_probably_refused =
+            !self.terms.accepts_changed_input && self.workload.changed * 2 > self.marks.in_sync();
+        if self.workload.to_do() == 0 {
+            self.superseded.pass_over(row.ids());
+        } else if !is_probably_refused && let Some(update) = self.relevant_update(row) {
+            self.superseded.observe(row.number, &update, plan, &self.marks);
+        }
+    }
+
+    /// The update of a row that can supersede, be superseded or join two ids.
+    fn relevant_update(&self, row: &Checked<'_>) -> Option<Update> {
+        let names_both_ids = || row.ids().iter().all(Option::is_some);
+        let is_relevant =
+            row.content.is_ok() && (row.number <= self.marks.last_in_sync() || names_both_ids());
+        if is_relevant { row.values.update() } else { None }
+    }
+
+    /// Why the run is to be refused after the first pass, if it is: the result file belongs to another input.
+    #[must_use]
+    pub fn find_mismatch(&self) -> Option<InputMismatch> {
+        if self.terms.accepts_changed_input { None } else { self.workload.find_mismatch(&self.marks) }
+    }
+
+    /// Frees the memory of the records, so that they can be read in another form.
+    pub fn release_marks(&mut self) {
+        self.restart_search(Marks::default());
+    }
+
+    /// Takes the records again and forgets the search for superseded rows: [`Triage::observe_again`] must follow for every
+    /// row.
+    pub fn restart_search(&mut self, marks: Marks) {
+        self.superseded = SupersededSearch::new(&marks);
+        self.marks = marks;
+    }
+
+    /// Whether the input must be observed again to find all superseded rows.
+    pub fn begin_next_pass(&mut self) -> bool {
+        self.superseded.begin_next_pass()
+    }
+
+    /// Observes a row of a later pass.
+    pub fn observe_again(&mut self, row: &Checked<'_>) {
+        if self.done.unchanged.contains(row.number) || !is_in_shard(self.terms.shard, row) {
+            return;
+        }
+        if let Some(update) = self.relevant_update(row) {
+            let print = row.fingerprint(self.terms.key, &mut self.scratch);
+            let plan = RowPlan::decide(&self.marks, row.number, print);
+            self.superseded.observe(row.number, &update, plan, &self.marks);
+        }
+    }
+
+    /// Ends the triage.
+    #[must_use]
+    pub fn finish(self) -> (Workload, Done) {
+        (self.workload, Done { superseded: self.superseded.finish(), ..self.done })
+    }
+}
