@@ -88,6 +88,7 @@ impl RunOptions {
             delivery: self.delivery(shard)?,
             max_invalid: self.brakes.max_invalid()?,
             is_strict: self.brakes.strict,
+            shows_replies: self.show_values,
         })
     }
 

@@ -18,7 +18,7 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, Writer};
 use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings};
-use crate::report::{Observed, Plan, Watch, keep_watching};
+use crate::report::{Observed, Plan, Watch, keep_watching, show_reply};
 use crate::resume::Shard;
 use crate::sandbox::{Options, Sandbox};
 use announcement::{ToSend, announce, named, plan, warn_of_superseded};
@@ -61,6 +61,8 @@ pub struct Settings {
     pub max_invalid: Option<MaxInvalid>,
     /// Whether it does not begin if `check` has a warning.
     pub is_strict: bool,
+    /// Whether the log has each reply that is no confirmation as it came.
+    pub shows_replies: bool,
     /// What it leaves and shows besides.
     pub outputs: Outputs,
 }
@@ -97,7 +99,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let mut interrupts = runtime.block_on(async { interrupts() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
-    let (sandbox, server) = open_target(settings.target)?;
+    let (sandbox, mut server) = open_target(settings.target)?;
+    server.show_reply = settings.shows_replies.then_some(show_reply);
     let preparation = Preparation {
         input,
         result: settings.result.clone(),
@@ -175,6 +178,7 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
                     credentials,
                     authorities: Authorities::default(),
                     timeout,
+                    show_reply: None,
                 },
             ))
         }

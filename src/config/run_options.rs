@@ -122,6 +122,10 @@ pub struct RunOptions {
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 
+    /// With -v: print each reply that is no confirmation as it came; it may hold values of the row, never the password
+    #[arg(long, requires = "verbose")]
+    pub show_values: bool,
+
     /// The process's own arguments, from which the command is made that goes on.
     #[arg(skip)]
     pub arguments: Vec<OsString>,

@@ -100,7 +100,7 @@ impl RunOptions {
         let credentials = Credentials::new(&username, key)
             .map_err(|error| Failure::usage(format!("{from}: the API user name {error}")))?;
         let authorities = self.ca_cert.as_deref().map(authorities).transpose()?.unwrap_or_default();
-        Ok(Settings { endpoint, route, credentials, authorities, timeout })
+        Ok(Settings { endpoint, route, credentials, authorities, timeout, show_reply: None })
     }
 }
 

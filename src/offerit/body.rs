@@ -5,6 +5,7 @@ use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http_body::{Body, Frame, SizeHint};
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::Read;
 use std::pin::Pin;
@@ -67,6 +68,11 @@ impl ReplyBody {
         let room = MAX_REPLY_BODY - self.bytes.len();
         self.is_cut |= piece.len() > room;
         self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    /// The body as text, for people.
+    pub(super) fn to_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
     }
 
     /// Undoes gzip and deflate, up to the limit. No compression is asked for, but some servers send it all the same. A body

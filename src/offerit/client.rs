@@ -2,9 +2,10 @@
 
 use super::body::{ReplyBody, RequestBody};
 use super::failure::{Failure, innermost};
-use super::redact::redact;
 use super::reply::{Class, asked_pause, class, meaning};
+use super::words::Row;
 use super::{Attempt, AttemptEvents, Credentials, Endpoint, Reply, Request, Route, Transport};
+use crate::customer::{Parameter, Update};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
 use reqwest::{Certificate, redirect, retry};
@@ -29,6 +30,9 @@ const MAX_DENIAL_BODY_WAIT: Duration = Duration::from_secs(2);
 /// The reason for `NotSent` after the timeout.
 const NO_CONNECTION_IN_TIME: &str = "no connection came about in time";
 
+/// Replaces the API key and the password in texts of replies.
+const MASK: &str = "***";
+
 const CLIENT_NAME: &str = concat!("offerit-sync/", env!("CARGO_PKG_VERSION"));
 
 /// Where and as whom to send, and for how long to wait.
@@ -44,6 +48,9 @@ pub struct Settings {
     pub authorities: Authorities,
     /// For one attempt, from its start to the end of its reply.
     pub timeout: Duration,
+    /// Receives the update, the status and the whole text of each reply that is no confirmation, for `--show-values`. The
+    /// text may hold values of the row, but neither the API key nor the password as they were sent.
+    pub show_reply: Option<fn(&Update, u16, &str)>,
 }
 
 /// The certificate authorities of `--ca-cert`.
@@ -122,10 +129,25 @@ impl Client {
                 self.failed(failure, request)
             }
             Ok(RawReply { status, headers, body, .. }) => {
-                let redact = |text: &str| redact(text, &request.update, self.settings.credentials.key());
-                meaning(status, &headers, &body.decompress(&headers), redact)
+                let (update, key) = (&request.update, self.settings.credentials.key());
+                let body = body.decompress(&headers);
+                let reply = meaning(status, &headers, &body, || Row::new(update, key));
+                if let (Some(show), false) =
+                    (self.settings.show_reply, matches!(reply, Reply::Confirmed { .. }))
+                {
+                    show(update, status.as_u16(), &self.without_secrets(&body.to_text(), update));
+                }
+                reply
             }
             Err(failure) => self.failed(failure, request),
+        }
+    }
+
+    fn without_secrets(&self, text: &str, update: &Update) -> String {
+        let text = text.replace(self.settings.credentials.key().secret(), MASK);
+        match update.get(Parameter::Password) {
+            Some(password) => text.replace(password, MASK),
+            None => text,
         }
     }
 

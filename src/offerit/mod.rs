@@ -8,10 +8,10 @@ mod client;
 mod credentials;
 mod endpoint;
 mod failure;
-mod redact;
 mod reply;
 mod retry_after;
 mod route;
+mod words;
 
 use crate::customer::Update;
 use bytes::{Bytes, BytesMut};

@@ -2,15 +2,14 @@
 
 use super::body::ReplyBody;
 use super::retry_after::retry_after;
+use super::words::Row;
 use http::StatusCode;
 use http::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
-
-/// How much of a body without a message is quoted, in characters.
-const SNIPPET: usize = 200;
+use url::Url;
 
 /// What one attempt came to. Texts are the server's own, redacted, not yet escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,25 +110,28 @@ pub(super) fn class(status: u16) -> Class {
     }
 }
 
-/// The meaning of a whole reply. `redact` takes secrets out of whatever text is kept.
-pub(super) fn meaning(
+/// The meaning of a whole reply. `row` decides which of the server's words are kept; a success needs none.
+pub(super) fn meaning<'row>(
     status: StatusCode,
     headers: &HeaderMap,
     body: &ReplyBody,
-    redact: impl Fn(&str) -> String,
+    row: impl FnOnce() -> Row<'row>,
 ) -> Reply {
-    let code = status.as_u16();
-    match class(code) {
-        Class::Success => success(code, body, redact),
-        Class::Redirect => Reply::Redirected { status: code, target: redact(&target(headers)) },
-        Class::Denial => Reply::Denied { status: code, text: text(status, body, redact) },
-        Class::Refusal => Reply::Refused { status: code, text: text(status, body, redact) },
-        Class::Overload => Reply::Overloaded { status: code, text: text(status, body, redact) },
+    let (code, class) = (status.as_u16(), class(status.as_u16()));
+    if class == Class::Success && is_confirmation(body) {
+        return Reply::Confirmed { status: code };
+    }
+    let row = row();
+    match class {
+        Class::Success => unconfirmed_or_refused(code, body, &row),
+        Class::Redirect => Reply::Redirected { status: code, target: target(headers, &row) },
+        Class::Denial => Reply::Denied { status: code, text: text(status, body, &row) },
+        Class::Refusal => Reply::Refused { status: code, text: text(status, body, &row) },
+        Class::Overload => Reply::Overloaded { status: code, text: text(status, body, &row) },
     }
 }
 
-/// How long the server asks to be left alone, as the head of a reply says it. RFC 9110 knows a wish to ask later for 503,
-/// RFC 6585 for 429.
+/// The pause that the head of a reply asks for: with 503 (RFC 9110, section 15.6.4) and 429 (RFC 6585, section 4).
 pub(super) fn asked_pause(
     status: StatusCode,
     headers: &HeaderMap,
@@ -138,55 +140,59 @@ pub(super) fn asked_pause(
     if matches!(status.as_u16(), 429 | 503) { retry_after(headers, now()) } else { None }
 }
 
-/// 2xx: `true` confirms (documented), other JSON refuses, anything else confirms nothing (both inferred).
-fn success(status: u16, body: &ReplyBody, redact: impl Fn(&str) -> String) -> Reply {
-    let json = without_byte_order_mark(&body.bytes);
-    if json == b"true" {
-        return Reply::Confirmed { status };
-    }
+/// Whether the body is the JSON value `true` (documented).
+fn is_confirmation(body: &ReplyBody) -> bool {
+    !body.is_cut && matches!(serde_json::from_slice(json(body)), Ok(true))
+}
+
+/// 2xx without `true`: JSON refuses, anything else confirms nothing (both inferred).
+fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &Row<'_>) -> Reply {
+    let unconfirmed = |text: &str| Reply::Unconfirmed { status, text: text.to_owned() };
     if body.is_cut {
-        let text = "the reply is far longer than the API's 'true'".to_owned();
-        return Reply::Unconfirmed { status, text };
+        return unconfirmed("the reply is far longer than the API's 'true'");
     }
-    match serde_json::from_slice::<Value>(json) {
-        Ok(Value::Bool(true)) => Reply::Confirmed { status },
-        Ok(other) => Reply::Refused { status, text: refusal(&other, redact) },
-        // JSON by its grammar, though it is more than can be held: half a letter, a number without end, much in each other.
-        Err(_) if serde_json::from_slice::<IgnoredAny>(json).is_ok() => {
-            Reply::Refused { status, text: snippet(&redact(&lossy(body))) }
+    match serde_json::from_slice::<Value>(json(body)) {
+        Ok(value) => Reply::Refused { status, text: refusal(&value, row) },
+        // Valid JSON that `Value` cannot hold: an unpaired surrogate, a number above 1e308, deep nesting.
+        Err(_) if serde_json::from_slice::<IgnoredAny>(json(body)).is_ok() => {
+            Reply::Refused { status, text: row.keep_words(&body.to_text()) }
         }
-        Err(_) if body.bytes.iter().all(u8::is_ascii_whitespace) => {
-            Reply::Unconfirmed { status, text: "the reply is empty, not the API's 'true'".to_owned() }
+        Err(_) if body.bytes.trim_ascii().is_empty() => {
+            unconfirmed("the reply is empty, not the API's 'true'")
         }
         Err(_) => {
-            let text = format!("the reply is not the API's 'true' but: {}", snippet(&redact(&lossy(body))));
-            Reply::Unconfirmed { status, text }
+            let text = row.keep_words(&body.to_text());
+            unconfirmed(&format!("the reply is not the API's 'true' but: {text}"))
         }
     }
 }
 
-/// RFC 8259, section 8.1: a parser may ignore a byte order mark.
-fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+/// The body without a byte order mark, which a parser may ignore (RFC 8259, section 8.1).
+fn json(body: &ReplyBody) -> &[u8] {
+    body.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.bytes)
 }
 
 /// Why a 2xx reply with JSON other than `true` is a refusal: its message, else what came instead of `true`.
-fn refusal(value: &Value, redact: impl Fn(&str) -> String) -> String {
+fn refusal(value: &Value, row: &Row<'_>) -> String {
     match (message(value), value) {
-        (Some(Value::String(text)), _) => redact(&text),
-        (_, Value::String(text)) => format!("expected true, got the string \"{}\"", redact(text)),
-        (_, other) => format!("expected true, got {}", redact(&other.to_string())),
+        (Some(Value::String(text)), _) => row.keep_words(&text),
+        (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
+        (_, other) => format!("expected true, got {}", row.keep_words(&other.to_string())),
     }
 }
 
-fn text(status: StatusCode, body: &ReplyBody, redact: impl Fn(&str) -> String) -> String {
-    let said = match serde_json::from_slice::<Value>(without_byte_order_mark(&body.bytes)) {
-        Ok(value) => redact(&said(&value)),
-        Err(_) => redact(&lossy(body)),
+/// The message of a JSON reply, its data or the whole of it, else the body as text, else the meaning of the status.
+fn text(status: StatusCode, body: &ReplyBody, row: &Row<'_>) -> String {
+    let text = match serde_json::from_slice::<Value>(json(body)) {
+        Ok(value) => match message(&value).unwrap_or(value) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        },
+        Err(_) => body.to_text().into_owned(),
     };
-    match snippet(&said) {
-        said if said.is_empty() => status.canonical_reason().unwrap_or("no reason given").to_owned(),
-        said => said,
+    match row.keep_words(&text) {
+        text if text.is_empty() => status.canonical_reason().unwrap_or("no reason given").to_owned(),
+        text => text,
     }
 }
 
@@ -203,58 +209,33 @@ fn message(value: &Value) -> Option<Value> {
     error.message.into_iter().chain(error.data).find(|text| !text.is_null())
 }
 
-/// What a JSON reply says: its message, its data or the whole of it.
-fn said(value: &Value) -> String {
-    match message(value).as_ref().unwrap_or(value) {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// What is no UTF-8 is taken for Latin-1, which many old servers speak, and only that: what they echo of a row is UTF-8
-/// still, and has to be found.
-fn lossy(body: &ReplyBody) -> String {
-    let mut text = String::with_capacity(body.bytes.len());
-    for chunk in body.bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| char::from(*byte)));
-    }
-    text
-}
-
-/// The start of a text, white space folded.
-fn snippet(text: &str) -> String {
-    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match folded.char_indices().nth(SNIPPET) {
-        Some((end, _)) => format!("{}…", &folded[..end]),
-        None => folded,
-    }
-}
-
-/// Where a redirect leads, without query and fragment.
-fn target(headers: &HeaderMap) -> String {
-    let location = headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    match location {
-        Some(location) => location.split(['?', '#']).next().unwrap_or_default().to_owned(),
-        None => "an unnamed place".to_owned(),
+/// The target of a redirect, without query and fragment. Its host is not a word of the server but shown as it is, as the base
+/// URL has to be corrected to it.
+fn target(headers: &HeaderMap, row: &Row<'_>) -> String {
+    let Some(location) = headers.get(LOCATION) else { return "an unnamed place".to_owned() };
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let location = location.split(['?', '#']).next().unwrap_or_default();
+    match Url::parse(location).ok().filter(|url| url.has_host() && !row.has_value_in(url.authority())) {
+        Some(url) => url.origin().ascii_serialization() + &row.keep_words(url.path()),
+        None => row.keep_words(location),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ApiKey;
     use super::*;
+    use crate::customer::{Parameter, UpdateBuilder};
     use http::header::{HeaderValue, RETRY_AFTER};
 
     fn reply(status: u16, body: &str) -> Reply {
         let body = ReplyBody { bytes: body.as_bytes().to_vec(), is_cut: false };
         let status = StatusCode::from_u16(status).unwrap();
-        meaning(status, &HeaderMap::new(), &body, str::to_owned)
-    }
-
-    #[test]
-    fn a_stray_byte_does_not_change_the_text_around_it() {
-        let bytes = [&b"Ung\xfcltig: "[..], "München".as_bytes(), b" \xe9"].concat();
-        assert_eq!(lossy(&ReplyBody { bytes, is_cut: false }), "Ungültig: München é");
+        let mut builder = UpdateBuilder::default();
+        builder.set(Parameter::CustomerId, b"191");
+        builder.set(Parameter::City, b"Riga");
+        let (update, key) = (builder.build().unwrap(), ApiKey::new("44b5498dbcb4").unwrap());
+        meaning(status, &HeaderMap::new(), &body, || Row::new(&update, &key))
     }
 
     #[test]
@@ -332,8 +313,8 @@ mod tests {
             (r#"{"result":"error","message":"customer not found"}"#, "customer not found"),
             (r#"{"result":"error","data":"no such id"}"#, "no such id"),
             (r#"{"message":null,"data":["a","b"]}"#, r#"["a","b"]"#),
-            ("\"plain\"", "plain"),
-            ("\u{feff}\"marked\"", "marked"),
+            ("\"locked\"", "locked"),
+            ("\u{feff}\"unique\"", "unique"),
             ("<b>Bad\n  Request</b>", "<b>Bad Request</b>"),
             ("", "Bad Request"),
         ] {

@@ -1,7 +1,7 @@
 //! Rows that failed, one line each, until there are many that failed alike: those are summed up.
 
 use crate::delivery::FailedRow;
-use crate::journal::Status;
+use crate::journal::{Status, reason_key};
 
 /// So many of a kind are told one by one.
 const TOLD: u64 = 3;
@@ -9,7 +9,7 @@ const TOLD: u64 = 3;
 /// So many kinds are told apart; all further ones are one kind.
 const MOST_KINDS: usize = 50;
 
-/// Rows that failed for the same reason, figures in it aside.
+/// Rows that failed for the same reason.
 struct Kind {
     status: Status,
     http_status: Option<u16>,
@@ -31,7 +31,7 @@ pub(super) struct Flood {
 impl Flood {
     /// Takes a row. True if it is to be told now.
     pub(super) fn take(&mut self, row: &FailedRow) -> bool {
-        let alike = without_figures(&row.error);
+        let alike = reason_key(&row.error);
         let is_same = |kind: &Kind| {
             kind.status == row.status
                 && kind.http_status == row.http_status
@@ -84,19 +84,6 @@ pub(super) struct Rest {
 /// Why a row failed, without the line that some reasons begin with: it is said beside it, or is not that of the others.
 pub(super) fn reason(row: &FailedRow) -> &str {
     row.error.strip_prefix(&format!("line {}: ", row.line)).unwrap_or(&row.error)
-}
-
-/// A reason without the figures in it, which are mostly those of a row.
-fn without_figures(error: &str) -> String {
-    let mut text = String::with_capacity(error.len());
-    for letter in error.chars() {
-        match letter {
-            '0'..='9' if text.ends_with('#') => {}
-            '0'..='9' => text.push('#'),
-            _ => text.push(letter),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod screen;
 mod summary;
 mod watch;
 
+use crate::customer::{Parameter, Update};
 use crate::journal::{one_line, shorten};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -56,6 +57,23 @@ pub fn complain(text: impl Display) {
         LogFormat::Text => tracing::error!("error: {text}"),
         LogFormat::Json => tracing::error!("{text}"),
     }
+}
+
+/// Says what the server replied about a row, in full. The text may hold values of the row.
+pub fn show_reply(update: &Update, status: u16, text: &str) {
+    let id = |parameter| update.get(parameter).map(harmless);
+    let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
+    let ids = [("customer", &customer_id), ("subscription", &subscription_id)];
+    let ids = ids.into_iter().filter_map(|(name, id)| Some(format!("{name} {}", id.as_ref()?)));
+    tracing::debug!(
+        event = "reply",
+        customer_id,
+        subscription_id,
+        http_status = status,
+        "{}: the server replied with HTTP {status}: {}",
+        ids.collect::<Vec<_>>().join(", "),
+        harmless(text)
+    );
 }
 
 /// Puts one line of data on standard output.

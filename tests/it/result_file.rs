@@ -75,11 +75,11 @@ fn hostile_texts() -> Vec<Vec<u8>> {
         "\t=1+1",
         "\u{feff}=1+1",
         "nul \0 and delete \u{7f}",
-        "🙂 é 東京 stays",
+        "🙂 é 東京 still",
     ];
     let mut all: Vec<Vec<u8>> = texts.into_iter().map(|text| text.as_bytes().to_vec()).collect();
     all.push(b"broken \xff\xfe UTF-8 \xf0\x9f".to_vec());
-    all.push("a megabyte ".repeat(100_000).into_bytes());
+    all.push("a large text ".repeat(100_000).into_bytes());
     all.push("é".repeat(40_000).into_bytes());
     all
 }
@@ -112,10 +112,10 @@ fn a_hostile_text_makes_one_harmless_record() {
         assert_eq!(record.status, "rejected");
         assert!(record.error.len() < 4000, "{} bytes", record.error.len());
     }
-    assert!(outcomes[&27].error.contains("🙂 é 東京 stays"), "what is harmless stays as it is");
+    assert!(outcomes[&27].error.ends_with("… still"), "a listed word stays as it is");
     let long = 2 * (count as u64 - 1) - 1;
     let cut = &outcomes[&long].error;
-    assert!(cut.contains("a megabyte") && cut.contains('…'), "a cut is marked: {cut}");
+    assert!(cut.contains("a large text") && cut.contains('…'), "a cut is marked: {cut}");
 }
 
 #[test]

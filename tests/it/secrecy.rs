@@ -159,7 +159,7 @@ fn assert_echoes_are_redacted(status: &str, reply: fn(&str) -> Reply) {
         .collect();
     let count = echoes.len();
     let server = Server::start(move |request, _| match row(request) {
-        row if row % 2 == 0 => reply(&format!("echo >{}< end", echoes[row / 2 - 1])),
+        row if row % 2 == 0 => reply(&format!("not valid >{}< here", echoes[row / 2 - 1])),
         _ => Reply::updated(),
     });
     let offerit = Offerit::job(&server, full_table(2 * count));
@@ -169,7 +169,7 @@ fn assert_echoes_are_redacted(status: &str, reply: fn(&str) -> Reply) {
     assert_eq!((outcomes.len(), server.count()), (2 * count, 2 * count));
     for record in outcomes.values().filter(|record| record.row % 2 == 0) {
         assert_eq!(record.status, status, "{record:?}");
-        assert!(record.error.contains("echo >"), "the server's own words are kept: {record:?}");
+        assert!(record.error.contains("not valid >"), "the server's own words are kept: {record:?}");
     }
 }
 
@@ -214,12 +214,12 @@ fn what_a_json_echo_cut_in_two_shows_is_redacted() {
     // Cut off, it is no JSON any more: its escapes stand there as text.
     let server = Server::start(|request, _| {
         let (_, value) = VALUES[row(request) - 1];
-        Reply::json(400, format!("{{\"message\":\"echo >{}<", php_json(value)))
+        Reply::json(400, format!("{{\"message\":\"not valid >{}<", php_json(value)))
     });
     let offerit = Offerit::job(&server, full_table(VALUES.len()));
     let output = offerit.send(&[]).expect_code(3);
     assert_silent(&offerit, &output);
-    assert!(offerit.outcomes().values().all(|record| record.error.contains("echo >")));
+    assert!(offerit.outcomes().values().all(|record| record.error.contains("not valid >")));
 }
 
 #[test]
@@ -310,4 +310,26 @@ fn a_proxy_of_the_environment_gets_nothing_that_is_for_this_machine() {
     }
     offerit.send(&[]).expect_code(0);
     assert_eq!((server.count(), proxy.count()), (3, 0));
+}
+
+#[test]
+fn the_text_of_a_reply_is_shown_on_request_and_never_kept() {
+    let text = format!("La ville «Rīga» de {KEY} n'est pas valide, pw-9\n\u{1b}[2J");
+    let server =
+        Server::start(move |_, _| Reply::json(400, serde_json::json!({"message": text}).to_string()));
+    let offerit = Offerit::job(&server, "customer_id,city,password\n7,Rīga,pw-9\n");
+    let shown = offerit.send(&["-v", "--show-values"]).expect_code(3);
+    let line = shown.stderr.lines().find(|line| line.contains("the server replied")).expect("a line");
+    assert!(line.contains("DEBUG customer 7: the server replied with HTTP 400: "), "{line}");
+    assert!(line.contains("La ville «Rīga» de *** n'est pas valide, ***"), "{line}");
+    let kept = fs::read_to_string(offerit.path(RESULT)).expect("the result file");
+    for secret in ["Rīga", "ville", KEY, "pw-9"] {
+        assert!(!kept.contains(secret), "{kept}");
+    }
+    let masked = offerit.send(&["-v", "--overwrite"]).expect_code(3);
+    for secret in ["Rīga", "ville", KEY, "pw-9", "\u{1b}"] {
+        assert!(!masked.stderr.contains(secret), "{}", masked.stderr);
+    }
+    let refused = offerit.send(&["--show-values", "--overwrite"]).expect_code(2);
+    assert!(refused.stderr.contains("--verbose"), "{}", refused.stderr);
 }

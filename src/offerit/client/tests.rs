@@ -200,6 +200,7 @@ fn client(url: &str, timeout: Duration) -> Client {
         credentials,
         authorities: Authorities::default(),
         timeout,
+        show_reply: None,
     })
     .unwrap()
 }
