@@ -17,7 +17,9 @@ use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, Writer};
-use crate::offerit::{ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings};
+use crate::offerit::{
+    ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings, ShowReply,
+};
 use crate::report::{Observed, Plan, Watch, keep_watching, show_reply};
 use crate::resume::Shard;
 use crate::sandbox::{Options, Sandbox};
@@ -99,8 +101,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let mut interrupts = runtime.block_on(async { interrupts() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
-    let (sandbox, mut server) = open_target(settings.target)?;
-    server.show_reply = settings.shows_replies.then_some(show_reply);
+    let (sandbox, server) = open_target(settings.target, settings.shows_replies)?;
     let preparation = Preparation {
         input,
         result: settings.result.clone(),
@@ -161,9 +162,10 @@ fn refuse_stream(input: &Input, options: [(&str, bool); 4]) -> Result<(), Failur
 }
 
 /// The server to send to, and the sandbox if that is it.
-fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Failure> {
+fn open_target(target: Target, shows_replies: bool) -> Result<(Option<Sandbox>, ServerSettings), Failure> {
+    let show_reply = shows_replies.then_some(show_reply as ShowReply);
     match target {
-        Target::Server(settings) => Ok((None, settings)),
+        Target::Server(settings) => Ok((None, ServerSettings { show_reply, ..settings })),
         Target::Sandbox { timeout } => {
             let sandbox = Sandbox::start(Options::default()).map_err(Failure::fault)?;
             let endpoint =
@@ -178,7 +180,7 @@ fn open_target(target: Target) -> Result<(Option<Sandbox>, ServerSettings), Fail
                     credentials,
                     authorities: Authorities::default(),
                     timeout,
-                    show_reply: None,
+                    show_reply,
                 },
             ))
         }

@@ -20,16 +20,20 @@ pub fn push_reason_key(key: &mut String, error: &str) {
         let is_number = word.contains(|letter: char| letter.is_ascii_digit());
         // The HTTP status and the parameter belong to the reason.
         let is_known = || key.ends_with("HTTP ") || Parameter::from_name(word).is_some();
-        if letter != BLANK && !(is_number && !is_known()) {
-            key.push_str(word);
-            continue;
-        }
-        let end = key.trim_end_matches(|letter: char| letter != BLANK && !letter.is_alphanumeric()).len();
-        if key[..end].ends_with(BLANK) {
-            key.truncate(end);
+        if letter == BLANK || is_number && !is_known() {
+            push_blank(key);
         } else {
-            key.push(BLANK);
+            key.push_str(word);
         }
+    }
+}
+
+fn push_blank(key: &mut String) {
+    let end = key.trim_end_matches(|letter: char| letter != BLANK && !letter.is_alphanumeric()).len();
+    if key[..end].ends_with(BLANK) {
+        key.truncate(end);
+    } else {
+        key.push(BLANK);
     }
 }
 

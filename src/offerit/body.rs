@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 /// The most bytes of a body that are read, and that it may decompress to. Chosen: the API's answer has four.
 const MAX_REPLY_BODY: usize = 64 * 1024;
 
-/// A request body that reports when it is taken, which the client does once it has a connection to write it to.
+/// A request body that reports when the client takes it, which is when there is a connection to write to.
 pub(super) struct RequestBody {
     bytes: Option<Bytes>,
     sent: Option<oneshot::Sender<()>>,
@@ -38,7 +38,7 @@ impl Body for RequestBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(sent) = self.sent.take() {
-            // The receiver is gone if the attempt is over.
+            // The receiver is gone after the attempt.
             let _ = sent.send(());
         }
         Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
@@ -56,9 +56,9 @@ impl Body for RequestBody {
 /// The body of a reply, as far as it was read.
 #[derive(Default)]
 pub(super) struct ReplyBody {
-    /// The bytes that were read.
+    /// The bytes up to the limit.
     pub bytes: Vec<u8>,
-    /// Whether there was more than the limit.
+    /// Whether the body is longer than the limit.
     pub is_cut: bool,
 }
 
@@ -75,14 +75,14 @@ impl ReplyBody {
         String::from_utf8_lossy(&self.bytes)
     }
 
-    /// Undoes gzip and deflate, up to the limit. No compression is asked for, but some servers send it all the same. A body
-    /// that cannot be decompressed stays as it is.
+    /// Decompresses gzip and deflate, up to the limit: some servers compress although no compression is asked for. A body that
+    /// cannot be decompressed stays as it is.
     pub(super) fn decompress(self, headers: &HeaderMap) -> ReplyBody {
         let coding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let bytes = &self.bytes[..];
         let decompressed = match coding.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => read_up_to_limit(MultiGzDecoder::new(bytes)),
-            // RFC 9110, section 8.4.1.2: some servers leave out the zlib format around deflate.
+            // Some servers omit the zlib format around deflate (RFC 9110, section 8.4.1.2).
             "deflate" => read_up_to_limit(ZlibDecoder::new(bytes))
                 .or_else(|| read_up_to_limit(DeflateDecoder::new(bytes))),
             _ => None,
@@ -94,7 +94,7 @@ impl ReplyBody {
     }
 }
 
-/// `None` if the body is damaged within the limit.
+/// Returns `None` if the body is damaged within the limit.
 fn read_up_to_limit(decoder: impl Read) -> Option<ReplyBody> {
     let mut bytes = Vec::new();
     decoder.take(MAX_REPLY_BODY as u64 + 1).read_to_end(&mut bytes).ok()?;

@@ -18,16 +18,16 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-/// The most time to connect, within the attempt's own timeout.
+/// The longest time for a connection, within the attempt's own timeout. Chosen.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Connections that were idle for this long are closed. Chosen: many servers and balancers close after 60 to 75 s.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
-/// The most time to wait for the body of a denial, whose status alone ends the run.
+/// The longest wait for the body of a denial, whose status alone ends the run. Chosen.
 const MAX_DENIAL_BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// The reason for `NotSent` after the timeout.
+/// The reason of `NotSent` after the timeout.
 const NO_CONNECTION_IN_TIME: &str = "no connection came about in time";
 
 /// Replaces the API key and the password in texts of replies.
@@ -35,23 +35,26 @@ const MASK: &str = "***";
 
 const CLIENT_NAME: &str = concat!("offerit-sync/", env!("CARGO_PKG_VERSION"));
 
-/// Where and as whom to send, and for how long to wait.
+/// The server, the credentials and the timeout.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The URL of the call.
     pub endpoint: Endpoint,
-    /// How to get there.
+    /// The way to the server.
     pub route: Route,
-    /// The two headers' values.
+    /// The values of the two headers.
     pub credentials: Credentials,
-    /// Certificate authorities to trust besides the system's.
+    /// Certificate authorities that are trusted besides the system's.
     pub authorities: Authorities,
-    /// For one attempt, from its start to the end of its reply.
+    /// The longest time of one attempt, from its start to the end of its reply.
     pub timeout: Duration,
-    /// Receives the update, the status and the whole text of each reply that is no confirmation, for `--show-values`. The
-    /// text may hold values of the row, but neither the API key nor the password as they were sent.
-    pub show_reply: Option<fn(&Update, u16, &str)>,
+    /// Receives each reply that is no confirmation, for `--show-values`. Its text may hold values of the row; the API key and
+    /// the password are masked where they are as they were sent.
+    pub show_reply: Option<ShowReply>,
 }
+
+/// Shows the reply to an update: its status and its text.
+pub type ShowReply = fn(&Update, u16, &str);
 
 /// The certificate authorities of `--ca-cert`.
 #[derive(Debug, Clone, Default)]
@@ -73,34 +76,27 @@ impl Authorities {
     }
 }
 
-/// Why no client can be made.
+/// The client cannot be made: the system's certificates or the TLS library cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The system's certificates or the TLS library cannot be used.
-    #[error("cannot set up the HTTP client: {0}")]
-    Setup(String),
-    /// A credential that was checked is no header after all.
-    #[error("the API user name or key cannot be sent as a header")]
-    Credentials,
-}
+#[error("cannot set up the HTTP client: {0}")]
+pub struct ClientError(String);
 
 /// The client of one run.
 pub struct Client {
     /// Keeps connections for later requests.
     pooled: reqwest::Client,
-    /// Opens a connection for each request: a failure on it is the server's, and not that of a connection which the server
-    /// had closed while it was idle.
+    /// Opens a connection for each request, so that no failure comes from a connection that the server closed while idle.
     fresh: reqwest::Client,
     headers: HeaderMap,
     settings: Settings,
 }
 
-/// A reply as it came, not yet interpreted.
+/// A reply that is not interpreted yet.
 struct RawReply {
     status: StatusCode,
     headers: HeaderMap,
     body: ReplyBody,
-    /// Why the body is not whole, if it is not.
+    /// The reason why the body is not whole.
     failure: Option<Failure>,
 }
 
@@ -110,13 +106,13 @@ impl Client {
     /// # Errors
     /// If TLS cannot be set up, because the system's certificates are missing for example.
     pub fn new(settings: Settings) -> Result<Client, ClientError> {
-        // An error means that a provider is installed already, which is as good.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let setup = |error: reqwest::Error| ClientError::Setup(innermost(&error));
+        let setup = |error: reqwest::Error| ClientError(innermost(&error));
         let pooled = builder(&settings).and_then(reqwest::ClientBuilder::build).map_err(setup)?;
         let fresh = builder(&settings).and_then(|builder| builder.pool_max_idle_per_host(0).build());
         let fresh = fresh.map_err(setup)?;
-        let headers = headers(&settings.credentials).ok_or(ClientError::Credentials)?;
+        let headers = headers(&settings.credentials);
         Ok(Client { pooled, fresh, headers, settings })
     }
 
@@ -174,7 +170,7 @@ impl Client {
             _ => deadline,
         };
         let mut reply = RawReply { status, headers, body: ReplyBody::default(), failure: None };
-        // The head of a redirect says everything.
+        // The body of a redirect is not needed.
         while class(status.as_u16()) != Class::Redirect && !reply.body.is_cut && reply.failure.is_none() {
             match within(deadline, response.chunk()).await {
                 Some(Ok(Some(chunk))) => reply.body.add(&chunk),
@@ -186,7 +182,7 @@ impl Client {
         Ok(reply)
     }
 
-    /// What the lack of a whole reply means: whether the request can have been sent, and why.
+    /// The meaning of an attempt without a whole reply.
     fn failed(&self, failure: Failure, request: &Request) -> Reply {
         let lost = |why| format!("the connection broke before the reply was whole: {why}");
         match failure {
@@ -201,7 +197,7 @@ impl Client {
         }
     }
 
-    /// Why no connection came about. A proxy is named by its variable, as its value may hold a password.
+    /// The text of a failed connection. It names a proxy by its variable, as the value may hold a password.
     fn not_connected(&self, why: &str) -> String {
         let origin = self.settings.endpoint.origin();
         match &self.settings.route {
@@ -220,7 +216,7 @@ fn builder(settings: &Settings) -> reqwest::Result<reqwest::ClientBuilder> {
         .http1_only()
         // A redirect would carry the key and the row to another place.
         .redirect(redirect::Policy::none())
-        // Delivery paces and counts every attempt.
+        // Delivery counts and paces every attempt.
         .retry(retry::never())
         .referer(false)
         // RFC 9112, section 5.2: old servers fold header lines.
@@ -228,7 +224,7 @@ fn builder(settings: &Settings) -> reqwest::Result<reqwest::ClientBuilder> {
         .tcp_nodelay(true)
         .connect_timeout(settings.timeout.min(MAX_CONNECT_TIME))
         .pool_idle_timeout(MAX_IDLE)
-        // `Route` alone reads the variables.
+        // Only `Route` reads the variables.
         .no_proxy();
     let builder = match &settings.route {
         Route::Direct => builder,
@@ -237,23 +233,23 @@ fn builder(settings: &Settings) -> reqwest::Result<reqwest::ClientBuilder> {
     Ok(if settings.endpoint.is_https() {
         builder.tls_certs_merge(settings.authorities.0.clone())
     } else {
-        // No certificate is needed, and a machine may have none.
+        // No certificate is needed, and the machine may have none.
         builder.tls_certs_only([])
     })
 }
 
-/// The headers of every request (API page, "Headers"). `None` if a credential is no header value.
-fn headers(credentials: &Credentials) -> Option<HeaderMap> {
+/// The headers of every request (API page, "Headers").
+fn headers(credentials: &Credentials) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(HeaderName::from_static("api-key"), credentials.key_header()?);
-    headers.insert(HeaderName::from_static("api-username"), credentials.username_header()?);
+    headers.insert(HeaderName::from_static("api-key"), credentials.key_header());
+    headers.insert(HeaderName::from_static("api-username"), credentials.username_header());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(USER_AGENT, HeaderValue::from_static(CLIENT_NAME));
-    Some(headers)
+    headers
 }
 
-/// Waits for `response` and reports to `events` when the request is sent. Returns whether it was.
+/// Waits for `response` and reports to `events` when the request is sent. Returns whether the request was sent.
 async fn report_sent<F: Future>(
     response: F,
     sent: oneshot::Receiver<()>,
@@ -276,13 +272,13 @@ async fn report_sent<F: Future>(
 }
 
 /// Waits for a future until the deadline. reqwest's own timeout looks at the clock first, so that a process which was stopped
-/// (SIGSTOP) would lose the replies that came meanwhile: here the connections' tasks take up what has come before it gives up.
+/// (SIGSTOP) would lose the replies that came meanwhile. Here the tasks of the connections read first.
 async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     if let Ok(output) = timeout_at(deadline, future.as_mut()).await {
         return Some(output);
     }
-    // The runtime learns of what has come, then the connections' tasks do.
+    // The first yield polls the sockets, the second runs the tasks of the connections.
     yield_now().await;
     yield_now().await;
     timeout_at(deadline, future).await.ok()
@@ -291,7 +287,7 @@ async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
 impl Transport for Client {
     async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         let start = Instant::now();
-        // Boxed, as every row in flight would keep room for reqwest's large futures.
+        // Boxed: reqwest's futures are large, and every open row holds one.
         let reply = Box::pin(self.send(request, events)).await;
         Attempt { reply, duration: start.elapsed() }
     }

@@ -4,13 +4,13 @@ use crate::customer::FingerprintKey;
 use http::header::HeaderValue;
 use std::fmt;
 
-/// Why a credential cannot be used. Never shows it.
+/// The fault of a credential. The text never shows the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadCredential {
-    /// Nothing but blanks.
+    /// It holds only blanks.
     #[error("is empty")]
     Empty,
-    /// It could not be a header's value.
+    /// It cannot be the value of a header.
     #[error("holds a blank, a control character or a character beyond ASCII: it cannot be sent as a header")]
     NotAHeader,
 }
@@ -20,21 +20,21 @@ pub enum BadCredential {
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// Takes a key as it stands in a variable or file; blanks and line ends around it are dropped.
+    /// Checks a key from a variable or file; blanks and line ends around it are dropped.
     ///
     /// # Errors
-    /// If nothing is left or it cannot be sent.
+    /// If the key is empty or cannot be sent.
     pub fn new(text: &str) -> Result<ApiKey, BadCredential> {
         header_text(text).map(ApiKey)
     }
 
-    /// The key of the result file's fingerprints.
+    /// The key of the fingerprints in the result file.
     #[must_use]
     pub fn fingerprint_key(&self) -> FingerprintKey {
         FingerprintKey::from_secret(self.0.as_bytes())
     }
 
-    /// For the header and for redaction alone.
+    /// Only for the header and for masking.
     pub(super) fn secret(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// What the two headers of the API page carry.
+/// The values of the two headers of the API page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     username: String,
@@ -54,7 +54,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes a user name with its key.
+    /// Checks a user name.
     ///
     /// # Errors
     /// If the name is empty or cannot be sent.
@@ -68,17 +68,21 @@ impl Credentials {
         &self.key
     }
 
-    /// The user name as a header's value.
-    pub(super) fn username_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.username).ok()
+    /// The user name as the value of a header.
+    pub(super) fn username_header(&self) -> HeaderValue {
+        header_value(&self.username)
     }
 
-    /// The key as a header's value that `Debug` masks.
-    pub(super) fn key_header(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(self.key.secret()).ok()?;
+    /// The key as the value of a header that `Debug` masks.
+    pub(super) fn key_header(&self) -> HeaderValue {
+        let mut value = header_value(self.key.secret());
         value.set_sensitive(true);
-        Some(value)
+        value
     }
+}
+
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("a credential holds only visible ASCII")
 }
 
 fn header_text(text: &str) -> Result<String, BadCredential> {

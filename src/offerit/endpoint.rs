@@ -1,31 +1,31 @@
-//! Where the PATCH goes: one origin, checked once.
+//! The URL of the call, checked once.
 
 use url::{Host, Url};
 
 /// The path of the call (API page, "Resource URL").
 const PATH: &str = "/api/customer/set_customer_details";
 
-/// Why a base URL cannot be used.
+/// The fault of a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    /// It is no URL.
+    /// It is not a URL.
     #[error("is not a URL ({0}): write it as https://offerit.example.com")]
     Malformed(String),
-    /// Another scheme.
+    /// Its scheme is neither https nor http.
     #[error("must begin with https:// (http:// only for a server on this machine)")]
     Scheme,
-    /// Plain HTTP to another machine.
+    /// It is plain HTTP to another machine.
     #[error(
         "begins with http://: the API key and personal data would travel unencrypted. Use https://, or add --allow-http"
     )]
     Insecure,
-    /// A user or password in it.
+    /// It holds a user name or a password.
     #[error("holds a user name or password: give the API user and key apart from it")]
     Userinfo,
-    /// A query or fragment.
+    /// It has a query or a fragment.
     #[error("holds a '?' or '#': give the base URL alone")]
     Extra,
-    /// The path of the call, or the start of it.
+    /// It ends with the path of the call, or the start of that.
     #[error("already holds a part of {PATH}: give the base URL, the path is appended")]
     WholePath,
 }
@@ -40,7 +40,7 @@ impl Endpoint {
     /// Checks a base URL and appends the path of the call.
     ///
     /// # Errors
-    /// Why it cannot be used.
+    /// If the URL cannot be used.
     pub fn new(base: &str, allow_http: bool) -> Result<Endpoint, BadUrl> {
         let base = base.trim();
         let mut url = Url::parse(base).map_err(|error| BadUrl::Malformed(error.to_string()))?;
@@ -71,7 +71,7 @@ impl Endpoint {
         &self.url
     }
 
-    /// Scheme, host and port, to show.
+    /// Scheme, host and port, for messages.
     #[must_use]
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()

@@ -1,10 +1,10 @@
-//! Why an attempt has no reply. The kinds are read from the types of reqwest's errors; [`wording`] is the only place that
+//! The reasons of an attempt without a reply. The kinds are read from the types of reqwest's errors; [`wording`] is the only place that
 //! reads their texts, for the errors whose types are private to other crates.
 
 use std::error::Error;
 use std::iter::successors;
 
-/// Why there is no reply.
+/// The reason of an attempt without a whole reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No connection came about, so nothing was sent.
@@ -20,7 +20,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Why the head of a reply did not come.
+    /// The failure of a request without the head of a reply.
     pub(super) fn before_reply(error: &reqwest::Error) -> Failure {
         let text = innermost(error);
         match wording(&text) {

@@ -1,7 +1,7 @@
-//! The Offerit API: exactly one PATCH, and what its reply means. What to do about a reply is for `delivery`.
+//! The Offerit API: one PATCH, and the meaning of its reply. `delivery` decides about retries.
 //!
-//! Documented (API page, revision of 2 October 2017): the request, and `true` as the reply of success. Inferred:
-//! everything else a reply can be; each such rule says so.
+//! Documented (API page, revision of 2 October 2017): the request, and `true` as the reply of success. All other replies are
+//! inferred, and each such rule is marked so.
 
 mod body;
 mod client;
@@ -19,23 +19,23 @@ use std::future::Future;
 use std::mem;
 use std::time::Duration;
 
-pub use client::{Authorities, BadCertificate, Client, ClientError, Settings};
+pub use client::{Authorities, BadCertificate, Client, ClientError, Settings, ShowReply};
 pub use credentials::{ApiKey, BadCredential, Credentials};
 pub use endpoint::{BadUrl, Endpoint};
 pub use reply::Reply;
 pub use route::{BadProxy, NamedProxy, Route};
 
-/// An update with its encoded body, ready to be sent any number of times.
+/// An update with its encoded body. It can be sent any number of times.
 #[derive(Debug)]
 pub struct Request {
-    /// What is asked for.
+    /// The update.
     pub update: Update,
     body: Bytes,
     needs_fresh_connection: bool,
 }
 
 impl Request {
-    /// Sends every further attempt over a connection of its own, after one over the pool ended without a reply.
+    /// Sends every further attempt over a connection of its own, after an attempt over the pool ended without a reply.
     pub fn use_fresh_connection(&mut self) {
         self.needs_fresh_connection = true;
     }
@@ -79,10 +79,10 @@ impl From<Update> for Request {
     }
 }
 
-/// One PATCH on the wire and what came of it.
+/// The result of one PATCH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// What the reply, or the lack of one, means.
+    /// The meaning of the reply, or of its absence.
     pub reply: Reply,
     /// From the start of the attempt to the end of the reply.
     pub duration: Duration,
@@ -90,16 +90,16 @@ pub struct Attempt {
 
 /// Receives the events of an attempt while it lasts.
 pub trait AttemptEvents {
-    /// A connection exists and the request is written to it. An attempt that is dropped before sends nothing.
+    /// A connection exists and the request is written to it. An attempt that is dropped before this sends nothing.
     fn request_sent(&self);
 
-    /// The server asks for a pause (`Retry-After` with 429 or 503). Called when the head of the reply is there, as its body
-    /// may take long.
+    /// Reports a Retry-After header (with 429 or 503). Called as soon as the head of the reply has come: the body may take
+    /// long.
     fn retry_after(&self, wait: Duration);
 }
 
-/// Sends attempts. The seam at which tests put a simulated server.
+/// Sends attempts. Tests replace it with a simulated server.
 pub trait Transport {
-    /// Sends one attempt and reads its reply. Never fails: what goes wrong is a [`Reply`] too.
+    /// Sends one attempt and reads its reply. Never fails: a failure is a [`Reply`] as well.
     fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> impl Future<Output = Attempt>;
 }

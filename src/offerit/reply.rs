@@ -1,17 +1,16 @@
-//! What a reply means. Pure: a status, headers and a body in, a [`Reply`] out.
+//! Interprets replies. Pure: a status, headers and a body in, a [`Reply`] out.
 
 use super::body::ReplyBody;
 use super::retry_after::retry_after;
 use super::words::Row;
 use http::StatusCode;
 use http::header::{HeaderMap, LOCATION};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use url::Url;
 
-/// What one attempt came to. Texts are the server's own, redacted, not yet escaped.
+/// The result of one attempt. Texts of the server hold only listed words; they are not escaped yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// 2xx and the JSON value `true` (documented): the update is done.
@@ -19,56 +18,55 @@ pub enum Reply {
         /// The HTTP status.
         status: u16,
     },
-    /// The server said no to this row; asking again will not help.
+    /// The server refuses this row; a retry will not help.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Why, in the server's words.
+        /// The reason, in the server's words.
         text: String,
     },
     /// 2xx, but empty, HTML or otherwise not the API's answer (inferred: a maintenance page, a proxy).
     Unconfirmed {
         /// The HTTP status.
         status: u16,
-        /// What came instead.
+        /// The reply in place of `true`.
         text: String,
     },
-    /// Overload or outage: asking again later may help (inferred: the page lists no such status).
+    /// Overload or outage: a retry later may help (inferred: the page lists no such status).
     Overloaded {
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The reason, in the server's words.
         text: String,
     },
-    /// The key, the user or the caller's address is refused, or a proxy wants credentials: every row would
-    /// fail.
+    /// The key, the user or the caller's address is refused, or a proxy demands credentials: every row would fail.
     Denied {
         /// The HTTP status.
         status: u16,
-        /// Why, in the server's words.
+        /// The reason, in the server's words.
         text: String,
     },
-    /// A redirect, which is never followed: it would carry the key and the row to another place.
+    /// A redirect. It is never followed, as that would carry the key and the row to another place.
     Redirected {
         /// The HTTP status.
         status: u16,
-        /// Where to, without its query.
+        /// The target, without its query.
         target: String,
     },
-    /// The request never left: no connection, no TLS, no name.
+    /// The request never left: the name, the connection or TLS failed.
     NotSent {
-        /// Why.
+        /// The reason.
         text: String,
     },
-    /// The connection, which was one of the pool, ended before the head of a reply. Most likely the server had closed it
-    /// while it was idle, so this says nothing of the server (hyper issues 2136 and 3553). The update may have been applied.
+    /// A connection of the pool ended before the head of a reply. Most likely the server had closed it while it was idle, so
+    /// this is no sign of an outage (hyper issues 2136 and 3553). The update may have been applied.
     Stale {
-        /// Why.
+        /// The reason.
         text: String,
     },
-    /// The request left and no whole reply came: the update may have been applied or not.
+    /// The request left and no whole reply came: the update may have been applied.
     Lost {
-        /// Why.
+        /// The reason.
         text: String,
     },
 }
@@ -89,7 +87,7 @@ impl Reply {
     }
 }
 
-/// What a status means before its body is looked at.
+/// The meaning of a status, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Success,
@@ -99,7 +97,7 @@ pub(super) enum Class {
     Refusal,
 }
 
-/// The status table of the project's reading of the API; documented are 200, 400, 404 and 405.
+/// The class of a status. Documented are 200, 400, 404 and 405; the others are inferred.
 pub(super) fn class(status: u16) -> Class {
     match status {
         200..=299 => Class::Success,
@@ -172,10 +170,10 @@ fn json(body: &ReplyBody) -> &[u8] {
     body.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.bytes)
 }
 
-/// Why a 2xx reply with JSON other than `true` is a refusal: its message, else what came instead of `true`.
+/// The reason of a 2xx reply with JSON other than `true`: its message, else the reply itself.
 fn refusal(value: &Value, row: &Row<'_>) -> String {
     match (message(value), value) {
-        (Some(Value::String(text)), _) => row.keep_words(&text),
+        (Some(Value::String(text)), _) => row.keep_words(text),
         (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
         (_, other) => format!("expected true, got {}", row.keep_words(&other.to_string())),
     }
@@ -184,29 +182,22 @@ fn refusal(value: &Value, row: &Row<'_>) -> String {
 /// The message of a JSON reply, its data or the whole of it, else the body as text, else the meaning of the status.
 fn text(status: StatusCode, body: &ReplyBody, row: &Row<'_>) -> String {
     let text = match serde_json::from_slice::<Value>(json(body)) {
-        Ok(value) => match message(&value).unwrap_or(value) {
-            Value::String(text) => text,
-            other => other.to_string(),
+        Ok(value) => match message(&value).unwrap_or(&value) {
+            Value::String(text) => row.keep_words(text),
+            other => row.keep_words(&other.to_string()),
         },
-        Err(_) => body.to_text().into_owned(),
+        Err(_) => row.keep_words(&body.to_text()),
     };
-    match row.keep_words(&text) {
+    match text {
         text if text.is_empty() => status.canonical_reason().unwrap_or("no reason given").to_owned(),
         text => text,
     }
 }
 
-/// The error body of sister calls (documented for them): the text under `message`, once under `data`.
-#[derive(Deserialize)]
-struct ErrorBody {
-    message: Option<Value>,
-    data: Option<Value>,
-}
-
-/// The message of a JSON object, else its data.
-fn message(value: &Value) -> Option<Value> {
-    let error = value.is_object().then(|| ErrorBody::deserialize(value).ok()).flatten()?;
-    error.message.into_iter().chain(error.data).find(|text| !text.is_null())
+/// The reason in the error body of sister calls: under `message`, once under `data` (documented for them).
+fn message(value: &Value) -> Option<&Value> {
+    let mut texts = ["message", "data"].into_iter().filter_map(|name| value.get(name));
+    texts.find(|text| !text.is_null())
 }
 
 /// The target of a redirect, without query and fragment. Its host is not a word of the server but shown as it is, as the base

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 /// Values above a year are ignored as mistakes. The caller decides about long but plausible ones.
 const MAX_PLAUSIBLE: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The pause that the server asks for as of `now`, the longest of several. `None`: nothing valid, or a time that is past.
+/// The pause that the server asks for at `now`; the longest, if there are several. `None` if no value is valid, or the time is past.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    // A date is one of the server's clock, so its own time (`Date`; RFC 9110, section 6.6.1) decides how far away it is.
+    // The date comes from the server's clock, so it is compared with the server's own `Date` (RFC 9110, section 6.6.1).
     let server_now =
         headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
     let now = server_now.unwrap_or(now);
@@ -27,8 +27,8 @@ enum RetryAfter {
     Date(SystemTime),
 }
 
-/// Parses the values of one header line: proxies join several with commas (RFC 9110, section 5.3), and most dates have a
-/// comma of their own.
+/// Parses the values of one header line. Proxies join several values with commas (RFC 9110, section 5.3), and most dates hold
+/// a comma.
 fn parse_list(text: &str) -> impl Iterator<Item = RetryAfter> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     let dates: Vec<_> = parts
@@ -48,7 +48,7 @@ fn parse(text: &str) -> Option<RetryAfter> {
         let seconds = seconds.parse::<u64>().ok()?.checked_add(u64::from(is_rounded_up))?;
         return Some(RetryAfter::Delay(Duration::from_secs(seconds)));
     }
-    // In the form without a comma (asctime).
+    // A date without a comma (asctime).
     httpdate::parse_http_date(text).ok().map(RetryAfter::Date)
 }
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_has_made_one_of_several_is_several() {
+    fn values_that_a_proxy_joined_are_separated() {
         assert_eq!(wait(&["3, 3"]), Some(3));
         assert_eq!(wait(&["5 ,12,7"]), Some(12));
         assert_eq!(wait(&["5, soon", "-1, 4"]), Some(5));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_one_of_the_servers_own_clock() {
+    fn a_date_is_compared_with_the_servers_own_clock() {
         let asked = |date: &str, retry_after: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, HeaderValue::from_str(date).unwrap());
@@ -104,17 +104,17 @@ mod tests {
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "Sun, 06 Nov 1994 07:50:07 GMT"), Some(30));
         assert_eq!(asked("Sun, 06 Nov 1994 09:49:37 GMT", "Sun, 06 Nov 1994 09:50:07 GMT"), Some(30));
         assert_eq!(asked("Mon, 07 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:50:07 GMT"), Some(30));
-        // A time that is past is past; a number asks no clock.
+        // A time in the past is no pause; a number needs no clock.
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "Sun, 06 Nov 1994 07:49:07 GMT"), None);
         assert_eq!(asked("Sun, 06 Nov 1994 07:49:37 GMT", "9"), Some(9));
-        // A date that is none: ours counts.
+        // Our own clock replaces an invalid date.
         for date in ["yesterday", ""] {
             assert_eq!(asked(date, "Sun, 06 Nov 1994 08:50:37 GMT"), Some(60), "{date}");
         }
     }
 
     #[test]
-    fn absurd_ones_are_ignored() {
+    fn absurd_values_are_ignored() {
         for text in [
             "-1",
             "soon",
@@ -139,7 +139,7 @@ mod tests {
             "Fri, 31 Dec 9999 23:59:59 GMT",
         ] {
             assert_eq!(wait(&[text]), None, "{text}");
-            assert_eq!(wait(&[text, "3"]), Some(3), "one that is meant stands beside {text}");
+            assert_eq!(wait(&[text, "3"]), Some(3), "a valid value beside {text}");
         }
         assert_eq!(wait(&["soon", "3"]), Some(3));
     }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_a_year_is_meant() {
+    fn values_up_to_a_year_are_valid() {
         assert_eq!(wait(&["86401"]), Some(86_401));
         assert_eq!(wait(&["31536000"]), Some(31_536_000));
         assert_eq!(wait(&["Tue, 08 Nov 1994 08:49:37 GMT"]), Some(172_800));

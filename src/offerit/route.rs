@@ -1,4 +1,4 @@
-//! How the server is reached: directly, or through the proxy that the environment names.
+//! The way to the server: direct, or through the proxy that the environment names.
 
 use super::Endpoint;
 use http::Uri;
@@ -6,12 +6,12 @@ use hyper_util::client::proxy::matcher::Matcher;
 use std::{env, fmt};
 use url::Url;
 
-/// How the server is reached.
+/// The way to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// By a connection to it.
+    /// A connection to the server.
     Direct,
-    /// By a connection to this proxy.
+    /// A connection to this proxy.
     Proxy(Box<NamedProxy>),
 }
 
@@ -38,13 +38,13 @@ impl fmt::Debug for NamedProxy {
     }
 }
 
-/// Why a variable that names a proxy cannot be used. Its value may hold a password and is not shown.
+/// The fault of a variable that names a proxy. The value may hold a password and is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadProxy {
-    /// It is no URL of a proxy.
+    /// It is not the URL of a proxy.
     #[error("{0} is not the URL of a proxy: write it as http://proxy.example:3128, or unset it")]
     Malformed(&'static str),
-    /// SOCKS, for example.
+    /// It names another kind of proxy, such as SOCKS.
     #[error("{0} names a proxy that is neither http:// nor https://: no other kind is spoken")]
     Scheme(&'static str),
 }
@@ -54,9 +54,9 @@ impl Route {
     /// directly.
     ///
     /// # Errors
-    /// If the proxy for the endpoint cannot be used. To connect directly instead would be against what was meant.
+    /// If the proxy for the endpoint cannot be used. The server is not reached directly then, as the user asked for a proxy.
     pub fn from_environment(endpoint: &Endpoint) -> Result<Route, BadProxy> {
-        // With REQUEST_METHOD this is a CGI script, whose HTTP_PROXY the sender of a request could set (httpoxy).
+        // REQUEST_METHOD marks a CGI script. There the sender of a request could set HTTP_PROXY (httpoxy).
         if endpoint.is_loopback() || env::var_os("REQUEST_METHOD").is_some() {
             return Ok(Route::Direct);
         }

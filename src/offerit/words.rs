@@ -30,7 +30,7 @@ static LIST: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| {
     words.chain(Parameter::ALL.map(Parameter::name)).map(str::as_bytes).collect()
 });
 
-/// What decides about the words of one row's reply.
+/// Decides about the words of the reply to one row.
 pub(super) struct Row<'row> {
     /// The row's ids, which its record names anyway.
     ids: [Option<&'row str>; 2],

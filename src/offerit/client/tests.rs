@@ -1,4 +1,4 @@
-//! What becomes of a request when the server, or the way to it, fails, over the pool and over a fresh connection.
+//! Requests to servers that fail, over the pool and over a fresh connection.
 
 use super::super::ApiKey;
 use super::*;
@@ -25,7 +25,7 @@ fn the_body_is_a_form_in_the_order_of_the_page() {
     assert_eq!(&request().body[..], b"customer_id=007&city=a%26b%3Dc+d%2Be%25%C3%A9%0A");
 }
 
-/// What a server does with a connection on which a whole request has come.
+/// The behaviour of a server after a whole request.
 #[derive(Debug, Clone, Copy)]
 enum Server {
     /// Nobody listens.
@@ -72,12 +72,12 @@ impl Server {
 
 /// The events of an attempt.
 #[derive(Default)]
-struct Told {
+struct Events {
     departures: Cell<u32>,
     asked: Cell<Option<Duration>>,
 }
 
-impl AttemptEvents for Told {
+impl AttemptEvents for Events {
     fn request_sent(&self) {
         self.departures.set(self.departures.get() + 1);
     }
@@ -96,28 +96,28 @@ fn ways(server: Server, timeout: Duration) -> [(Client, Request); 2] {
 }
 
 /// The reply to one attempt and its events, over the pool and over a fresh connection.
-fn replies(server: Server) -> [(Reply, Told); 2] {
+fn replies(server: Server) -> [(Reply, Events); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     ways(server, TIMEOUT).map(|(client, request)| {
-        let told = Told::default();
-        let attempt = runtime.block_on(client.attempt(&request, &told));
-        (attempt.reply, told)
+        let events = Events::default();
+        let attempt = runtime.block_on(client.attempt(&request, &events));
+        (attempt.reply, events)
     })
 }
 
 const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n\r\nlate";
 
 #[test]
-fn a_wish_is_told_before_the_body_of_its_reply_is_there() {
+fn a_retry_after_is_reported_before_the_body_of_its_reply() {
     for (client, request) in ways(Server::SaysAndHangs(BUSY), Duration::from_secs(60)) {
-        let told = Told::default();
-        let mut attempt = Box::pin(client.attempt(&request, &told));
+        let events = Events::default();
+        let mut attempt = Box::pin(client.attempt(&request, &events));
         block_on(poll_fn(|context| match attempt.as_mut().poll(context) {
-            Poll::Ready(attempt) => panic!("over before it was told: {attempt:?}"),
-            Poll::Pending if told.asked.get().is_some() => Poll::Ready(()),
+            Poll::Ready(attempt) => panic!("over before the report: {attempt:?}"),
+            Poll::Pending if events.asked.get().is_some() => Poll::Ready(()),
             Poll::Pending => Poll::Pending,
         }));
-        assert_eq!(told.asked.get(), Some(Duration::from_secs(7)));
+        assert_eq!(events.asked.get(), Some(Duration::from_secs(7)));
     }
 }
 
@@ -127,8 +127,8 @@ fn a_denial_does_not_wait_for_its_words() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (client, request) in ways(hangs, Duration::from_secs(86_400)) {
         let attempt = runtime.block_on(async {
-            let told = Told::default();
-            tokio::time::timeout(Duration::from_secs(60), client.attempt(&request, &told)).await
+            let events = Events::default();
+            tokio::time::timeout(Duration::from_secs(60), client.attempt(&request, &events)).await
         });
         let denied = Reply::Denied { status: 401, text: "unknown key".to_owned() };
         assert_eq!(attempt.unwrap().reply, denied);
@@ -145,7 +145,7 @@ fn a_folded_header_breaks_no_reply() {
 }
 
 #[test]
-fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
+fn every_failure_shows_whether_the_request_can_have_left() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ntrue";
     let (not_sent, lost) = ("cannot connect to", "the connection broke before the reply was whole: ");
     let slow = "no whole reply within 300ms";
@@ -165,7 +165,7 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
     for (server, start, causes) in expected {
         // Over the pool, a connection that ends without the head of a reply is stale.
         let is_headless = matches!(server, Server::Resets | Server::Says("" | "HTTP/1.1 200 OK\r\ncontent-"));
-        for ((reply, told), is_pooled) in replies(server).into_iter().zip([true, false]) {
+        for ((reply, events), is_pooled) in replies(server).into_iter().zip([true, false]) {
             let is_stale = matches!(reply, Reply::Stale { .. });
             assert_eq!(is_stale, is_headless && is_pooled, "{server:?}: {reply:?}");
             let (is_sent, text) = match reply {
@@ -174,19 +174,19 @@ fn every_failure_on_the_way_tells_whether_the_request_can_have_left() {
                 other => panic!("{server:?}: {other:?}"),
             };
             assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
-            assert_eq!(told.departures.get(), u32::from(is_sent), "{server:?}: {text}");
+            assert_eq!(events.departures.get(), u32::from(is_sent), "{server:?}: {text}");
             assert!(text.starts_with(start), "{server:?}: {text}");
-            // The cause at the bottom, not one of the errors above it, which say only that something failed.
-            let told = text.to_lowercase();
-            assert!(causes.iter().any(|cause| told.contains(&cause.to_lowercase())), "{server:?}: {text}");
+            // The innermost cause: the errors above it only repeat that something failed.
+            let lower = text.to_lowercase();
+            assert!(causes.iter().any(|cause| lower.contains(&cause.to_lowercase())), "{server:?}: {text}");
         }
     }
-    // The status was said: whatever becomes of the body, it counts, and the wish with it.
+    // The status and Retry-After count, whatever happens to the body.
     for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
-        for (reply, told) in replies(server) {
+        for (reply, events) in replies(server) {
             assert!(matches!(reply, Reply::Overloaded { status: 503, .. }), "{reply:?}");
-            assert_eq!(told.departures.get(), 1);
-            assert_eq!(told.asked.get(), Some(Duration::from_secs(7)));
+            assert_eq!(events.departures.get(), 1);
+            assert_eq!(events.asked.get(), Some(Duration::from_secs(7)));
         }
     }
 }
@@ -261,8 +261,8 @@ fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         for _ in 0..3 {
-            assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
-            assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
+            assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
             close();
             // The runtime hears of it, as it does between requests of any run.
             tokio::task::yield_now().await;
@@ -284,10 +284,10 @@ fn what_comes_unasked_is_not_taken_for_the_next_reply() {
     });
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
         speak();
         tokio::task::yield_now().await;
-        let reply = client.attempt(&request(), &Told::default()).await.reply;
+        let reply = client.attempt(&request(), &Events::default()).await.reply;
         assert_eq!(reply, Reply::Refused { status: 400, text: "no".to_owned() });
     });
 }
@@ -312,8 +312,8 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
     let long = Request::from(builder.build().unwrap());
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
-        assert_eq!(client.attempt(&long, &Told::default()).await.reply, CONFIRMED);
-        assert_eq!(client.attempt(&request(), &Told::default()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&long, &Events::default()).await.reply, CONFIRMED);
+        assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
     });
 }
 
@@ -323,13 +323,13 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // What is said before the request is there would be no reply to it.
+        // A reply that is sent before the request would belong to none.
         let _ = stream.read(&mut [0; 4096]).unwrap();
         let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
         // Until the client hangs up, or far longer than it should.
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
-    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Told::default()).await.reply });
+    let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Events::default()).await.reply });
     assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
@@ -337,7 +337,7 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
 #[test]
 fn the_headers_mask_the_key() {
     let credentials = Credentials::new("admin", ApiKey::new("s3cret").unwrap()).unwrap();
-    let headers = headers(&credentials).unwrap();
+    let headers = headers(&credentials);
     assert_eq!(headers["api-key"], "s3cret");
     assert_eq!(headers["api-username"], "admin");
     assert!(!format!("{headers:?}").contains("s3cret"));
@@ -380,7 +380,7 @@ fn a_compressed_reply_is_read_up_to_the_limit() {
         assert_eq!(decompressed(&vec![b' '; 1 << 20]), (vec![b' '; 1 << 16], true), "{coding}");
         assert_eq!(decompressed(&vec![b' '; 1 << 16]), (vec![b' '; 1 << 16], false), "{coding}");
     }
-    // A body that is not what its header says stays as it is.
+    // A body that is not compressed stays as it is, whatever its header claims.
     let mut headers = HeaderMap::new();
     headers.insert("content-encoding", HeaderValue::from_static("gzip"));
     let mut body = ReplyBody::default();
