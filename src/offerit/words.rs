@@ -157,7 +157,8 @@ fn is_listed(part: &str) -> bool {
 
 /// Signs that may stay. Any other is a letter of a word, which is not in the list then.
 fn is_sign(letter: char) -> bool {
-    ",:!?\"()[]{}<>=".contains(letter) || is_joiner(letter)
+    matches!(letter, ',' | ':' | '!' | '?' | '"' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '=')
+        || is_joiner(letter)
 }
 
 /// Signs that join the parts of one word, where a letter follows. The semicolon is that of `&Uuml;nique`.

@@ -333,3 +333,18 @@ fn the_text_of_a_reply_is_shown_on_request_and_never_kept() {
     let refused = offerit.send(&["--show-values", "--overwrite"]).expect_code(2);
     assert!(refused.stderr.contains("--verbose"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_value_that_is_cut_shows_nothing_of_itself() {
+    let server = Server::start(|request, _| {
+        let (_, value) = VALUES[row(request) - 1];
+        let cut: String = value.chars().take(value.chars().count() * 2 / 3).collect();
+        Reply::json(400, serde_json::json!({"message": format!("not valid >{cut}")}).to_string())
+    });
+    let offerit = Offerit::job(&server, full_table(VALUES.len()));
+    offerit.send(&[]).expect_code(3);
+    for record in offerit.outcomes().values() {
+        let rest = record.error.strip_prefix("HTTP 400: not valid >");
+        assert!(rest.is_some_and(|rest| !rest.contains(char::is_alphanumeric)), "{record:?}");
+    }
+}
