@@ -122,7 +122,7 @@ pub struct RunOptions {
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 
-    /// With -v: print each reply that is no confirmation as it came; it may hold values of the row, never the password
+    /// With -v: print each reply that is no confirmation as it came; it may hold values of the row
     #[arg(long, requires = "verbose")]
     pub show_values: bool,
 
