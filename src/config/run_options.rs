@@ -123,7 +123,7 @@ pub struct RunOptions {
     pub verbose: bool,
 
     /// With -v: print each reply that is no confirmation as it came; it may hold values of the row
-    #[arg(long, requires = "verbose")]
+    #[arg(long)]
     pub show_values: bool,
 
     /// The process's own arguments, from which the command is made that goes on.
