@@ -1,8 +1,10 @@
 //! What the input was found to be, and what may be said of it beforehand.
 
+use super::Compression;
 use super::encoding::Charset;
 use super::limits::Limits;
-use super::{Compression, records::Records};
+use super::record::Record;
+use super::records::Records;
 use crate::customer::Parameter;
 use std::fmt;
 use std::str::FromStr;
@@ -95,10 +97,13 @@ impl Delimiter {
     pub(super) fn of_header(text: &str, limits: Limits) -> Delimiter {
         let score = |delimiter: Delimiter| {
             let mut records = Records::new(text.as_bytes(), delimiter.0, limits);
-            // A header of blanks is none.
-            while records.advance().unwrap_or(false) {
-                if records.record().iter().any(|name| !name.trim_ascii().is_empty()) {
-                    break;
+            let is_blank = |record: Record<'_>| record.iter().all(|name| name.trim_ascii().is_empty());
+            loop {
+                match records.advance() {
+                    Ok(true) if is_blank(records.record()) => {}
+                    Ok(_) => break,
+                    // A quote opens a field with this delimiter and is never closed: the reader of the rows reports it.
+                    Err(_) => return (true, 0, 0),
                 }
             }
             let known = records.record().iter().filter(|name| is_parameter(name)).count();

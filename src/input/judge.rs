@@ -22,14 +22,16 @@ impl<'rows, R: Read> Judge<'rows, R> {
     /// all the same. `places` are those of the record before.
     pub(super) fn plain_update(&self, places: &'rows mut Places) -> Option<Values<'rows>> {
         let record = self.records.record();
-        let is_plain = self.records.is_plain()
+        let is_text =
+            std::str::from_utf8(record.text()).is_ok() && memchr::memchr(0, record.text()).is_none();
+        let is_plain = is_text
             && self.records.is_well_quoted()
             && !self.records.is_broken()
             && record.len() == self.header.width()
             && self.header.column_without_name(record).is_none()
             && !self.header.is_repeated_by(record);
         let is_located = is_plain && self.header.locate(record, places);
-        Some(Values::new(record.text(), places)).filter(|values| is_located && values.make_an_update())
+        Some(Values::new(record.cells, places)).filter(|values| is_located && values.make_an_update())
     }
 
     /// Whether the record is an update, whose values are in the builder then.

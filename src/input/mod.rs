@@ -16,17 +16,14 @@ mod mapping;
 mod nearest;
 mod opening;
 mod original;
-mod plain;
 mod quotes;
 mod record;
 mod records;
 mod row;
 mod rows;
-mod scan;
 mod sniff;
 mod steady;
 mod transform;
-mod simple;
 
 use compression::Broken;
 use header::Header;

@@ -1,56 +1,64 @@
-//! One record of a CSV as it lies in the buffer of its reader.
+//! One record of a CSV as its reader holds it.
 
 use super::lines;
-use std::ops::Range;
+use super::quotes::WrittenFields;
 
-/// The record read last, as it lies in the buffer.
+/// The record read last.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'buffer> {
-    pub(super) text: &'buffer [u8],
-    pub(super) fields: &'buffer [Range<usize>],
+pub(super) struct Record<'records> {
+    /// Its text as it is written, without the line end.
+    pub(super) text: &'records [u8],
+    pub(super) delimiter: u8,
+    /// Its cells without their quotes, one after the other.
+    pub(super) cells: &'records [u8],
+    /// Where each cell ends in `cells`.
+    pub(super) ends: &'records [usize],
 }
 
-impl<'buffer> Record<'buffer> {
+impl<'records> Record<'records> {
     /// How many fields it has: at least one.
-    pub(super) fn len(&self) -> usize {
-        self.fields.len()
+    pub(super) fn len(self) -> usize {
+        self.ends.len()
     }
 
-    /// On which line below its first a field begins, and how many characters of that line stand before it.
+    /// The line below its first, and the characters of that line, that precede a field (from 0).
     pub(super) fn place(self, index: usize) -> Option<(u64, usize)> {
-        let start = self.fields.get(index)?.start;
-        let below = self.fields[..index].iter().map(|field| lines::ended(&self.text[field.clone()])).sum();
-        let before = &self.text[..start];
+        let field = WrittenFields::new(self.text, self.delimiter).nth(index)?;
+        // The place of the value, not of its quote.
+        let is_quoted = self.text.get(field.range.start) == Some(&b'"');
+        let before = &self.text[..field.range.start + usize::from(is_quoted)];
         let line_start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
-        Some((below, before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count()))
+        let characters = before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        Some((lines::ended(before), characters))
     }
 
-    /// All of it.
-    pub(super) fn text(self) -> &'buffer [u8] {
+    /// Its text as it is written, without the line end.
+    pub(super) fn text(self) -> &'records [u8] {
         self.text
     }
 
-    /// A field (from 0), without the quotes around it, and where it begins.
-    #[inline]
-    pub(super) fn field(self, index: usize) -> Option<(usize, &'buffer [u8])> {
-        let field = self.fields.get(index)?;
-        Some((field.start, &self.text[field.clone()]))
+    /// A cell (from 0) without the quotes around it, and where it begins among the cells.
+    pub(super) fn field(self, index: usize) -> Option<(usize, &'records [u8])> {
+        let start = if index == 0 { 0 } else { *self.ends.get(index - 1)? };
+        Some((start, &self.cells[start..*self.ends.get(index)?]))
     }
 
-    /// The column, from 1, whose quotes would enclose the whole field but for a blank before or behind them. Of a record
-    /// whose quotes are not where they must be.
+    /// The column, from 1, whose quotes would enclose the whole field if there were no blank beside them. For a record
+    /// with a stray quote.
     pub(super) fn blank_beside_quote(self) -> Option<usize> {
-        let is_such = |field: &[u8]| {
+        let has_blank = |field: &[u8]| {
             let text = String::from_utf8_lossy(field);
             let bare = text.trim();
             bare.starts_with('"')
                 && (text.starts_with(char::is_whitespace) || bare.ends_with('"') && *bare != *text)
         };
-        self.iter().position(is_such).map(|index| index + 1)
+        let mut fields = WrittenFields::new(self.text, self.delimiter);
+        fields.position(|field| has_blank(&self.text[field.range])).map(|index| index + 1)
     }
 
-    /// Its fields, without the quotes around them.
-    pub(super) fn iter(self) -> impl Iterator<Item = &'buffer [u8]> {
-        self.fields.iter().map(move |field| &self.text[field.clone()])
+    /// Its cells, without the quotes around them.
+    pub(super) fn iter(self) -> impl Iterator<Item = &'records [u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| &self.cells[std::mem::replace(&mut start, *end)..*end])
     }
 }

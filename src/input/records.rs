@@ -1,21 +1,20 @@
-//! The records of a CSV as RFC 4180 has them, read from a buffer of our own. The `csv` crate takes every text for a
-//! record, tells neither the physical line nor where in the text a field began, and cannot be held to a field's
-//! length, so that a quote which is opened and not closed would send all that lies behind as one value. Here quotes
-//! are strict, lines are counted, fields are limited; where the text is well formed, the fields are those of the
-//! `csv` crate, which is the measure in the tests below.
+//! The records of a CSV (RFC 4180). [csv-core](https://docs.rs/csv-core), the engine of the `csv` crate, divides the text into
+//! records and cells. It accepts any quoting, knows no physical lines and has no limits, so this reader keeps the text of
+//! the record and judges on its bytes: strict quotes, lines, line ends, and limits that stop at a quote which is never
+//! closed. Where the text is well formed, the cells are those of the `csv` crate: the tests compare them.
 
 use super::limits::{Limit, Limits, TooLong};
 use super::lines::{self, LineEnd, LineEnds};
-use super::plain::Plain;
+use super::quotes::WrittenFields;
 use super::record::Record;
-use super::scan::{Current, End, Scan};
-use super::simple::divide;
+use csv_core::ReadRecordResult;
 use std::io::{self, Read};
+use std::ops::Range;
 
-/// How much is read at a time, in bytes.
+/// The bytes that are read at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// A record may be as long as this many of the longest fields.
+/// The longest record, in fields of the greatest length.
 const FIELDS_A_RECORD: usize = 4;
 
 /// Why there is no next record.
@@ -27,36 +26,56 @@ pub(super) enum Fault {
     TooLong(TooLong),
 }
 
-/// Reads records. Holds one buffer, which grows to the longest record.
+/// Reads records. Its buffers grow to the longest record.
 pub(super) struct Records<R> {
     source: R,
+    engine: csv_core::Reader,
     delimiter: u8,
     limits: Limits,
     buffer: Vec<u8>,
-    /// What is read and not yet passed: `buffer[start..end]`.
+    /// The bytes that are read and not yet passed: `buffer[start..end]`.
     start: usize,
     end: usize,
     has_ended: bool,
     /// The line of `buffer[start]`, from 1.
     line: u64,
-    /// Whether the byte before was a CR, so that an LF ends no further line.
+    /// Whether the byte before was a CR: an LF then ends no further line.
     after_cr: bool,
     current: Current,
-    /// How the record before `current` ends.
+    /// The cells of the record read last, and where each of them ends; both are longer than the record.
+    cells: Vec<u8>,
+    ends: Vec<usize>,
+    /// The line end of the record before `current`.
     line_end_before: LineEnd,
-    /// Those of all records before `current`.
+    /// The line ends of all records before `current`.
     line_ends: LineEnds,
     /// Whether each record must end in a CRLF.
     demands_crlf: bool,
-    /// Whether the end of a record is read whole before the record is given.
+    /// Whether a record is given only once its line end is read whole.
     awaits_line_end: bool,
-    plain: Plain,
+}
+
+/// The record read last.
+#[derive(Default)]
+struct Current {
+    /// Its text in the buffer, without the line end.
+    text: Range<usize>,
+    fields: usize,
+    line: u64,
+    last_line: u64,
+    line_end: LineEnd,
+    is_well_quoted: bool,
 }
 
 impl<R: Read> Records<R> {
     pub(super) fn new(source: R, delimiter: u8, limits: Limits) -> Self {
+        let mut engine = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        // csv-core drops a byte order mark at its first call, unless it arrives in pieces. The marks are dropped when
+        // the encoding is found; a further one is part of the text.
+        engine.read_record(b"\n", &mut [0], &mut [0]);
         Records {
             source,
+            engine,
             delimiter,
             limits,
             buffer: vec![0; BUFFER],
@@ -66,11 +85,12 @@ impl<R: Read> Records<R> {
             line: 1,
             after_cr: false,
             current: Current::default(),
+            cells: vec![0; BUFFER],
+            ends: vec![0; 64],
             line_end_before: LineEnd::Missing,
             line_ends: LineEnds::default(),
             demands_crlf: false,
             awaits_line_end: true,
-            plain: Plain::default(),
         }
     }
 
@@ -94,7 +114,13 @@ impl<R: Read> Records<R> {
 
     /// The record read last.
     pub(super) fn record(&self) -> Record<'_> {
-        Record { text: &self.buffer[self.current.text.clone()], fields: &self.current.fields }
+        let ends = &self.ends[..self.current.fields];
+        Record {
+            text: &self.buffer[self.current.text.clone()],
+            delimiter: self.delimiter,
+            cells: &self.cells[..ends.last().copied().unwrap_or(0)],
+            ends,
+        }
     }
 
     /// The line on which the record read last begins.
@@ -109,7 +135,7 @@ impl<R: Read> Records<R> {
 
     /// Whether the record read last begins with a quote.
     pub(super) fn is_quoted(&self) -> bool {
-        self.current.fields.first().is_some_and(|field| field.start > 0)
+        self.record().text().first() == Some(&b'"')
     }
 
     /// How far it was read: the line behind all records so far.
@@ -121,11 +147,6 @@ impl<R: Read> Records<R> {
     /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
     pub(super) fn is_well_quoted(&self) -> bool {
         self.current.is_well_quoted
-    }
-
-    /// Whether the record read last is known to be UTF-8 without a NUL. One that is both may not be known to be.
-    pub(super) fn is_plain(&self) -> bool {
-        self.plain.covers(&self.current.text)
     }
 
     /// How the record read last ends. A CR of a stream may be the first half of a CRLF unless each record must end in one.
@@ -168,8 +189,7 @@ impl<R: Read> Records<R> {
         let found = self.find();
         if found.is_err() {
             (self.has_ended, self.start) = (true, self.end);
-            // Those of a record that was not passed lie beyond the text of the one before.
-            self.current.fields.clear();
+            self.current.fields = 0;
         }
         found
     }
@@ -181,23 +201,46 @@ impl<R: Read> Records<R> {
         if !is_more {
             return Ok(false);
         }
+        let length = self.divide()?;
+        let is_cut = self.start + length + 1 == self.end && self.buffer[self.end - 1] == b'\r';
+        if is_cut && self.awaits_line_end {
+            self.fill().map_err(Fault::Io)?;
+        }
+        self.take(length).map_err(Fault::TooLong)?;
+        Ok(true)
+    }
+
+    /// Divides the record that begins the buffer into cells, and returns its length without the line end.
+    fn divide(&mut self) -> Result<usize, Fault> {
+        let (mut length, mut written, mut checked) = (0, 0, 0);
+        self.current.fields = 0;
         loop {
-            if let Some(length) = self.scan().map_err(Fault::TooLong)? {
-                let is_cut = self.start + length + 1 == self.end && self.buffer[self.end - 1] == b'\r';
-                if is_cut && self.awaits_line_end {
-                    self.fill().map_err(Fault::Io)?;
-                }
-                self.take(length);
-                return Ok(true);
+            let unread = &self.buffer[self.start + length..self.end];
+            let is_at_end = unread.is_empty();
+            // An empty input is the end of the CSV to csv-core.
+            if is_at_end && self.fill().map_err(Fault::Io)? {
+                continue;
             }
-            // Not scanned anew for every few bytes: only a line end can end a record.
-            let scanned = self.end - self.start;
-            loop {
-                let is_more = self.fill().map_err(Fault::Io)?;
-                let unseen = &self.buffer[self.start + scanned..self.end];
-                if !is_more || unseen.len() >= scanned || memchr::memchr2(b'\r', b'\n', unseen).is_some() {
-                    break;
+            let (result, read, copied, ended) = self.engine.read_record(
+                &self.buffer[self.start + length..self.end],
+                &mut self.cells[written..],
+                &mut self.ends[self.current.fields..],
+            );
+            length += read;
+            written += copied;
+            self.current.fields += ended;
+            match result {
+                // csv-core returns at the LF or at the CR.
+                ReadRecordResult::Record => return Ok(length - usize::from(!is_at_end)),
+                ReadRecordResult::End => return Ok(length),
+                ReadRecordResult::OutputFull => self.cells.resize(2 * self.cells.len(), 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                // Checked whenever it has doubled, so that a slow stream costs no more than a fast one.
+                ReadRecordResult::InputEmpty if length >= 2 * checked => {
+                    checked = length;
+                    self.lines_within_limits(length).map_err(Fault::TooLong)?;
                 }
+                ReadRecordResult::InputEmpty => {}
             }
         }
     }
@@ -236,7 +279,6 @@ impl<R: Read> Records<R> {
         }
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
-            self.plain.move_down(self.start);
             self.end -= self.start;
             self.start = 0;
             if self.end > self.buffer.len() / 2 {
@@ -251,108 +293,59 @@ impl<R: Read> Records<R> {
         };
         self.end += read;
         self.has_ended = read == 0;
-        self.plain.extend(&self.buffer[..self.end], self.start);
         Ok(read > 0)
     }
 
-    /// Finds the fields of the record that begins the buffer, and its length without the line end. `None`: its end
-    /// has not come yet.
-    fn scan(&mut self) -> Result<Option<usize>, TooLong> {
-        let bytes = &self.buffer[self.start..self.end];
-        self.current.fields.clear();
-        self.current.doubled.clear();
-        self.current.is_well_quoted = true;
-        let Current { fields, doubled, .. } = &mut self.current;
-        let simple = divide(bytes, self.delimiter, self.has_ended, fields, doubled);
-        // The common case, and so short that no field can be too long.
-        if let Some(length) = simple.filter(|length| *length <= self.limits.bytes) {
-            (self.current.line, self.current.last_line) = (self.line, self.line);
-            return Ok(Some(length));
-        }
-        self.current.fields.clear();
-        self.current.doubled.clear();
-        let mut scan =
-            Scan { bytes, has_ended: self.has_ended, delimiter: self.delimiter, current: &mut self.current };
-        let end = scan.record();
-        let lines = self.lines_within_limits(end)?;
-        (self.current.line, self.current.last_line) = (self.line, self.line + lines);
-        Ok(match end {
-            End::Behind(length) => Some(length),
-            End::Unknown { .. } => None,
-        })
-    }
-
-    /// How many lines end in the record, as far as it is there, if it keeps to the limits.
-    fn lines_within_limits(&self, end: End) -> Result<u64, TooLong> {
-        let bytes = &self.buffer[self.start..self.end];
-        let (length, open) = match end {
-            End::Behind(length) => (length, None),
-            End::Unknown { field } => (bytes.len(), Some(field..bytes.len())),
-        };
-        let lines = lines::ended(&bytes[..length]);
-        let (is_long, is_tall) = (length > self.limits.bytes, lines >= self.limits.lines);
-        if !is_long && !is_tall {
+    /// The lines that end in the first `length` bytes of the record, if its fields keep to the limits.
+    fn lines_within_limits(&self, length: usize) -> Result<u64, TooLong> {
+        let text = &self.buffer[self.start..self.start + length];
+        let lines = lines::ended(text);
+        if length <= self.limits.bytes && lines < self.limits.lines {
             return Ok(lines);
         }
-        for (index, field) in self.current.fields.iter().cloned().chain(open).enumerate() {
-            let too_long = |limit| TooLong {
-                line: self.line + lines::ended(&bytes[..field.start]),
-                column: Some(index + 1),
-                limit,
-                is_padding: bytes[field.start] == 0,
+        for (index, field) in WrittenFields::new(text, self.delimiter).enumerate() {
+            let Range { start, end } = field.range;
+            let limit = if end - start > self.limits.bytes {
+                Limit::Bytes(self.limits.bytes)
+            } else if lines::ended(&text[start..end]) >= self.limits.lines {
+                Limit::Lines(self.limits.lines)
+            } else {
+                continue;
             };
-            if field.len() > self.limits.bytes {
-                return Err(too_long(Limit::Bytes(self.limits.bytes)));
-            }
-            if is_tall && lines::ended(&bytes[field.clone()]) >= self.limits.lines {
-                return Err(too_long(Limit::Lines(self.limits.lines)));
-            }
+            let line = self.line + lines::ended(&text[..start]);
+            return Err(TooLong { line, column: Some(index + 1), limit, is_padding: text[start] == 0 });
         }
         let most = self.limits.bytes.saturating_mul(FIELDS_A_RECORD);
         if length > most {
-            let is_padding = bytes[0] == 0;
+            let is_padding = text[0] == 0;
             return Err(TooLong { line: self.line, column: None, limit: Limit::Bytes(most), is_padding });
         }
         Ok(lines)
     }
 
-    /// Passes the record that was found, and its line end as far as it is there.
-    fn take(&mut self, length: usize) {
+    /// Passes the record of this length, and its line end as far as it is read.
+    fn take(&mut self, length: usize) -> Result<(), TooLong> {
         let end = self.start + length;
+        let text = &self.buffer[self.start..end];
+        let has_quote = memchr::memchr(b'"', text).is_some();
+        // Only quotes enclose line ends.
+        let is_within_limits = !has_quote && length <= self.limits.bytes;
+        let lines = if is_within_limits { 0 } else { self.lines_within_limits(length)? };
+        let mut fields = WrittenFields::new(text, self.delimiter);
+        self.current.is_well_quoted = !has_quote || fields.all(|field| field.is_well_quoted);
         self.current.text = self.start..end;
-        // Where quotes are not where they must be, the text is more than its fields.
-        if self.current.is_well_quoted {
-            for index in self.current.doubled.drain(..) {
-                let field = &mut self.current.fields[index];
-                let text = &mut self.buffer[self.start..end][field.clone()];
-                let kept = undouble(text);
-                // As many characters as before, for the places of those behind it.
-                text[kept..].fill(b'"');
-                field.end = field.start + kept;
-            }
-        }
-        self.line = self.current.last_line;
+        self.current.line = self.line;
+        self.current.last_line = self.line + lines;
         self.current.line_end = LineEnd::of(&self.buffer[end..self.end]);
+        self.line = self.current.last_line;
         self.start = end;
         if end < self.end {
             self.after_cr = self.buffer[end] == b'\r';
             self.line += 1;
             self.start += 1;
         }
+        Ok(())
     }
-}
-
-/// Makes one quote of two, in place; gives the new length.
-fn undouble(field: &mut [u8]) -> usize {
-    let (mut from, mut to) = (0, 0);
-    while from < field.len() {
-        let length = memchr::memchr(b'"', &field[from..]).map_or(field.len() - from, |at| at + 1);
-        field.copy_within(from..from + length, to);
-        to += length;
-        // The second quote of the pair is left out.
-        from += length + 1;
-    }
-    to
 }
 
 #[cfg(test)]

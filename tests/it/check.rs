@@ -299,6 +299,16 @@ fn hostile_names_of_columns_and_files_get_nowhere() {
 }
 
 #[test]
+fn doubled_quotes_before_a_value_do_not_move_its_annotation() {
+    let table = "customer_id,firstname,city\n1,\"a\"\"b\nc\",NULL\n3,\"a\"\"\"\"\"\"b\nc\",NULL\n";
+    let told = check_with(table, &["--format", "github"], 0).stdout;
+    for place in ["::warning file=customers.csv,line=3,col=4,", "::warning file=customers.csv,line=5,col=4,"]
+    {
+        assert!(told.lines().any(|line| line.starts_with(place)), "{place}: {told}");
+    }
+}
+
+#[test]
 fn annotations_stand_where_the_value_does() {
     let table = "customer_id,city,email\n1,\"Bad\nTölz, \"\"x\"\"\",anna\n2,Köln,ben\n,Riga,c@d.e\n";
     let told = check_with(table, &["--format", "github"], 3).stdout;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 /// A record as the tests compare it.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
+    text: Vec<u8>,
     line: u64,
     last_line: u64,
     is_well_quoted: bool,
@@ -27,6 +28,7 @@ fn all(text: &[u8], delimiter: u8, piece: usize, limits: Limits) -> Result<Vec<T
     let mut all = Vec::new();
     while records.advance()? {
         all.push(Told {
+            text: records.record().text().to_vec(),
             line: records.line(),
             last_line: records.last_line(),
             is_well_quoted: records.is_well_quoted(),
@@ -74,6 +76,24 @@ fn are_well_placed(record: &[u8], delimiter: u8) -> bool {
     true
 }
 
+/// What csv reads from a field as it is written: the opening quote and its closing one go, a doubled one is one.
+fn unquoted(field: &[u8]) -> Vec<u8> {
+    let Some(inner) = field.strip_prefix(b"\"") else { return field.to_vec() };
+    let (mut cell, mut at, mut is_inside) = (Vec::new(), 0, true);
+    while let Some(byte) = inner.get(at) {
+        match (byte, is_inside) {
+            (b'"', true) if inner.get(at + 1) == Some(&b'"') => {
+                cell.push(b'"');
+                at += 1;
+            }
+            (b'"', true) => is_inside = false,
+            _ => cell.push(*byte),
+        }
+        at += 1;
+    }
+    cell
+}
+
 #[test]
 fn quotes_enclose_whole_fields_or_are_doubled() {
     for good in ["a,b\n", "\"a\",b\r\n", "a,\"b,c\"", "\"\",\"\"\n", "\"a\"\"b\",\"\"\"\"", "a,\"b\nc\",d"] {
@@ -116,6 +136,54 @@ fn a_field_beyond_the_limits_is_told_with_the_line_where_it_begins() {
     assert_eq!(too_long("a\n\"123456789012345678901", limits), fault(2, Some(1), Limit::Bytes(20)));
     assert_eq!(too_long(&"1234567,".repeat(12), limits), fault(1, None, Limit::Bytes(80)));
     assert!(all(b"\"123456789012345678\"\n12345678901234567890,\"a\nb\nc\"\n", b',', 7, limits).is_ok());
+}
+
+/// A field at the limit and the same field with one byte or line more.
+#[test]
+fn a_field_may_reach_its_limit_and_no_further() {
+    let limits = Limits { bytes: 20, lines: 3 };
+    let read = |text: &str| all(text.as_bytes(), b',', usize::MAX, limits);
+    for (field, more) in [
+        ("x".repeat(20), "x"),
+        (format!("\"{}", "x".repeat(18)), "x"),
+        (format!("\"{}", "\"\"".repeat(9)), "\"\""),
+        (format!("\"{}", "é".repeat(9)), "é"),
+        ("\"a\r\nb\rc".to_owned(), "\n"),
+    ] {
+        let close = if field.starts_with('"') { "\"" } else { "" };
+        for (before, behind) in [("", ""), ("1,\"2\",", ",4\n5\n"), ("", "\r\n5\n")] {
+            assert!(read(&format!("{before}{field}{close}{behind}")).is_ok(), "{field:?}");
+            let text = format!("{before}{field}{more}{close}{behind}");
+            assert!(matches!(read(&text), Err(Fault::TooLong(_))), "{text:?}");
+        }
+    }
+}
+
+/// Lines below the first and characters before the value, for every cell of the second record.
+#[test]
+fn the_place_of_a_value_does_not_depend_on_the_quotes_before_it() {
+    for (record, places) in [
+        ("1,22,é,4", vec![(0, 0), (0, 2), (0, 5), (0, 7)]),
+        ("1,\"a\"\"b\nc\",NULL", vec![(0, 0), (0, 3), (1, 3)]),
+        ("3,\"a\"\"\"\"\"\"b\nc\",NULL", vec![(0, 0), (0, 3), (1, 3)]),
+        ("\"\r\n\r\n\",\"é\"\"\",5", vec![(0, 1), (2, 3), (2, 8)]),
+    ] {
+        let text = format!("header\n{record}\n");
+        let mut records = Records::new(text.as_bytes(), b',', Limits::default());
+        assert!(records.advance().unwrap() && records.advance().unwrap());
+        let found: Vec<_> = (0..records.record().len()).map(|index| records.record().place(index)).collect();
+        assert_eq!(found, places.into_iter().map(Some).collect::<Vec<_>>(), "{record:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_in_a_file_is_text_however_it_arrives() {
+    let text = "\u{feff}a,b\n\u{feff}c,d\n";
+    for piece in 1..text.len() {
+        let records = all(text.as_bytes(), b',', piece, Limits::default()).unwrap();
+        let first: Vec<&[u8]> = records.iter().map(|record| &record.fields[0][..]).collect();
+        assert_eq!(first, ["\u{feff}a".as_bytes(), "\u{feff}c".as_bytes()]);
+    }
 }
 
 #[test]
@@ -170,7 +238,38 @@ proptest! {
             if ours.is_well_quoted {
                 prop_assert_eq!(&ours.fields, &fields);
             }
+            let line_end = text.strip_prefix(&ours.text[..]);
+            prop_assert!(line_end.is_some_and(|end| matches!(end, b"" | b"\r" | b"\n")), "{:?}", text);
+            let text = &ours.text[..];
+            let written = WrittenFields::new(text, delimiter).map(|field| unquoted(&text[field.range]));
+            prop_assert_eq!(written.collect::<Vec<_>>(), fields);
+            prop_assert_eq!(ours.last_line, ours.line + lines::ended(text));
             start = end;
+        }
+    }
+
+    /// Whatever the limits: a text is read whole, or its first field beyond them is named, of however many pieces it is.
+    #[test]
+    fn the_first_field_beyond_the_limits_is_found_in_any_text(
+        text in "[ab,\"\"\r\n]{0,40}", piece in 1_usize..9, bytes in 1_usize..12, lines in 1_u64..4,
+    ) {
+        let limits = Limits { bytes, lines };
+        let whole = all(text.as_bytes(), b',', usize::MAX, Limits::default()).unwrap();
+        let beyond = whole.iter().find_map(|record| {
+            let is_beyond = |field: &[u8]| field.len() > bytes || lines::ended(field) >= lines;
+            let mut fields = WrittenFields::new(&record.text, b',');
+            let long = fields.position(|field| is_beyond(&record.text[field.range]));
+            let is_long = record.text.len() > bytes * FIELDS_A_RECORD;
+            long.map(|index| (record.line, Some(index + 1))).or(is_long.then_some((record.line, None)))
+        });
+        match (all(text.as_bytes(), b',', piece, limits), beyond) {
+            (Ok(read), None) => prop_assert_eq!(read, whole),
+            (Err(Fault::TooLong(fault)), Some((first_line, column))) => {
+                prop_assert!(fault.line >= first_line, "{:?}", fault);
+                // A record beyond its limit may be refused before its field is read.
+                prop_assert!(fault.column == column || fault.column.is_none() && fault.line == first_line);
+            }
+            (found, expected) => prop_assert!(false, "{:?} {:?}", found, expected),
         }
     }
 }
