@@ -1,27 +1,29 @@
 //! Names of columns that are known: those of parameters, and those that somebody spoke of. They tell a header from the
 //! values of a customer, and from lines of prose above it.
 
-use super::format::{Delimiter, Reading};
-use super::header::OF_FAILURES;
-use super::lines;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::is_same;
-use super::records::Records;
 use crate::customer::Parameter;
+use crate::input::csv::{Records, behind_lines};
+use crate::input::source::{Delimiter, Reading};
 use csv::ByteRecord;
 use std::collections::{HashMap, HashSet};
+
+/// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
+/// stands.
+pub const OF_FAILURES: [&str; 2] = ["_status", "_error"];
 
 /// A header is looked for in this many lines.
 const MOST_LINES: u64 = 10;
 
 /// What is known of columns.
-pub(super) struct KnownColumns<'mapping> {
+pub struct KnownColumns<'mapping> {
     rules: HashMap<String, &'mapping ColumnRule>,
     ignored: HashSet<String>,
 }
 
 impl<'mapping> KnownColumns<'mapping> {
-    pub(super) fn of(mapping: &'mapping Mapping) -> KnownColumns<'mapping> {
+    pub fn of(mapping: &'mapping Mapping) -> KnownColumns<'mapping> {
         KnownColumns {
             rules: mapping.columns.iter().map(|rule| (folded(&rule.name), rule)).collect(),
             ignored: mapping.ignored.iter().map(|name| folded(name)).collect(),
@@ -29,18 +31,18 @@ impl<'mapping> KnownColumns<'mapping> {
     }
 
     /// What was said about the column of this folded name.
-    pub(super) fn rule(&self, name: &str) -> Option<&'mapping ColumnRule> {
+    pub fn rule(&self, name: &str) -> Option<&'mapping ColumnRule> {
         self.rules.get(name).copied()
     }
 
     /// Whether the column of this folded name is left out by name.
-    pub(super) fn is_ignored(&self, name: &str) -> bool {
+    pub fn is_ignored(&self, name: &str) -> bool {
         OF_FAILURES.contains(&name) || self.ignored.contains(name)
     }
 
     /// Whether these are names of columns rather than values: somebody spoke of one, one is an id's, or two or half of them
     /// are parameters'. One among many may be a value: `password` is many a password.
-    pub(super) fn are_a_header<'names>(&self, names: impl Iterator<Item = &'names str>) -> bool {
+    pub fn are_a_header<'names>(&self, names: impl Iterator<Item = &'names str>) -> bool {
         let (mut all, mut count, mut has_sure_one) = (0, 0, false);
         for name in names.map(folded).filter(|name| !name.is_empty()) {
             all += 1;
@@ -66,7 +68,7 @@ impl<'mapping> KnownColumns<'mapping> {
     }
 
     /// Whether another sign than the delimiter divides a line into columns of which two at least are known.
-    pub(super) fn are_divided_by_another_sign(&self, line: &[u8]) -> bool {
+    pub fn are_divided_by_another_sign(&self, line: &[u8]) -> bool {
         let signs = (b'\t'..=b'~').filter(|sign| *sign == b'\t' || sign.is_ascii_punctuation());
         signs
             .filter(|sign| !matches!(sign, b'"' | b'_'))
@@ -75,15 +77,9 @@ impl<'mapping> KnownColumns<'mapping> {
 
     /// The line of a header that stands below the line in which it was looked for, with these names: of the first ten, the
     /// one with the most known columns, if it has more of them. `head` is the text of the input's first bytes.
-    pub(super) fn line_below(
-        &self,
-        head: &str,
-        reading: &Reading,
-        line: u64,
-        names: &ByteRecord,
-    ) -> Option<u64> {
+    pub fn line_below(&self, head: &str, reading: &Reading, line: u64, names: &ByteRecord) -> Option<u64> {
         let count_in = |skipped: u64| {
-            let rest = lines::behind(head, skipped);
+            let rest = behind_lines(head, skipped);
             let delimiter = reading.delimiter.unwrap_or_else(|| Delimiter::of_header(rest, reading.limits));
             let mut records = Records::new(rest.as_bytes(), delimiter.byte(), reading.limits);
             let is_header =

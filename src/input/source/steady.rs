@@ -40,18 +40,18 @@ impl Snapshot {
 /// Marks the error of a file that has changed among the system's own errors.
 #[derive(Debug, thiserror::Error)]
 #[error("the file has changed")]
-pub(super) struct Changed;
+pub struct Changed;
 
 /// Reads a file from its start as long as it is what it was. Each reader has an offset of its own: copies of a
 /// descriptor share the system's offset, and two readers would take each other's bytes.
-pub(super) struct SteadyFile {
+pub struct SteadyFile {
     file: File,
     offset: u64,
     snapshot: Snapshot,
 }
 
 impl SteadyFile {
-    pub(super) fn new(file: File, snapshot: Snapshot) -> SteadyFile {
+    pub fn new(file: File, snapshot: Snapshot) -> SteadyFile {
         SteadyFile { file, offset: 0, snapshot }
     }
 }

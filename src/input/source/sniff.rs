@@ -27,7 +27,7 @@ const TAR: std::ops::Range<usize> = 257..262;
 const PAGE: [&str; 8] = ["<!doctype", "<html", "<?xml", "<head", "<body", "<meta", "<table", "<script"];
 
 /// What these first bytes are, if not text.
-pub(super) fn bytes(head: &[u8]) -> Option<&'static str> {
+pub fn bytes(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
         return Some("is empty: the first line must name the columns, such as customer_id,email");
     }
@@ -48,7 +48,7 @@ pub(super) fn bytes(head: &[u8]) -> Option<&'static str> {
 }
 
 /// What this text is, if no CSV. `is_guess`: it may be no text at all.
-pub(super) fn text(head: &str, is_guess: bool) -> Option<&'static str> {
+pub fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     let first_line = head.split('\n').next().unwrap_or(head);
     let is_control = |letter: char| letter.is_ascii_control() && !letter.is_ascii_whitespace();
     if first_line.contains('\0') && !first_line.contains(|letter| letter != '\0' && is_control(letter)) {

@@ -1,22 +1,25 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
-use super::fault::shown;
-use super::format::Format;
-use super::judge::{Judge, refused};
-use super::known::KnownColumns;
-use super::limits::Limits;
-use super::lines::LineEnd;
-use super::opening::Opened;
-use super::records::{Fault, Records};
-use super::row::{Checked, Row};
-use super::transform::Transform;
-use super::{EmptyRows, Error, Header, HeaderFault, LeftOut, Mapping, Reading, folded, nearest};
+mod judge;
+mod original;
+mod row;
+
 use crate::customer::{Parameter, Places, UpdateBuilder};
+use crate::input::columns::{
+    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, Transform, folded, nearest, shown,
+};
+use crate::input::csv::{Fault, Limits, LineEnd, Records};
+use crate::input::error::Error;
+use crate::input::source::{Format, Opened, Reading};
 use csv::ByteRecord;
+use judge::{Judge, refused};
 use std::io::Read;
 use std::iter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+pub use original::Original;
+pub use row::{Checked, Invalid, Problem, Row};
 
 /// What is read from.
 type Source = Box<dyn Read + Send>;
@@ -44,7 +47,7 @@ pub struct Rows {
 
 impl Rows {
     /// Reads the header; the reader stands at the first row after it.
-    pub(super) fn start(
+    pub fn start(
         path: PathBuf,
         mut opened: Opened,
         reading: &Reading,
@@ -262,7 +265,7 @@ fn at_header(
 }
 
 /// Counts the rows behind the header, as [`Rows`] numbers them.
-pub(super) fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> {
+pub fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> {
     let mut records = at_header(path, opened, None, limits)?;
     let mut rows = 0;
     while advance(path, &mut records)? {
@@ -319,9 +322,9 @@ fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error
 
 #[cfg(test)]
 mod tests {
-    use super::super::opening;
     use super::*;
     use crate::customer::FingerprintKey;
+    use crate::input::source;
     use proptest::prelude::*;
 
     fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
@@ -340,7 +343,8 @@ mod tests {
     fn start(text: impl AsRef<[u8]>, mapping: &Mapping) -> Result<Rows, Error> {
         let path = Path::new("in.csv");
         let reader = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
-        let opened = opening::open(path, reader, false, &Reading::default())?;
+        let opened = source::open(reader, false, &Reading::default())
+            .map_err(|unusable| Error::of_source(path, unusable))?;
         Rows::start(path.to_path_buf(), opened, &Reading::default(), mapping)
     }
 
@@ -365,7 +369,7 @@ mod tests {
             let (path, reading) = (Path::new("in.csv"), Reading { limits, ..Reading::default() });
             let opened = || {
                 let reader = Box::new(std::io::Cursor::new(text.clone()));
-                opening::open(path, reader, is_stream, &reading)
+                source::open(reader, is_stream, &reading).map_err(|unusable| Error::of_source(path, unusable))
             };
             let read = || -> Result<u64, Error> {
                 let (mut rows, mut line) = (Rows::start(path.to_path_buf(), opened()?, &reading, &mapping)?, 0);

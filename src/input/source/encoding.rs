@@ -29,7 +29,7 @@ impl Charset {
     pub const UTF_8: Charset = Charset(UTF_8);
 
     /// What to say of a value that is no text in this encoding. `is_proven`: that it is the file's is beyond doubt.
-    pub(super) fn complaint(self, is_proven: bool) -> String {
+    pub fn complaint(self, is_proven: bool) -> String {
         if self == Charset::UTF_8 && is_proven {
             "is not valid UTF-8, as other letters of the file are: it was damaged here by an earlier program. Correct \
              the cell; another --encoding would spoil the others"
@@ -47,12 +47,12 @@ impl Charset {
     }
 
     /// The text of `head`, for looking at only.
-    pub(super) fn look_at(self, head: &[u8]) -> String {
+    pub fn look_at(self, head: &[u8]) -> String {
         self.0.decode_without_bom_handling(head).0.into_owned()
     }
 
     /// UTF-8 from text in this encoding that begins behind any byte order mark.
-    pub(super) fn decode(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    pub fn decode(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         if self == Charset::UTF_8 {
             // It is checked value by value.
             return reader;
@@ -106,19 +106,19 @@ impl fmt::Display for Charset {
 
 /// What the first bytes say of the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) charset: Charset,
+pub struct Finding {
+    pub charset: Charset,
     /// Neither a mark nor the bytes prove it.
-    pub(super) is_guess: bool,
+    pub is_guess: bool,
     /// The length of the byte order mark.
-    pub(super) mark: usize,
+    pub mark: usize,
     /// A mark or letters beyond ASCII prove it.
-    pub(super) is_proven: bool,
+    pub is_proven: bool,
 }
 
 /// The encoding that was said or, where none was, the one that the first bytes show. `is_cut`: more bytes follow.
 /// The error says what is wrong with the file or with what was said.
-pub(super) fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
+pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         return Err("is UTF-32 text: save it as CSV UTF-8".to_owned());
     }

@@ -157,12 +157,12 @@ impl Transform {
     }
 
     /// Whether it does nothing but trim.
-    pub(super) fn only_trims(&self) -> bool {
+    pub fn only_trims(&self) -> bool {
         self.trim && self.only_borrows()
     }
 
     /// Whether what becomes of a cell is the cell or a part of it.
-    pub(super) fn only_borrows(&self) -> bool {
+    pub fn only_borrows(&self) -> bool {
         self.letters == Letters::Keep
             && self.table.is_none()
             && self.default.is_none()
@@ -170,7 +170,7 @@ impl Transform {
     }
 
     /// Sets a parameter to what becomes of a cell. Gives whether there is anything in the cell.
-    pub(super) fn apply(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) -> bool {
+    pub fn apply(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) -> bool {
         let cell = if self.trim || is_blank_password(parameter, cell) { trimmed(cell) } else { cell };
         self.apply_rest(parameter, cell, builder);
         !cell.is_empty()
@@ -235,19 +235,19 @@ const BECOMES_REMOVE: Rule = Rule {
 /// Whether a cell is empty although a blank may belong to a password: one of nothing else is what exports with columns
 /// of one width write where there is none.
 #[inline]
-pub(super) fn is_blank_password(parameter: Parameter, cell: &[u8]) -> bool {
+pub fn is_blank_password(parameter: Parameter, cell: &[u8]) -> bool {
     parameter == Parameter::Password && trimmed(cell).is_empty()
 }
 
 /// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
 #[inline]
-pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
+pub fn trimmed(cell: &[u8]) -> &[u8] {
     trimmed_at(cell).1
 }
 
 /// The same, with the number of bytes before it.
 #[inline]
-pub(super) fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
+pub fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
     match cell {
         [] => (0, cell),
         [first, .., last] | [first @ last] if first.is_ascii_graphic() && last.is_ascii_graphic() => {

@@ -1,12 +1,10 @@
 //! What a record comes to: one field a column, and values that make an update, or everything that is wrong with it.
 
-use super::EmptyRows;
-use super::fault::quote_advice;
-use super::format::Format;
-use super::header::Header;
-use super::records::Records;
 use super::row::{Invalid, Problem};
 use crate::customer::{NOT_UTF_8, Parameter, Places, Rule, UpdateBuilder, Values, Violation};
+use crate::input::columns::{EmptyRows, Header, quote_advice};
+use crate::input::csv::Records;
+use crate::input::source::Format;
 use std::io::Read;
 
 /// The record read last, and what it is judged by.

@@ -5,20 +5,16 @@ use super::fault::{HeaderFault, MOST_LISTED, shown};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::{is_same, nearest};
-use super::record::Record;
 use super::transform::{Transform, is_blank_password, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
+use crate::input::csv::Record;
 use csv::ByteRecord;
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
-/// stands.
-pub const OF_FAILURES: [&str; 2] = ["_status", "_error"];
-
 /// The input's columns, each with its parameter.
 #[derive(Debug)]
-pub(super) struct Header {
+pub struct Header {
     /// None where a column is left out. Those behind all that have a name are not among these.
     columns: Vec<Option<Column>>,
     /// How many columns there are, those left out included.
@@ -127,7 +123,7 @@ impl Header {
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the columns.
-    pub(super) fn map(
+    pub fn map(
         record: &ByteRecord,
         mapping: &Mapping,
         known: &KnownColumns<'_>,
@@ -170,7 +166,7 @@ impl Header {
 
     /// Whether a record has the name of a column, or of a parameter that is an id, for an id. The second of two files may
     /// have brought its byte order mark along.
-    pub(super) fn is_repeated_by(&self, record: Record<'_>) -> bool {
+    pub fn is_repeated_by(&self, record: Record<'_>) -> bool {
         self.ids.iter().filter_map(|index| record.field(*index)).any(|(_, cell)| {
             // Nearly all ids begin with a digit.
             !cell.first().is_none_or(u8::is_ascii_digit) && {
@@ -182,12 +178,12 @@ impl Header {
     }
 
     /// What becomes of the cells of a column (from 1).
-    pub(super) fn transform(&self, column: usize) -> Option<&Transform> {
+    pub fn transform(&self, column: usize) -> Option<&Transform> {
         self.columns.get(column.checked_sub(1)?)?.as_ref().map(|column| &column.transform)
     }
 
     /// Sets what a record asks for. Gives whether there is anything in the cells that count.
-    pub(super) fn fill<'record>(
+    pub fn fill<'record>(
         &self,
         cells: impl Iterator<Item = &'record [u8]>,
         builder: &mut UpdateBuilder,
@@ -212,7 +208,7 @@ impl Header {
     /// Where the values of a record lie in it, if every value is a cell or a part of one. Gives whether that is so and
     /// there is anything in the cells that count. The other way to the same values is [`Header::fill`]. `places` are
     /// those of the record before.
-    pub(super) fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
+    pub fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
         let mut has_text = false;
         for Borrowed { index, parameter, only_trims } in &self.borrowed {
             let Some((start, cell)) = record.field(*index) else { return false };
@@ -226,23 +222,23 @@ impl Header {
     }
 
     /// The parameters that have a column, each with its number from 1.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
+    pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         let numbered = self.columns.iter().enumerate();
         numbered.filter_map(|(index, column)| Some((index + 1, column.as_ref()?.parameter)))
     }
 
     /// How many columns there are, those left out included.
-    pub(super) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.width
     }
 
     /// The columns, from 0, behind all that have a name: left out, as long as there is nothing in them.
-    pub(super) fn unnamed(&self) -> Range<usize> {
+    pub fn unnamed(&self) -> Range<usize> {
         self.columns.len()..self.width
     }
 
     /// The first of these, from 1, in which a record has a value. It has one field a column.
-    pub(super) fn column_without_name(&self, record: Record<'_>) -> Option<usize> {
+    pub fn column_without_name(&self, record: Record<'_>) -> Option<usize> {
         let Range { start, end } = self.unnamed();
         let (behind, _) = record.field(start)?;
         // Nearly always all of them are empty, and there may be thousands.
@@ -255,7 +251,7 @@ impl Header {
     }
 
     /// The columns that are left out; `names` are those of all.
-    pub(super) fn left_out(&self, names: &ByteRecord) -> Vec<LeftOut> {
+    pub fn left_out(&self, names: &ByteRecord) -> Vec<LeftOut> {
         let mut left_out: Vec<LeftOut> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             if self.columns.get(index).is_some_and(Option::is_some) {
@@ -273,7 +269,7 @@ impl Header {
     }
 
     /// The column of a parameter, from 1.
-    pub(super) fn column_of(&self, parameter: Parameter) -> Option<usize> {
+    pub fn column_of(&self, parameter: Parameter) -> Option<usize> {
         position(&self.columns, parameter).map(|index| index + 1)
     }
 }

@@ -1,7 +1,7 @@
 //! One row as it was read: a customer update, or what is wrong with it.
 
-use super::record::Record;
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, Values};
+use crate::input::csv::Record;
 use std::fmt;
 
 /// One data record of the input.
@@ -149,8 +149,8 @@ impl fmt::Debug for Checked<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{EmptyRows, Input, Mapping, Reading};
     use super::*;
+    use crate::input::{EmptyRows, Input, Mapping, Reading};
     use proptest::prelude::*;
 
     /// What is to be known of a row.

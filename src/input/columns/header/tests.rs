@@ -1,8 +1,8 @@
 //! Every message of the header stage, word for word, and what a header is forgiven.
 
+use super::super::mapping::Constant;
+use super::super::transform::Empty;
 use super::*;
-use crate::input::mapping::Constant;
-use crate::input::transform::Empty;
 use proptest::prelude::*;
 
 fn map(names: &[&str], mapping: &Mapping) -> Result<Header, Vec<HeaderFault>> {

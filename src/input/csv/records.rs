@@ -5,8 +5,8 @@
 
 use super::limits::{Limit, Limits, TooLong};
 use super::lines::{self, LineEnd, LineEnds};
-use super::quotes::WrittenFields;
 use super::record::Record;
+use super::written::WrittenFields;
 use csv_core::ReadRecordResult;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -19,7 +19,7 @@ const FIELDS_A_RECORD: usize = 4;
 
 /// Why there is no next record.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The source failed.
     Io(io::Error),
     /// Something never seems to end.
@@ -27,7 +27,7 @@ pub(super) enum Fault {
 }
 
 /// Reads records. Its buffers grow to the longest record.
-pub(super) struct Records<R> {
+pub struct Records<R> {
     source: R,
     engine: csv_core::Reader,
     delimiter: u8,
@@ -68,7 +68,7 @@ struct Current {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(source: R, delimiter: u8, limits: Limits) -> Self {
+    pub fn new(source: R, delimiter: u8, limits: Limits) -> Self {
         let mut engine = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         // csv-core drops a byte order mark at its first call, unless it arrives in pieces. The marks are dropped when
         // the encoding is found; a further one is part of the text.
@@ -95,7 +95,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Passes lines, whatever they hold: fewer where the input ends.
-    pub(super) fn skip_lines(&mut self, lines: u64) -> io::Result<()> {
+    pub fn skip_lines(&mut self, lines: u64) -> io::Result<()> {
         let first = self.line.saturating_add(lines);
         loop {
             while self.start < self.end {
@@ -113,7 +113,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The record read last.
-    pub(super) fn record(&self) -> Record<'_> {
+    pub fn record(&self) -> Record<'_> {
         let ends = &self.ends[..self.current.fields];
         Record {
             text: &self.buffer[self.current.text.clone()],
@@ -124,68 +124,68 @@ impl<R: Read> Records<R> {
     }
 
     /// The line on which the record read last begins.
-    pub(super) fn line(&self) -> u64 {
+    pub fn line(&self) -> u64 {
         self.current.line
     }
 
     /// The line on which the record read last ends.
-    pub(super) fn last_line(&self) -> u64 {
+    pub fn last_line(&self) -> u64 {
         self.current.last_line
     }
 
     /// Whether the record read last begins with a quote.
-    pub(super) fn is_quoted(&self) -> bool {
+    pub fn is_quoted(&self) -> bool {
         self.record().text().first() == Some(&b'"')
     }
 
     /// How far it was read: the line behind all records so far.
-    pub(super) fn reached(&self) -> u64 {
+    pub fn reached(&self) -> u64 {
         self.line
     }
 
     /// Whether every quote of the record read last encloses a whole field or is doubled in one (RFC 4180, section
     /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
-    pub(super) fn is_well_quoted(&self) -> bool {
+    pub fn is_well_quoted(&self) -> bool {
         self.current.is_well_quoted
     }
 
     /// How the record read last ends. A CR of a stream may be the first half of a CRLF unless each record must end in one.
-    pub(super) fn line_end(&self) -> LineEnd {
+    pub fn line_end(&self) -> LineEnd {
         self.current.line_end
     }
 
     /// Whether records have ended in different ways, that of the record read last aside.
-    pub(super) fn has_mixed_line_ends(&self) -> bool {
+    pub fn has_mixed_line_ends(&self) -> bool {
         self.line_ends.are_mixed()
     }
 
     /// Whether each record from here on must end in a CRLF. Where not, the next byte of a slow stream is not waited for
     /// behind a CR.
-    pub(super) fn demand_crlf(&mut self, demands_crlf: bool) {
+    pub fn demand_crlf(&mut self, demands_crlf: bool) {
         (self.demands_crlf, self.awaits_line_end) = (demands_crlf, demands_crlf);
         (self.line_end_before, self.line_ends) = (LineEnd::Missing, LineEnds::default());
     }
 
     /// Whether each record must end in a CRLF.
-    pub(super) fn demands_crlf(&self) -> bool {
+    pub fn demands_crlf(&self) -> bool {
         self.demands_crlf
     }
 
     /// Whether the record read last stands on one of the sides of a lone LF or CR where each record must end in a CRLF:
     /// most likely a line break of a value that is not in quotes.
-    pub(super) fn is_broken(&self) -> bool {
+    pub fn is_broken(&self) -> bool {
         self.demands_crlf && (self.current.line_end.is_bare() || self.line_end_before.is_bare())
     }
 
     /// Takes the record read last for a blank line: the next one stands beside the line end before it too.
-    pub(super) fn pass_over(&mut self) {
+    pub fn pass_over(&mut self) {
         if self.line_end_before.is_bare() {
             self.current.line_end = self.line_end_before;
         }
     }
 
     /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+    pub fn advance(&mut self) -> Result<bool, Fault> {
         let found = self.find();
         if found.is_err() {
             (self.has_ended, self.start) = (true, self.end);

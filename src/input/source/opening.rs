@@ -1,35 +1,44 @@
 //! From bytes to text: looks at the first 64 KiB at most, tells the input's format or what else it is, and gives a
 //! reader of all of it in UTF-8.
 
+use super::compression::{self, Compression};
 use super::encoding;
 use super::format::{Delimiter, Format, Reading};
-use super::{Compression, Error, compression, lines, sniff};
+use super::sniff;
+use crate::input::csv::behind_lines;
 use std::io::{self, Cursor, Read};
-use std::path::Path;
 
 /// How much is looked at, in bytes.
-pub(super) const HEAD: usize = 64 * 1024;
+pub const HEAD: usize = 64 * 1024;
 
 /// An input whose format is known.
-pub(super) struct Opened {
+pub struct Opened {
     /// Gives UTF-8, without a byte order mark.
-    pub(super) reader: Box<dyn Read + Send>,
-    pub(super) format: Format,
+    pub reader: Box<dyn Read + Send>,
+    pub format: Format,
     /// The text of what was looked at, `None` of a stream: there it is no more than the first line.
-    pub(super) head: Option<String>,
+    pub head: Option<String>,
+}
+
+/// Why a source gives no text.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It holds no CSV: what it is, and what to do.
+    #[error("{0}")]
+    NotCsv(String),
 }
 
 /// Opens what `reader` gives. Of a stream no more is looked at than the first line, whatever else is there already:
 /// a slow pipe must not be waited for, and what is found must not depend on how fast it is.
-pub(super) fn open(
-    path: &Path,
+pub fn open(
     mut reader: Box<dyn Read + Send>,
     is_stream: bool,
     reading: &Reading,
-) -> Result<Opened, Error> {
-    let cannot_read = |error| Error::of_io(path, 1, error);
-    let no_csv = |what| Error::NotCsv { path: path.to_path_buf(), what };
-    let start = read_head(&mut reader, compression::SIGNATURE, |_| false).map_err(cannot_read)?;
+) -> Result<Opened, Unusable> {
+    let start = read_head(&mut reader, compression::SIGNATURE, |_| false)?;
     let compression = Compression::of(&start);
     let mut reader: Box<dyn Read + Send> = Box::new(Cursor::new(start).chain(reader));
     if let Some(compression) = compression {
@@ -37,18 +46,18 @@ pub(super) fn open(
     }
     let skip_lines = reading.skip_lines;
     let is_enough = |head: &[u8]| is_stream && first_record(head, skip_lines).is_some();
-    let head = read_head(&mut reader, HEAD, is_enough).map_err(cannot_read)?;
+    let head = read_head(&mut reader, HEAD, is_enough)?;
     let seen = if is_stream { first_record(&head, skip_lines).unwrap_or(&head) } else { &head };
     if let Some(what) = sniff::bytes(&head) {
-        return Err(no_csv(what.to_owned()));
+        return Err(Unusable::NotCsv(what.to_owned()));
     }
     let is_cut = head.len() >= HEAD || seen.len() < head.len();
-    let found = encoding::find(seen, is_cut, reading.encoding).map_err(no_csv)?;
+    let found = encoding::find(seen, is_cut, reading.encoding).map_err(Unusable::NotCsv)?;
     let text = found.charset.look_at(&seen[found.mark..]);
     if let Some(what) = sniff::text(&text, found.is_guess) {
-        return Err(no_csv(what.to_owned()));
+        return Err(Unusable::NotCsv(what.to_owned()));
     }
-    let table = lines::behind(&text, skip_lines);
+    let table = behind_lines(&text, skip_lines);
     let by_sep_line = sep_line(table);
     let by_header = || Delimiter::of_header(table, reading.limits);
     let delimiter = reading.delimiter.or(by_sep_line).unwrap_or_else(by_header);
@@ -129,8 +138,7 @@ mod tests {
 
     fn open_bytes(bytes: &[u8], is_stream: bool, reading: &Reading) -> Result<(Format, Vec<u8>), String> {
         let reader = Box::new(Cursor::new(bytes.to_vec()));
-        let opened =
-            open(Path::new("in.csv"), reader, is_stream, reading).map_err(|error| error.to_string())?;
+        let opened = open(reader, is_stream, reading).map_err(|error| error.to_string())?;
         let mut text = Vec::new();
         let mut reader = opened.reader;
         reader.read_to_end(&mut text).map_err(|error| error.to_string())?;
@@ -193,7 +201,7 @@ mod tests {
     #[test]
     fn what_is_no_csv_is_named() {
         let refused = |bytes: &[u8]| open_bytes(bytes, false, &Reading::default()).unwrap_err();
-        assert!(refused(b"PK\x03\x04....").starts_with("in.csv: is a ZIP archive"));
+        assert!(refused(b"PK\x03\x04....").contains("is a ZIP archive"));
         assert!(refused(b"").contains("is empty"));
         assert!(refused("<\u{0}h\u{0}t\u{0}m\u{0}l\u{0}>\u{0}".as_bytes()).contains("web page"));
         assert!(refused(b"\x1f\x8b\x08\0").contains("gzip archive is cut short"));

@@ -5,22 +5,22 @@ use std::ops::Range;
 
 /// A field as it is written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct WrittenField {
+pub struct WrittenField {
     /// Its bytes in the record.
-    pub(super) range: Range<usize>,
+    pub range: Range<usize>,
     /// Whether its quotes enclose all of it or are doubled inside (RFC 4180, section 2, rules 5 to 7).
-    pub(super) is_well_quoted: bool,
+    pub is_well_quoted: bool,
 }
 
 /// Iterates over the fields of a record without its line end, or of its beginning: then the last field is still open.
-pub(super) struct WrittenFields<'text> {
+pub struct WrittenFields<'text> {
     text: &'text [u8],
     delimiter: u8,
     next: Option<usize>,
 }
 
 impl<'text> WrittenFields<'text> {
-    pub(super) fn new(text: &'text [u8], delimiter: u8) -> WrittenFields<'text> {
+    pub fn new(text: &'text [u8], delimiter: u8) -> WrittenFields<'text> {
         WrittenFields { text, delimiter, next: Some(0) }
     }
 }
@@ -48,7 +48,7 @@ impl Iterator for WrittenFields<'_> {
 }
 
 /// How long the quoted field is that begins `text`, both quotes included; `None` if it is not closed.
-pub(crate) fn quoted_length(text: &[u8]) -> Option<usize> {
+pub fn quoted_length(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         at += memchr::memchr(b'"', text.get(at..)?)? + 1;

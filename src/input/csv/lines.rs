@@ -2,7 +2,7 @@
 
 /// What stands behind a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum LineEnd {
+pub enum LineEnd {
     /// The end of the input, or there is no record yet.
     #[default]
     Missing,
@@ -13,7 +13,7 @@ pub(super) enum LineEnd {
 
 impl LineEnd {
     /// The one with which `rest` begins: what follows a record.
-    pub(super) fn of(rest: &[u8]) -> LineEnd {
+    pub fn of(rest: &[u8]) -> LineEnd {
         match rest {
             [] => LineEnd::Missing,
             [b'\r', b'\n', ..] => LineEnd::CrLf,
@@ -23,21 +23,21 @@ impl LineEnd {
     }
 
     /// Whether it is only a part of a CRLF.
-    pub(super) fn is_bare(self) -> bool {
+    pub fn is_bare(self) -> bool {
         matches!(self, LineEnd::Lf | LineEnd::Cr)
     }
 }
 
 /// The line ends of several records.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LineEnds {
+pub struct LineEnds {
     has_lf: bool,
     has_crlf: bool,
     has_cr: bool,
 }
 
 impl LineEnds {
-    pub(super) fn add(&mut self, end: LineEnd) {
+    pub fn add(&mut self, end: LineEnd) {
         match end {
             LineEnd::Missing => {}
             LineEnd::Lf => self.has_lf = true,
@@ -46,13 +46,13 @@ impl LineEnds {
         }
     }
 
-    pub(super) fn are_mixed(self) -> bool {
+    pub fn are_mixed(self) -> bool {
         u8::from(self.has_lf) + u8::from(self.has_crlf) + u8::from(self.has_cr) > 1
     }
 }
 
 /// What follows the first lines of a text.
-pub(super) fn behind(text: &str, lines: u64) -> &str {
+pub fn behind_lines(text: &str, lines: u64) -> &str {
     let mut rest = text;
     for _ in 0..lines {
         let Some(at) = rest.find(['\r', '\n']) else { return "" };
@@ -63,7 +63,7 @@ pub(super) fn behind(text: &str, lines: u64) -> &str {
 }
 
 /// How many lines end in `text`. A CRLF that is cut in two counts with its CR.
-pub(super) fn ended(text: &[u8]) -> u64 {
+pub fn ended(text: &[u8]) -> u64 {
     let mut count = 0;
     let mut behind_cr = None;
     for at in memchr::memchr2_iter(b'\r', b'\n', text) {
@@ -93,7 +93,7 @@ mod tests {
             let lines = plain.matches('\n').count() as u64;
             prop_assert_eq!(ended(text.as_bytes()), lines);
             for skipped in 0..lines + 2 {
-                prop_assert_eq!(ended(behind(&text, skipped).as_bytes()), lines.saturating_sub(skipped));
+                prop_assert_eq!(ended(behind_lines(&text, skipped).as_bytes()), lines.saturating_sub(skipped));
             }
         }
     }

@@ -17,7 +17,7 @@ pub fn nearest<'name>(typed: &str, names: impl IntoIterator<Item = &'name str>) 
 }
 
 /// Whether two names are equal but for case, blanks and signs.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub fn is_same(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 

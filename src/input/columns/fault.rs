@@ -1,11 +1,11 @@
 //! What can be wrong with a header, each in words that say what to do.
 
-use super::Delimiter;
 use crate::customer::Parameter;
+use crate::input::source::Delimiter;
 use std::ops::RangeInclusive;
 
 /// The most of a kind that are listed.
-pub(super) const MOST_LISTED: usize = 30;
+pub const MOST_LISTED: usize = 30;
 
 /// Why a header cannot be used. Names from the file are made harmless.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -146,7 +146,7 @@ fn taken_in(last_line: Option<u64>) -> String {
 
 /// What to do about a quote that does not enclose a whole name or field: `what`. `blank` is the column in which only a
 /// blank is in its way.
-pub(super) fn quote_advice(blank: Option<usize>, what: &str) -> String {
+pub fn quote_advice(blank: Option<usize>, what: &str) -> String {
     match blank {
         Some(column) => format!(
             "a blank stands beside the quote in column {column}. Take the blanks between quotes and delimiters out"
@@ -207,7 +207,7 @@ fn typable(name: &str) -> &str {
 }
 
 /// A name from the file as it may be shown: one short line without control characters.
-pub(super) fn shown(name: &str) -> String {
+pub fn shown(name: &str) -> String {
     let mut shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
     if name.chars().nth(60).is_some() {
         shown.push('…');

@@ -1,11 +1,9 @@
 //! What the input was found to be, and what may be said of it beforehand.
 
-use super::Compression;
+use super::compression::Compression;
 use super::encoding::Charset;
-use super::limits::Limits;
-use super::record::Record;
-use super::records::Records;
 use crate::customer::Parameter;
+use crate::input::csv::{Limits, Record, Records};
 use std::fmt;
 use std::str::FromStr;
 
@@ -82,7 +80,7 @@ impl Delimiter {
 
     /// What Excel's first line `sep=;` says, in a file that has one. A spreadsheet that saved the file again has filled the
     /// line up with delimiters, as it does with every row.
-    pub(super) fn of_sep_line(line: &str) -> Option<Delimiter> {
+    pub fn of_sep_line(line: &str) -> Option<Delimiter> {
         let line = line.trim_end_matches(['\r', '\n']);
         let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
         let (word, sign) = (line.get(..4)?, line.get(4..)?);
@@ -94,7 +92,7 @@ impl Delimiter {
 
     /// The delimiter of a text that begins with its header: the one that splits it into the most columns the API
     /// knows, or else into the most columns.
-    pub(super) fn of_header(text: &str, limits: Limits) -> Delimiter {
+    pub fn of_header(text: &str, limits: Limits) -> Delimiter {
         let score = |delimiter: Delimiter| {
             let mut records = Records::new(text.as_bytes(), delimiter.0, limits);
             let is_blank = |record: Record<'_>| record.iter().all(|name| name.trim_ascii().is_empty());

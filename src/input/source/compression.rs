@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Read};
 const LARGEST_WINDOW: u64 = 32 * 1024 * 1024;
 
 /// How many of the first bytes tell a compression.
-pub(super) const SIGNATURE: usize = 4;
+pub const SIGNATURE: usize = 4;
 
 /// How the input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Compression {
 
 impl Compression {
     /// What the first bytes say.
-    pub(super) fn of(head: &[u8]) -> Option<Compression> {
+    pub fn of(head: &[u8]) -> Option<Compression> {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
@@ -37,7 +37,7 @@ impl Compression {
     }
 
     /// Unpacks what `reader` gives.
-    pub(super) fn unpack(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    pub fn unpack(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let unpacked: Box<dyn Read + Send> = match self {
             Compression::Gzip => Box::new(Gzip::new(reader)),
             Compression::Zstd => Box::new(Zstd::new(reader)),
@@ -61,7 +61,7 @@ impl fmt::Display for Compression {
     "the {compression} archive is cut short or damaged behind {length} unpacked bytes ({})",
     in_words(source)
 )]
-pub(super) struct Broken {
+pub struct Broken {
     compression: Compression,
     /// How much came out of it.
     length: u64,

@@ -1,28 +1,28 @@
 //! One record of a CSV as its reader holds it.
 
 use super::lines;
-use super::quotes::WrittenFields;
+use super::written::WrittenFields;
 
 /// The record read last.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'records> {
+pub struct Record<'records> {
     /// Its text as it is written, without the line end.
-    pub(super) text: &'records [u8],
-    pub(super) delimiter: u8,
+    pub text: &'records [u8],
+    pub delimiter: u8,
     /// Its cells without their quotes, one after the other.
-    pub(super) cells: &'records [u8],
+    pub cells: &'records [u8],
     /// Where each cell ends in `cells`.
-    pub(super) ends: &'records [usize],
+    pub ends: &'records [usize],
 }
 
 impl<'records> Record<'records> {
     /// How many fields it has: at least one.
-    pub(super) fn len(self) -> usize {
+    pub fn len(self) -> usize {
         self.ends.len()
     }
 
     /// The line below its first, and the characters of that line, that precede a field (from 0).
-    pub(super) fn place(self, index: usize) -> Option<(u64, usize)> {
+    pub fn place(self, index: usize) -> Option<(u64, usize)> {
         let field = WrittenFields::new(self.text, self.delimiter).nth(index)?;
         // The place of the value, not of its quote.
         let is_quoted = self.text.get(field.range.start) == Some(&b'"');
@@ -33,19 +33,19 @@ impl<'records> Record<'records> {
     }
 
     /// Its text as it is written, without the line end.
-    pub(super) fn text(self) -> &'records [u8] {
+    pub fn text(self) -> &'records [u8] {
         self.text
     }
 
     /// A cell (from 0) without the quotes around it, and where it begins among the cells.
-    pub(super) fn field(self, index: usize) -> Option<(usize, &'records [u8])> {
+    pub fn field(self, index: usize) -> Option<(usize, &'records [u8])> {
         let start = if index == 0 { 0 } else { *self.ends.get(index - 1)? };
         Some((start, &self.cells[start..*self.ends.get(index)?]))
     }
 
     /// The column, from 1, whose quotes would enclose the whole field if there were no blank beside them. For a record
     /// with a stray quote.
-    pub(super) fn blank_beside_quote(self) -> Option<usize> {
+    pub fn blank_beside_quote(self) -> Option<usize> {
         let has_blank = |field: &[u8]| {
             let text = String::from_utf8_lossy(field);
             let bare = text.trim();
@@ -57,7 +57,7 @@ impl<'records> Record<'records> {
     }
 
     /// Its cells, without the quotes around them.
-    pub(super) fn iter(self) -> impl Iterator<Item = &'records [u8]> {
+    pub fn iter(self) -> impl Iterator<Item = &'records [u8]> {
         let mut start = 0;
         self.ends.iter().map(move |end| &self.cells[std::mem::replace(&mut start, *end)..*end])
     }

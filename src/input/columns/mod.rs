@@ -1,0 +1,15 @@
+//! The columns of a header: which parameter each of them holds, and what becomes of its cells.
+
+mod fault;
+mod header;
+mod known;
+mod mapping;
+mod nearest;
+mod transform;
+
+pub use fault::{HeaderFault, quote_advice, shown};
+pub use header::{Header, LeftOut};
+pub use known::{KnownColumns, OF_FAILURES};
+pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
+pub use nearest::nearest;
+pub use transform::{Empty, Letters, Otherwise, Table, Transform};

@@ -1,0 +1,130 @@
+//! Why an input cannot be used.
+
+use super::columns::HeaderFault;
+use super::csv::TooLong;
+use super::source::{Broken, Changed, Unusable};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the input as a whole cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is something that holds no CSV.
+    #[error("{}: {what}", path.display())]
+    NotCsv {
+        /// What was asked for.
+        path: PathBuf,
+        /// What it looks like, and what to do.
+        what: String,
+    },
+    /// Its header does not map to the API's parameters.
+    #[error("{}", header_messages(path, *line, faults).join("; "))]
+    Header {
+        /// The input.
+        path: PathBuf,
+        /// The header's line.
+        line: u64,
+        /// Everything that is wrong, at least one.
+        faults: Vec<HeaderFault>,
+    },
+    /// It cannot be read on.
+    #[error("{}: cannot read on after line {line}: {source}", path.display())]
+    Read {
+        /// The input.
+        path: PathBuf,
+        /// The last line that was read whole.
+        line: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not what it was when it was opened.
+    #[error(
+        "{}: the file has changed while it was read, at about line {line}: nothing more is read from it. Let it be \
+         written to its end first, then run again with --resume",
+        path.display()
+    )]
+    Changed {
+        /// The input.
+        path: PathBuf,
+        /// How far it was read.
+        line: u64,
+    },
+    /// It is compressed, and cannot be unpacked to its end.
+    #[error("{}: behind line {line}: {what}. Get it once more, and test it with gzip -t or zstd -t", path.display())]
+    Archive {
+        /// The input.
+        path: PathBuf,
+        /// The last line that was read whole.
+        line: u64,
+        /// What is wrong, and how much could be unpacked.
+        what: String,
+    },
+    /// A field or record that never seems to end.
+    #[error("{}: {fault}", path.display())]
+    TooLong {
+        /// The input.
+        path: PathBuf,
+        /// Where it begins, and the limit.
+        fault: TooLong,
+    },
+}
+
+impl Error {
+    /// Whether the machine failed rather than the file being wrong.
+    #[must_use]
+    pub fn is_fault_of_machine(&self) -> bool {
+        matches!(self, Error::Read { .. } | Error::Changed { .. })
+    }
+
+    /// What there is to say, each fault of a header by itself.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Error::Header { path, line, faults } => header_messages(path, *line, faults),
+            error => vec![error.to_string()],
+        }
+    }
+
+    /// The line it is about, if it is about one.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Error::Open { .. } | Error::NotCsv { .. } => None,
+            Error::TooLong { fault, .. } => Some(fault.line),
+            Error::Header { line, .. }
+            | Error::Read { line, .. }
+            | Error::Changed { line, .. }
+            | Error::Archive { line, .. } => Some(*line),
+        }
+    }
+
+    /// The error of a source that is no CSV or cannot be read.
+    pub fn of_source(path: &Path, unusable: Unusable) -> Error {
+        match unusable {
+            Unusable::Io(error) => Error::of_io(path, 1, error),
+            Unusable::NotCsv(what) => Error::NotCsv { path: path.to_path_buf(), what },
+        }
+    }
+
+    /// What an error of one of our readers means, when `line` was reached.
+    pub fn of_io(path: &Path, line: u64, source: io::Error) -> Error {
+        let path = path.to_path_buf();
+        match source.get_ref() {
+            Some(inner) if inner.is::<Changed>() => Error::Changed { path, line },
+            Some(inner) if inner.is::<Broken>() => Error::Archive { path, line, what: inner.to_string() },
+            _ => Error::Read { path, line, source },
+        }
+    }
+}
+
+fn header_messages(path: &Path, line: u64, faults: &[HeaderFault]) -> Vec<String> {
+    faults.iter().map(|fault| format!("{}: line {line}: {fault}", path.display())).collect()
+}
