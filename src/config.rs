@@ -78,7 +78,7 @@ impl RunOptions {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            since: self.brakes.since(&result)?,
+            since: self.brakes.since(&result, self.mapping.is_since_of_file())?,
             outputs: self.outputs(environment, &result),
             result,
             existing,

@@ -4,6 +4,7 @@
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
 use super::output::{Existing, Output, Sink};
+use super::plans::{is_finished_plan, say_passed_over};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
 use crate::journal::{Keep, Lookup, Marks, Place, ResultFile};
@@ -51,6 +52,9 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
             input.path().display()
         )));
     }
+    if is_finished_plan(&input) {
+        return Ok(ExitCode::InSync);
+    }
     let mut detector = settings.key.clone().detector();
     let known = Known::read(settings, detector.keep())?;
     refuse_other_input(&input, &settings.result, settings.open_rows)?;
@@ -61,6 +65,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let kept: [&Path; 2] = [&settings.input, &settings.result];
     let sink = settings.output.begin(existing, &kept, "a file of failures", is_such)?;
     let mut table = Table::begin(sink, &rows)?;
+    say_passed_over(&input, &rows);
     let mut account = Left::default();
     while let Some(row) = rows.check_next()? {
         account.rows += 1;

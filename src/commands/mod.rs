@@ -5,6 +5,7 @@ mod comparison;
 pub mod failures;
 mod others;
 mod output;
+mod plans;
 pub mod report;
 pub mod completions;
 pub mod run;

@@ -11,6 +11,7 @@ mod summary;
 mod survey;
 mod warnings;
 
+use super::plans::is_plan;
 use super::signals::interrupts;
 use super::{SANDBOX_CREDENTIALS, runtime};
 use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
@@ -103,10 +104,10 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let files = outputs.open(&settings.input, &settings.result)?;
     let (sandbox, server) = open_target(settings.target, settings.shows_replies)?;
     let preparation = Preparation {
+        since: since_of(settings.since, &input)?,
         input,
         result: settings.result.clone(),
         existing: settings.existing,
-        since: settings.since,
         shard: settings.shard,
         key: server.credentials.key().fingerprint_key(),
         accept_changed_input: settings.accept_changed_input,
@@ -159,6 +160,18 @@ fn refuse_stream(input: &Input, options: [(&str, bool); 4]) -> Result<(), Failur
          Write the input to a file first",
         input.path().display()
     )))
+}
+
+/// A plan holds what differs already: `--since` does not apply to it.
+fn since_of(since: Option<Since>, input: &Input) -> Result<Option<Since>, Failure> {
+    match since {
+        Some(_) if !is_plan(input) => Ok(since),
+        Some(Since { is_from_file: false, .. }) => Err(Failure::usage(format!(
+            "{}: --since does not apply to a plan, which holds only what differs already: leave the option out",
+            input.path().display()
+        ))),
+        _ => Ok(None),
+    }
 }
 
 /// The server to send to, and the sandbox if that is it.

@@ -3,6 +3,7 @@
 use super::check::cannot_print;
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
+use super::plans::{finished, is_finished_plan, say_passed_over};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};
@@ -41,10 +42,15 @@ pub struct Settings {
 /// If the input or the result file cannot be used.
 pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    let has_result = || settings.results.iter().any(|result| result.exists());
+    if !input.is_stream() && !has_result() && is_finished_plan(&input) {
+        return Ok(ExitCode::InSync);
+    }
     let mut detector = settings.key.clone().detector();
     let mut together =
         Together::read(&settings.results, detector.keep(), settings.open_rows).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
+    say_passed_over(&input, &rows);
     let mut seen = Seen::default();
     (seen.last_row, seen.last_row_at) = (together.marks.last_row(), together.marks.last_row_at());
     while let Some(row) = rows.check_next()? {
@@ -63,6 +69,9 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
             }
             Some(mark) => account.counts.add(mark.status),
         }
+    }
+    if let Some(message) = finished(&rows) {
+        say(format_args!("{}: {message}", input.path().display()));
     }
     if seen.account.changed > 0 && !input.is_stream() {
         // One set of marks is held at a time.

@@ -66,7 +66,7 @@ impl BrakeOptions {
     }
 
     /// What was delivered before, for a run that writes `result`.
-    pub(super) fn since(&self, result: &Path) -> Result<Option<Since>, Failure> {
+    pub(super) fn since(&self, result: &Path, is_from_file: bool) -> Result<Option<Since>, Failure> {
         let Some(since) = &self.since else { return Ok(None) };
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if real(since) == real(result) {
@@ -78,7 +78,7 @@ impl BrakeOptions {
         }
         let changes = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
         let max_changes = self.max_changes.as_deref().map(changes).transpose()?;
-        Ok(Some(Since { result: since.clone(), max_changes }))
+        Ok(Some(Since { result: since.clone(), max_changes, is_from_file }))
     }
 }
 

@@ -83,7 +83,9 @@ impl Layers {
 
     /// Hands over what the file says about columns.
     pub fn fill(&self, options: &mut MappingOptions) {
-        options.file = self.mapping.clone();
+        let is_in_force = |key: &str| self.in_force.iter().any(|setting| setting.key == key);
+        let (has_empty, has_since) = (is_in_force("empty"), is_in_force("since"));
+        options.file = FileMapping { has_empty, has_since, ..self.mapping.clone() };
     }
 
     /// Leads a failure back to the file where the option it names was set there.

@@ -72,6 +72,24 @@ pub(super) struct FileMapping {
     pub set: Vec<(String, Place)>,
     pub ignored: Vec<(String, Place)>,
     pub columns: Vec<ColumnTable>,
+    /// Whether what empty cells do is said by the file.
+    pub has_empty: bool,
+    /// Whether `--since` is said by the file.
+    pub has_since: bool,
+}
+
+impl FileMapping {
+    /// The keys of the file that do not apply to a plan.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("columns", !self.columns.is_empty()),
+            ("map", !self.map.is_empty()),
+            ("set", !self.set.is_empty()),
+            ("empty", self.has_empty),
+            ("since", self.has_since),
+        ];
+        keys.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
+    }
 }
 
 /// What was said about one column: by the file, by a flag, or by both.
@@ -136,7 +154,23 @@ impl MappingOptions {
                 Some(EmptyRowsChoice::Skip) => EmptyRows::Skip,
                 Some(EmptyRowsChoice::Invalid) | None => EmptyRows::Invalid,
             },
+            may_lack_columns: false,
+            typed: self.typed(),
+            from_file: self.file.keys(),
         })
+    }
+
+    /// Whether the configuration file says `since`.
+    pub(super) fn is_since_of_file(&self) -> bool {
+        self.file.has_since
+    }
+
+    /// The options that were typed and do not apply to a plan.
+    fn typed(&self) -> Vec<String> {
+        let is_empty_typed = self.empty.is_some() && !self.file.has_empty;
+        let typed =
+            [("--map", !self.map.is_empty()), ("--set", !self.set.is_empty()), ("--empty", is_empty_typed)];
+        typed.into_iter().filter(|(_, is_typed)| *is_typed).map(|(option, _)| option.to_owned()).collect()
     }
 
     /// Every column that is to be left out, where that was said, and whether by a flag.

@@ -16,8 +16,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use columns::{
-    ColumnRule, Constant, Empty, EmptyRows, HeaderFault, LeftOut, Letters, Mapping, OF_FAILURES, Otherwise,
-    Table, Transform, folded, nearest,
+    CHANGE, CHECK, ColumnRule, Constant, Empty, EmptyRows, HeaderFault, LINE, LeftOut, Letters, Mapping,
+    OF_FAILURES, Otherwise, PlanCells, PlanColumns, ROW, SET, Table, Transform, WAS, folded, nearest,
 };
 pub(crate) use csv::quoted_length;
 pub use csv::{Limit, Limits, TooLong};

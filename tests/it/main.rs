@@ -24,6 +24,7 @@ mod mapping;
 mod order;
 mod outage;
 mod pacing;
+mod plan_files;
 mod page;
 mod pages;
 mod proxies;

@@ -4,6 +4,7 @@ use super::Terms;
 use super::duplicates;
 use super::findings::Findings;
 use super::shapes::Shapes;
+use crate::commands::plans::{finished, passed_over};
 use crate::customer::{Cell, Parameter, Update, find_suspicious};
 use crate::exit::ExitCode;
 use crate::input::{Checked, Input, Mapping, Rows, Transform};
@@ -128,7 +129,7 @@ impl Linter {
             format: rows.format(),
             rows: self.rows,
             findings: self.findings.finish(),
-            notes: notes(rows),
+            notes: notes(input, rows),
             left_out: rows.left_out(),
             duplicates: self.duplicates.finish(),
             first: self.first,
@@ -149,8 +150,10 @@ const MIXED_LINE_ENDS: &str = "rows end in different ways (LF, CRLF, CR): the fi
                                break within a value is not in quotes";
 
 /// What is worth knowing about an input that was read to its end.
-fn notes(rows: &Rows) -> Vec<Note> {
+fn notes(input: &Input, rows: &Rows) -> Vec<Note> {
     let mut notes = Vec::new();
+    notes.extend(passed_over(input, rows).map(|message| Note { kind: "passed-over", message }));
+    notes.extend(finished(rows).map(|message| Note { kind: "no-rows", message }));
     if rows.ends_without_line_end() {
         let message = "no line end follows the last row, as one follows all others: if the file was cut short, so was the \
                        last value. Compare it with the original"
@@ -178,9 +181,11 @@ fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
         );
         warnings.push(("not-left-out", message));
     }
-    let country = mapping.constants.iter().find(|constant| constant.parameter == Parameter::Country);
+    // Nothing of these is sent with a plan.
+    let constants = if rows.plan().is_some() { &[][..] } else { &mapping.constants };
+    let country = constants.iter().find(|constant| constant.parameter == Parameter::Country);
     let countries = [country.map_or("", |constant| &constant.value); 2];
-    for constant in &mapping.constants {
+    for constant in constants {
         let (parameter, value) = (constant.parameter, &*constant.value);
         if let Some(suspicion) = find_suspicious(&Cell { parameter, raw: value, value, countries }) {
             let message =

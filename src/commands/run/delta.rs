@@ -14,6 +14,8 @@ pub struct Since {
     pub result: PathBuf,
     /// The most rows that may be sent.
     pub max_changes: Option<MaxChanges>,
+    /// Whether a configuration file says so.
+    pub is_from_file: bool,
 }
 
 /// The rows of the input, compared with earlier result files.

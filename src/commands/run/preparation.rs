@@ -4,6 +4,7 @@
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};
 use super::{MaxInvalid, cannot_start, warnings};
+use crate::commands::plans::say_passed_over;
 use crate::commands::shard::refuse_split_customers;
 use crate::customer::FingerprintKey;
 use crate::delivery::Interrupt;
@@ -93,6 +94,9 @@ impl Preparation {
         };
         let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;
         let rows = survey::rows_to_send(&input, workload.as_ref())?;
+        if input.is_stream() && !is_quiet {
+            say_passed_over(&input, &rows);
+        }
         Ok(Prepared { input, file, key, workload, done, rows })
     }
 }

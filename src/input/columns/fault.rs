@@ -138,6 +138,58 @@ pub enum HeaderFault {
     /// There is a header and nothing else.
     #[error("the file has a header and no rows: there is nothing to do")]
     NoRows,
+    /// A column of an ordinary input among those of a plan.
+    #[error(
+        "column {column} is '{parameter}', and this is a plan (it has set: or was: columns): rename it to \
+         'set:{parameter}', or delete it"
+    )]
+    Mixed {
+        /// Counted from 1.
+        column: usize,
+        /// The parameter.
+        parameter: &'static str,
+    },
+    /// A column that no plan has.
+    #[error(
+        "column {column} ('{name}') is no column of a plan (this is one: it has set: or was: columns){} Rename it, delete \
+         it, or leave it out with --ignore-column", did_you_mean(suggestion.as_deref())
+    )]
+    NotOfPlan {
+        /// Counted from 1.
+        column: usize,
+        /// As it stands in the header.
+        name: String,
+        /// The nearest column of a plan, if one is near.
+        suggestion: Option<String>,
+    },
+    /// Two columns of a plan with one name.
+    #[error("columns {first} and {second} are both '{name}': keep one of them")]
+    TwiceInPlan {
+        /// Counted from 1.
+        first: usize,
+        /// Counted from 1.
+        second: usize,
+        /// As it stands in the header.
+        name: String,
+    },
+    /// A column that a plan must have.
+    #[error(
+        "this is a plan (it has set: or was: columns) without the column {name}, which proves that its rows are as they \
+         were planned: take the file as 'offerit-sync plan' wrote it, or make it anew"
+    )]
+    LacksOfPlan {
+        /// The column.
+        name: &'static str,
+    },
+    /// An option that does not apply to a plan.
+    #[error(
+        "{option} does not apply to a plan, which has the values as they are sent (this is one: it has set: or was: \
+         columns): leave the option out"
+    )]
+    NotForPlan {
+        /// The option, as it was typed.
+        option: String,
+    },
 }
 
 fn taken_in(last_line: Option<u64>) -> String {
@@ -187,6 +239,10 @@ fn hint(suggestion: Option<&str>, is_first: bool) -> String {
         }
         None => ", see the list above.".to_owned(),
     }
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or(".".to_owned(), |name| format!(": did you mean '{name}'?"))
 }
 
 fn both(names: &Option<(String, String)>) -> String {

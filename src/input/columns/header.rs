@@ -5,7 +5,8 @@ use super::fault::{HeaderFault, MOST_LISTED, shown};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::{is_same, nearest};
-use super::transform::{Transform, is_blank_password, trimmed, trimmed_at};
+use super::planned::{PlanColumns, is_name_of_plan};
+use super::transform::{Empty, Transform, is_blank_password, trimmed, trimmed_at};
 use crate::customer::{Parameter, Place, Places, UpdateBuilder};
 use crate::input::csv::Record;
 use csv::ByteRecord;
@@ -26,6 +27,8 @@ pub struct Header {
     ids: Vec<usize>,
     /// The names of all columns, as they are compared.
     names: HashSet<String>,
+    /// Where the columns of a plan are.
+    plan: Option<PlanColumns>,
 }
 
 /// Neighbouring columns that are left out.
@@ -130,6 +133,9 @@ impl Header {
     ) -> Result<Header, Vec<HeaderFault>> {
         let names: Vec<String> =
             record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        if names.iter().any(|name| is_name_of_plan(&folded(name))) {
+            return Header::map_plan(&names, mapping, known);
+        }
         let is_header = known.are_a_header(names.iter().map(String::as_str));
         let mut faults = Faults::default();
         let mut columns: Vec<Option<Column>> = Vec::new();
@@ -141,7 +147,8 @@ impl Header {
         // A column that was not understood may be the one that lacks.
         let may_lack = faults.is_empty();
         let folded_names: HashSet<String> = names.iter().map(|name| folded(name)).collect();
-        for rule in mapping.columns.iter().filter(|rule| !folded_names.contains(&folded(&rule.name))) {
+        let is_missing = |rule: &&ColumnRule| !folded_names.contains(&folded(&rule.name));
+        for rule in mapping.columns.iter().filter(|_| !mapping.may_lack_columns).filter(is_missing) {
             faults.add(|_| missing(rule, if is_header { &names } else { &[] }));
         }
         if may_lack && faults.is_empty() {
@@ -158,10 +165,43 @@ impl Header {
             .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
             .collect();
         let borrowed = if mapping.constants.is_empty() { borrowed(&columns) } else { Vec::new() };
-        let is_id =
-            |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
-        let ids = (0..columns.len()).filter(|index| is_id(&columns[*index])).collect();
-        Ok(Header { columns, width: names.len(), constants, borrowed, ids, names: folded_names })
+        let ids = ids(&columns);
+        Ok(Header { columns, width: names.len(), constants, borrowed, ids, names: folded_names, plan: None })
+    }
+
+    /// Maps the header of a plan: nothing that was said about columns applies, and cells are sent as they are.
+    fn map_plan(
+        names: &[String],
+        mapping: &Mapping,
+        known: &KnownColumns<'_>,
+    ) -> Result<Header, Vec<HeaderFault>> {
+        let mut faults = Faults::default();
+        // Spreadsheets add columns without a name.
+        let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+        let (plan, sent) = PlanColumns::find(&names[..named], mapping, known, |fault| faults.add(|_| fault));
+        let exact = |parameter| Transform { trim: false, ..Transform::of(parameter, Empty::Keep) };
+        let column = |parameter: Option<Parameter>| parameter.map(|it| Column::new(it, exact(it)));
+        let columns: Vec<Option<Column>> = sent.into_iter().map(column).collect();
+        if faults.is_empty() && plan.set().next().is_none() {
+            faults.add(|_| HeaderFault::NoField);
+        }
+        if !faults.is_empty() {
+            return Err(faults.into_all());
+        }
+        Ok(Header {
+            width: names.len(),
+            constants: Vec::new(),
+            borrowed: borrowed(&columns),
+            ids: ids(&columns),
+            columns,
+            names: names.iter().map(|name| folded(name)).collect(),
+            plan: Some(plan),
+        })
+    }
+
+    /// Where the columns of a plan are that are not sent; `None` of an ordinary input.
+    pub fn plan(&self) -> Option<&PlanColumns> {
+        self.plan.as_ref()
     }
 
     /// Whether a record has the name of a column, or of a parameter that is an id, for an id. The second of two files may
@@ -254,7 +294,8 @@ impl Header {
     pub fn left_out(&self, names: &ByteRecord) -> Vec<LeftOut> {
         let mut left_out: Vec<LeftOut> = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            if self.columns.get(index).is_some_and(Option::is_some) {
+            let is_of_plan = self.plan.as_ref().is_some_and(|plan| plan.contains(index));
+            if is_of_plan || self.columns.get(index).is_some_and(Option::is_some) {
                 continue;
             }
             let (column, name) = (index + 1, shown(String::from_utf8_lossy(name).trim()));
@@ -272,6 +313,12 @@ impl Header {
     pub fn column_of(&self, parameter: Parameter) -> Option<usize> {
         position(&self.columns, parameter).map(|index| index + 1)
     }
+}
+
+/// The numbers, from 0, of the columns that hold ids.
+fn ids(columns: &[Option<Column>]) -> Vec<usize> {
+    let is_id = |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
+    (0..columns.len()).filter(|index| is_id(&columns[*index])).collect()
 }
 
 fn borrowed(columns: &[Option<Column>]) -> Vec<Borrowed> {

@@ -3,6 +3,7 @@
 
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::is_same;
+use super::planned::is_name_of_plan;
 use crate::customer::Parameter;
 use crate::input::csv::{Records, behind_lines};
 use crate::input::source::{Delimiter, Reading};
@@ -49,6 +50,7 @@ impl<'mapping> KnownColumns<'mapping> {
             let parameter = parameter_like(&name);
             count += usize::from(parameter.is_some());
             has_sure_one |= self.rules.contains_key(&name)
+                || is_name_of_plan(&name)
                 || self.is_ignored(&name)
                 || parameter.is_some_and(Parameter::is_lookup);
         }
@@ -62,7 +64,10 @@ impl<'mapping> KnownColumns<'mapping> {
             return 0;
         }
         let is_known = |name: &String| {
-            self.rules.contains_key(name) || self.is_ignored(name) || parameter_like(name).is_some()
+            self.rules.contains_key(name)
+                || self.is_ignored(name)
+                || is_name_of_plan(name)
+                || parameter_like(name).is_some()
         };
         names.iter().map(|name| folded(name)).filter(is_known).count()
     }

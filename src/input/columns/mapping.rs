@@ -20,6 +20,12 @@ pub struct Mapping {
     pub empty: Empty,
     /// What becomes of rows that have nothing to send.
     pub empty_rows: EmptyRows,
+    /// Whether columns of `columns` may be missing.
+    pub may_lack_columns: bool,
+    /// Options that were typed and do not apply to a plan, to show.
+    pub typed: Vec<String>,
+    /// Keys of a configuration file that do not apply to a plan.
+    pub from_file: Vec<&'static str>,
 }
 
 /// What becomes of a row that has nothing to send.

@@ -5,6 +5,7 @@ mod header;
 mod known;
 mod mapping;
 mod nearest;
+mod planned;
 mod transform;
 
 pub use fault::{HeaderFault, quote_advice, shown};
@@ -12,4 +13,5 @@ pub use header::{Header, LeftOut};
 pub use known::{KnownColumns, OF_FAILURES};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
 pub use nearest::nearest;
+pub use planned::{CHANGE, CHECK, LINE, PlanCells, PlanColumns, PlanFault, PlanWatch, ROW, SET, WAS};
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};

@@ -2,7 +2,7 @@
 
 use super::row::{Invalid, Problem};
 use crate::customer::{NOT_UTF_8, Parameter, Places, Rule, UpdateBuilder, Values, Violation};
-use crate::input::columns::{EmptyRows, Header, quote_advice};
+use crate::input::columns::{EmptyRows, Header, PlanFault, quote_advice};
 use crate::input::csv::Records;
 use crate::input::source::Format;
 use std::io::Read;
@@ -13,6 +13,7 @@ pub(super) struct Judge<'rows, R> {
     pub(super) header: &'rows Header,
     pub(super) format: Format,
     pub(super) empty_rows: EmptyRows,
+    pub(super) plan_fault: Option<PlanFault>,
 }
 
 impl<'rows, R: Read> Judge<'rows, R> {
@@ -27,7 +28,8 @@ impl<'rows, R: Read> Judge<'rows, R> {
             && !self.records.is_broken()
             && record.len() == self.header.width()
             && self.header.column_without_name(record).is_none()
-            && !self.header.is_repeated_by(record);
+            && !self.header.is_repeated_by(record)
+            && self.plan_fault.is_none();
         let is_located = is_plain && self.header.locate(record, places);
         Some(Values::new(record.cells, places)).filter(|values| is_located && values.make_an_update())
     }
@@ -92,8 +94,13 @@ impl<'rows, R: Read> Judge<'rows, R> {
             );
             return Some(("unnamed-column", message));
         }
-        let is_header = self.header.is_repeated_by(self.records.record());
-        is_header.then(|| ("repeated-header", REPEATED_HEADER.to_owned()))
+        if self.header.is_repeated_by(self.records.record()) {
+            return Some(("repeated-header", REPEATED_HEADER.to_owned()));
+        }
+        self.plan_fault.map(|fault| {
+            let (rule, message) = fault.rule();
+            (rule, message.to_owned())
+        })
     }
 }
 

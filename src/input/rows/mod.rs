@@ -6,7 +6,8 @@ mod row;
 
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use crate::input::columns::{
-    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, Transform, folded, nearest, shown,
+    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, PlanColumns, PlanWatch, Transform,
+    folded, nearest, shown,
 };
 use crate::input::csv::{Fault, Limits, LineEnd, Records};
 use crate::input::error::Error;
@@ -34,6 +35,8 @@ pub struct Rows {
     header_line: u64,
     builder: UpdateBuilder,
     empty_rows: EmptyRows,
+    /// Of a plan.
+    plan: Option<PlanWatch>,
     /// Where the values of a row lie that was not copied.
     places: Places,
     number: u64,
@@ -78,6 +81,7 @@ impl Rows {
         })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
         let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
+        let plan = header.plan().cloned().map(PlanWatch::new);
         Ok(Rows {
             path,
             format,
@@ -87,6 +91,7 @@ impl Rows {
             header_line: line,
             builder,
             empty_rows,
+            plan,
             places,
             number,
             ahead,
@@ -135,6 +140,7 @@ impl Rows {
             header: &self.header,
             format: self.format,
             empty_rows: self.empty_rows,
+            plan_fault: self.plan.as_ref().and_then(|plan| plan.fault),
         };
         let content = judge.content(&mut self.builder).and_then(|()| {
             let refused = || refused("too-long", "cannot be sent".to_owned(), &self.builder);
@@ -152,8 +158,9 @@ impl Rows {
         if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
             return Ok(None);
         }
-        let Rows { records, header, format, empty_rows, builder, places, number, .. } = self;
-        let judge = Judge { records, header, format: *format, empty_rows: *empty_rows };
+        let Rows { records, header, format, empty_rows, builder, plan, places, number, .. } = self;
+        let plan_fault = plan.as_ref().and_then(|plan| plan.fault);
+        let judge = Judge { records, header, format: *format, empty_rows: *empty_rows, plan_fault };
         let (content, values) = match judge.plain_update(places) {
             Some(values) => (Ok(()), values),
             None => (judge.content(builder).map_err(Box::new), builder.values()),
@@ -171,6 +178,12 @@ impl Rows {
     /// Reads no further: the row read last was the last one.
     pub fn pass_over_all(&mut self) {
         (self.ahead, self.is_over) = (None, true);
+    }
+
+    /// How many rows were read.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.number
     }
 
     /// Whether the input ends within the line of the row read last: no line end follows it, as one follows all others.
@@ -194,6 +207,12 @@ impl Rows {
     #[must_use]
     pub fn transform(&self, column: usize) -> Option<&Transform> {
         self.header.transform(column)
+    }
+
+    /// The columns of a plan; `None` of an ordinary input.
+    #[must_use]
+    pub fn plan(&self) -> Option<&PlanColumns> {
+        self.plan.as_ref().map(|plan| &plan.columns)
     }
 
     /// The columns that are left out.
@@ -228,12 +247,16 @@ impl Rows {
     fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
         while !self.is_over && advance(&self.path, &mut self.records)? {
             self.number += 1;
+            if let Some(plan) = &mut self.plan {
+                plan.observe(self.records.record());
+            }
             self.ends_without_line_end = self.records.line_end() == LineEnd::Missing;
             if is_wanted(self.number) {
                 return Ok(true);
             }
         }
-        if self.number == 0 {
+        // A plan without rows changes nothing, and is done.
+        if self.number == 0 && self.plan.is_none() {
             let faults = vec![HeaderFault::NoRows];
             return Err(Error::Header { path: self.path.clone(), line: self.header_line, faults });
         }

@@ -114,7 +114,11 @@ impl Delimiter {
 }
 
 fn is_parameter(name: &[u8]) -> bool {
-    std::str::from_utf8(name).is_ok_and(|name| Parameter::from_name(&name.trim().to_lowercase()).is_some())
+    std::str::from_utf8(name).is_ok_and(|name| {
+        let name = name.trim().to_lowercase();
+        let field = name.strip_prefix("set:").or(name.strip_prefix("was:")).unwrap_or(&name);
+        Parameter::from_name(field).is_some()
+    })
 }
 
 impl FromStr for Delimiter {

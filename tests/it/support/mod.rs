@@ -11,6 +11,7 @@ mod connection;
 pub mod crash;
 pub mod job;
 mod mounted;
+pub mod plan;
 mod reply;
 mod request;
 pub mod result;
