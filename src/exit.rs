@@ -15,11 +15,11 @@ pub enum ExitCode {
     Usage = 2,
     /// Finished, but some rows are not in sync.
     NotInSync = 3,
-    /// A brake stopped the run; resumable.
+    /// A limit stopped the run; resumable.
     Brake = 4,
     /// Another run holds the result file.
     Locked = 5,
-    /// The server refuses the credentials, or redirects; resumable.
+    /// The server refuses the credentials, redirects, or cannot be used; resumable.
     Refused = 6,
     /// The deadline or `--limit` was reached; resumable.
     Limit = 7,
@@ -61,9 +61,14 @@ impl ExitCode {
             }
             ExitCode::Usage => "wrong usage, configuration or input header; nothing was sent",
             ExitCode::NotInSync => "finished, but some rows are invalid, rejected, failed or unknown",
-            ExitCode::Brake => "a brake stopped it (failures, changes, outage); resumable",
+            ExitCode::Brake => {
+                "a limit stopped it (failures, nothing accepted, changes, outage, a host name that does not exist); resumable"
+            }
             ExitCode::Locked => "another run holds the result file",
-            ExitCode::Refused => "the server refuses the credentials, or redirects; resumable",
+            ExitCode::Refused => {
+                "the server refuses the credentials, redirects, cannot be trusted (certificate) or speaks no TLS or HTTP; \
+                 resumable"
+            }
             ExitCode::Limit => "the deadline or --limit was reached; resumable",
             ExitCode::Interrupted => "interrupted by SIGINT; resumable",
             ExitCode::Terminated => "interrupted by SIGTERM; resumable",

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 #[derive(Debug, Default, Args)]
 pub struct BrakeOptions {
     /// Stop when more rows than this are rejected, failed or unknown: N in the whole run, or P% of the rows sent last (of
-    /// a hundred, or of as many as it takes for P% to be ten)
+    /// a hundred, or of as many as it takes for P% to be ten); 100% is no limit [default: stop where the server accepts
+    /// nothing: the first 20 rows refused for one reason, or none of the last 100 accepted]
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<String>,
 
@@ -83,7 +84,10 @@ impl BrakeOptions {
 }
 
 fn max_failures(text: &str) -> Result<MaxFailures, Failure> {
-    most("--max-failures", text, MaxFailures::Count, MaxFailures::Percent)
+    match text {
+        "100%" => Ok(MaxFailures::Percent(100.0)),
+        _ => most("--max-failures", text, MaxFailures::Count, MaxFailures::Percent),
+    }
 }
 
 fn most<T>(option: &str, text: &str, count: fn(u64) -> T, percent: fn(f64) -> T) -> Result<T, Failure> {
@@ -98,7 +102,7 @@ fn most<T>(option: &str, text: &str, count: fn(u64) -> T, percent: fn(f64) -> T)
     };
     found.ok_or_else(|| {
         Failure::usage(format!(
-            "{option}: '{}' is neither a number of rows such as 50 nor a part such as 5% (0% to below 100%)",
+            "{option}: '{}' is neither a number of rows such as 50 nor a percentage such as 5%",
             text.escape_debug()
         ))
     })
@@ -221,10 +225,11 @@ mod tests {
             ("50", MaxFailures::Count(50)),
             ("5%", MaxFailures::Percent(5.0)),
             ("0.5%", MaxFailures::Percent(0.5)),
+            ("100%", MaxFailures::Percent(100.0)),
         ] {
             assert_eq!(max_failures(text).unwrap(), most);
         }
-        for text in ["", "%", "-1", "100%", "101%", "NaN%", "-1%", "5 %", "many", "1e3"] {
+        for text in ["", "%", "-1", "101%", "NaN%", "-1%", "5 %", "many", "1e3"] {
             assert!(max_failures(text).unwrap_err().message.contains("neither a number of rows"), "{text}");
         }
     }

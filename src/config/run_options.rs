@@ -74,7 +74,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
 
-    /// The most attempts of one row [default: 5]
+    /// The most attempts of one row that are charged to it: 429s, failed connections and probes of an outage are not [default:
+    /// 5]
     #[arg(long, value_name = "N")]
     pub max_attempts: Option<u32>,
 

@@ -1,16 +1,16 @@
-//! Limits that end a run early, resumable, because the user set them: too many failures, a deadline, a number of
-//! rows. They look at what happens and never touch a row.
+//! Limits that end a run early, resumable: too many failures, nothing accepted, a deadline, a number of rows. They count
+//! outcomes and never touch a row.
 
-use super::{Brake, Limit, Stop};
+use super::ending::{Brake, Limit, Stop};
 use crate::journal::Status;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use tokio::time::Instant;
 
-/// What the user set; nothing is none.
+/// What the user set.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Brakes {
-    /// How many rows may fail.
+    /// How many rows may fail; `None`: the run ends where nothing is accepted.
     pub max_failures: Option<MaxFailures>,
     /// When nothing new is started any more.
     pub deadline: Option<Instant>,
@@ -22,21 +22,25 @@ pub struct Brakes {
 /// are not counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailures {
-    /// So many in the whole run.
+    /// In the whole run.
     Count(u64),
-    /// So many per cent, from 0 to below 100, of the rows sent last: see [`MaxFailures::window`].
+    /// A percentage, from 0 to 100, of the rows sent last: see [`MaxFailures::window`]. 100% is no limit.
     Percent(f64),
 }
 
-/// The fewest rows that a part is taken of.
-const SMALLEST_WINDOW: f64 = 100.0;
-/// The most: more would notice too late.
-const LARGEST_WINDOW: f64 = 10_000.0;
-/// A part is taken of so many rows that it is this many of them: fewer would be chance.
+/// The smallest and the largest window of a percentage, in rows. Chosen: below a hundred it would be chance, and above
+/// ten thousand it would be noticed too late.
+const WINDOW: (f64, f64) = (100.0, 10_000.0);
+/// A percentage is taken of so large a window that it is this many rows. Chosen: fewer would be chance.
 const TELLING: f64 = 10.0;
 
-/// Different reasons that are kept apart, so that texts which name each row cost no memory.
-const MOST_REASONS: usize = 100;
+/// Reasons that are kept apart, so that texts which name each row cost no memory.
+const MAX_REASONS: usize = 100;
+
+/// The first rows of a run that are all refused for one reason end it from this many on. Chosen.
+const FIRST_ROWS: u64 = 20;
+/// Rows in a row none of which is accepted end a run from this many on. Chosen.
+const ROWS_IN_A_ROW: u64 = 100;
 
 impl MaxFailures {
     /// Of how many rows the part is taken, those sent last: a hundred, or more for a part below ten per cent.
@@ -46,7 +50,7 @@ impl MaxFailures {
         match self {
             MaxFailures::Count(_) => None,
             MaxFailures::Percent(percent) => {
-                Some((100.0 * TELLING / percent).ceil().clamp(SMALLEST_WINDOW, LARGEST_WINDOW) as usize)
+                Some((100.0 * TELLING / percent).ceil().clamp(WINDOW.0, WINDOW.1) as usize)
             }
         }
     }
@@ -63,24 +67,79 @@ impl MaxFailures {
     }
 }
 
-/// Counts how the rows that were sent end.
-pub(super) struct FailureBrake {
+/// An outcome, as the brakes count it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'run> {
+    /// Its status.
+    pub status: Status,
+    /// Of the last reply, if there was one.
+    pub http_status: Option<u16>,
+    /// Why, without what differs from row to row.
+    pub error: &'run str,
+    /// Whether the row was not in sync before this run.
+    pub was_not_in_sync: bool,
+}
+
+/// Ends a run in which too many rows fail.
+pub(super) enum FailureBrake {
+    /// `--max-failures`.
+    MaxFailures(TooManyFailures),
+    /// The default.
+    NothingAccepted(NothingAccepted),
+}
+
+impl FailureBrake {
+    /// The brake that the user set, or the default one.
+    pub(super) fn new(brakes: &Brakes) -> FailureBrake {
+        match brakes.max_failures {
+            Some(most) => FailureBrake::MaxFailures(TooManyFailures::new(most)),
+            None => FailureBrake::NothingAccepted(NothingAccepted::default()),
+        }
+    }
+
+    /// Counts the outcome of a row that was sent. Returns why the run ends, if that is one failure too many.
+    pub(super) fn count(&mut self, outcome: Counted<'_>) -> Option<Brake> {
+        match self {
+            FailureBrake::MaxFailures(brake) => brake.count(outcome.status, outcome.error),
+            FailureBrake::NothingAccepted(brake) => brake.count(outcome),
+        }
+    }
+}
+
+/// How often each reason occurred.
+#[derive(Default)]
+struct Reasons(HashMap<String, u64>);
+
+impl Reasons {
+    fn add(&mut self, error: &str) {
+        if self.0.len() < MAX_REASONS || self.0.contains_key(error) {
+            *self.0.entry(error.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn commonest(&self) -> (String, u64) {
+        let commonest = self.0.iter().max_by_key(|(why, count)| (**count, std::cmp::Reverse(*why)));
+        commonest.map(|(why, count)| (why.clone(), *count)).unwrap_or_default()
+    }
+}
+
+/// `--max-failures`.
+pub(super) struct TooManyFailures {
     most: MaxFailures,
     /// Whether each of the rows sent last failed; empty where all of them count.
     last: VecDeque<bool>,
     /// How many rows count, and how many of them failed.
     sent: u64,
     failed: u64,
-    reasons: HashMap<String, u64>,
+    reasons: Reasons,
 }
 
-impl FailureBrake {
-    pub(super) fn new(most: MaxFailures) -> FailureBrake {
-        FailureBrake { most, last: VecDeque::new(), sent: 0, failed: 0, reasons: HashMap::new() }
+impl TooManyFailures {
+    fn new(most: MaxFailures) -> TooManyFailures {
+        TooManyFailures { most, last: VecDeque::new(), sent: 0, failed: 0, reasons: Reasons::default() }
     }
 
-    /// Takes the outcome of a row that was sent. Gives why the run ends, if that is one failure too many.
-    pub(super) fn see(&mut self, status: Status, error: &str) -> Option<Stop> {
+    fn count(&mut self, status: Status, error: &str) -> Option<Brake> {
         let has_failed = !status.is_in_sync();
         self.sent += 1;
         self.failed += u64::from(has_failed);
@@ -95,14 +154,51 @@ impl FailureBrake {
         if !has_failed {
             return None;
         }
-        if self.reasons.len() < MOST_REASONS || self.reasons.contains_key(error) {
-            *self.reasons.entry(error.to_owned()).or_default() += 1;
-        }
+        self.reasons.add(error);
         (self.failed > self.most.allowed()).then(|| {
-            let commonest = self.reasons.iter().max_by_key(|(why, count)| (**count, std::cmp::Reverse(*why)));
-            let (why, alike) = commonest.map(|(why, count)| (why.clone(), *count)).unwrap_or_default();
-            let (failed, sent) = (self.failed, self.sent);
-            Stop::Brake(Brake::Failures { failed, sent, most: self.most, why, alike })
+            let (why, alike) = self.reasons.commonest();
+            Brake::Failures { failed: self.failed, sent: self.sent, most: self.most, why, alike }
+        })
+    }
+}
+
+/// Notices that the server accepts nothing: the first rows are all refused for one reason, or none of the last was
+/// accepted. Rows that were not in sync before this run do not count: a file of failures is expected to fail again.
+#[derive(Default)]
+pub(super) struct NothingAccepted {
+    /// Rows that were counted.
+    rows: u64,
+    /// The reason of the first rows, while they are all refused for the same one.
+    one_reason: Option<(Option<u16>, String)>,
+    /// Rows since one was accepted, and why they were not.
+    in_a_row: u64,
+    reasons: Reasons,
+}
+
+impl NothingAccepted {
+    fn count(&mut self, outcome: Counted<'_>) -> Option<Brake> {
+        let Counted { status, http_status, error, was_not_in_sync } = outcome;
+        if was_not_in_sync {
+            return None;
+        }
+        self.rows += 1;
+        if status.is_in_sync() {
+            (self.one_reason, self.in_a_row, self.reasons) = (None, 0, Reasons::default());
+            return None;
+        }
+        self.in_a_row += 1;
+        self.reasons.add(error);
+        if self.rows == 1 && status == Status::Rejected {
+            self.one_reason = Some((http_status, error.to_owned()));
+        }
+        let is_same = |(first, text): &(Option<u16>, String)| {
+            status == Status::Rejected && *first == http_status && text == error
+        };
+        self.one_reason.take_if(|first| !is_same(first));
+        let is_start = self.one_reason.is_some() && self.rows == FIRST_ROWS;
+        (is_start || self.in_a_row >= ROWS_IN_A_ROW).then(|| {
+            let (why, alike) = self.reasons.commonest();
+            Brake::NothingAccepted { rows: self.in_a_row, is_start, why, alike }
         })
     }
 }
@@ -112,7 +208,7 @@ pub(super) struct RowLimit {
     most: NonZeroU64,
     opened: u64,
     /// Whether a row that needs sending was kept back.
-    pub(super) is_reached: bool,
+    is_reached: bool,
 }
 
 impl RowLimit {
@@ -143,9 +239,48 @@ mod tests {
 
     /// After how many rows it stops, if it does.
     fn stops_after(most: MaxFailures, outcomes: impl IntoIterator<Item = bool>) -> Option<usize> {
-        let mut brake = FailureBrake::new(most);
+        let mut brake = TooManyFailures::new(most);
         let status = |is_good| if is_good { Status::Updated } else { Status::Rejected };
-        outcomes.into_iter().position(|is_good| brake.see(status(is_good), "no").is_some()).map(|at| at + 1)
+        outcomes.into_iter().position(|is_good| brake.count(status(is_good), "no").is_some()).map(|at| at + 1)
+    }
+
+    fn outcome(status: Status, http_status: u16, error: &str) -> Counted<'_> {
+        Counted { status, http_status: Some(http_status), error, was_not_in_sync: false }
+    }
+
+    /// After how many rows the default brake stops, if it does.
+    fn stops_nothing_accepted<'a>(outcomes: impl IntoIterator<Item = Counted<'a>>) -> Option<usize> {
+        let mut brake = FailureBrake::new(&Brakes::default());
+        outcomes.into_iter().position(|outcome| brake.count(outcome).is_some()).map(|at| at + 1)
+    }
+
+    #[test]
+    fn twenty_first_rows_that_are_all_refused_for_one_reason_end_the_run() {
+        let not_found = outcome(Status::Rejected, 404, "no");
+        let then = |first: Counted<'static>| [first].into_iter().chain(std::iter::repeat_n(not_found, 500));
+        assert_eq!(stops_nothing_accepted(std::iter::repeat_n(not_found, 500)), Some(20));
+        // A hundred others, where one of the first is another.
+        assert_eq!(stops_nothing_accepted(then(outcome(Status::Updated, 200, ""))), Some(101));
+        for other in [
+            outcome(Status::Rejected, 400, "no"),
+            outcome(Status::Rejected, 404, "none"),
+            outcome(Status::Failed, 503, "no"),
+            outcome(Status::Unknown, 404, "no"),
+        ] {
+            assert_eq!(stops_nothing_accepted(then(other)), Some(100), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn one_row_in_a_hundred_that_is_accepted_is_enough() {
+        let status = |n: u32| if n.is_multiple_of(100) { Status::Updated } else { Status::Failed };
+        assert_eq!(stops_nothing_accepted((1..10_000).map(|n| outcome(status(n), 503, "busy"))), None);
+    }
+
+    #[test]
+    fn rows_that_were_not_in_sync_before_do_not_count() {
+        let again = Counted { was_not_in_sync: true, ..outcome(Status::Rejected, 404, "no") };
+        assert_eq!(stops_nothing_accepted(std::iter::repeat_n(again, 1000)), None);
     }
 
     #[test]
@@ -164,6 +299,7 @@ mod tests {
             let all_fail = std::iter::repeat_n(false, 100_000);
             assert_eq!(stops_after(MaxFailures::Percent(percent), all_fail), Some(after), "{percent}%");
         }
+        assert_eq!(stops_after(MaxFailures::Percent(100.0), std::iter::repeat_n(false, 100_000)), None);
     }
 
     #[test]
@@ -176,17 +312,15 @@ mod tests {
 
     #[test]
     fn the_commonest_reason_is_told_and_reasons_take_no_memory_without_end() {
-        let mut brake = FailureBrake::new(MaxFailures::Count(1000));
+        let mut brake = TooManyFailures::new(MaxFailures::Count(1000));
         let mut stop = None;
         for row in 0..1001 {
             let why = if row % 3 == 0 { "bad country".to_owned() } else { format!("no customer {row}") };
-            stop = brake.see(Status::Rejected, &why);
+            stop = brake.count(Status::Rejected, &why);
         }
-        let Some(Stop::Brake(Brake::Failures { failed, sent, why, alike, .. })) = stop else {
-            panic!("{stop:?}")
-        };
+        let Some(Brake::Failures { failed, sent, why, alike, .. }) = stop else { panic!("{stop:?}") };
         assert_eq!((failed, sent, why.as_str(), alike), (1001, 1001, "bad country", 334));
-        assert!(brake.reasons.len() <= MOST_REASONS);
+        assert!(brake.reasons.0.len() <= MAX_REASONS);
     }
 
     proptest! {

@@ -1,18 +1,19 @@
-//! The run-wide retry budget: however many rows fail, retries stay a small part of the load. A cap on the
-//! attempts of one row alone would let a broken server see five times as many requests as a sound one.
+//! The run-wide [retry budget](https://docs.rs/tower/latest/tower/retry/budget/), a token bucket: however many rows fail,
+//! retries stay a small part of the load. A cap on the attempts of each row alone would let a broken server see five times
+//! as many requests as a sound one.
 
 use std::time::Duration;
 
-/// What a first attempt pays in: retries are a tenth of first attempts in the long run.
+/// Tokens that a first attempt pays in. Chosen, as in tower: retries are a tenth of first attempts in the long run.
 const DEPOSIT: f64 = 0.1;
 
-/// What there is at first, and the most there ever is: a short disturbance is retried without waiting.
+/// Tokens at the start, and the most there ever are. Chosen: a short disturbance is retried without waiting.
 const FULL: f64 = 20.0;
 
-/// What comes in a second while no first attempt can be made, at the least.
+/// The least tokens a second that come in while no first attempt can be made. Chosen.
 const TRICKLE: f64 = 0.5;
 
-/// The same of a run whose rate is unlimited.
+/// The same of a run whose rate is unlimited. Chosen.
 const UNLIMITED_TRICKLE: f64 = 10.0;
 
 /// Tokens for retries.
@@ -20,7 +21,7 @@ const UNLIMITED_TRICKLE: f64 = 10.0;
 pub(super) struct Budget {
     tokens: f64,
     /// Tokens a second while no first attempt can be made.
-    trickle: f64,
+    trickle_rate: f64,
     /// Since when none could be made.
     idle_since: Option<Duration>,
 }
@@ -28,8 +29,8 @@ pub(super) struct Budget {
 impl Budget {
     /// A full budget for a run of at most `rate` attempts a second.
     pub(super) fn new(rate: Option<f64>) -> Budget {
-        let trickle = rate.map_or(UNLIMITED_TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
-        Budget { tokens: FULL, trickle, idle_since: None }
+        let trickle_rate = rate.map_or(UNLIMITED_TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
+        Budget { tokens: FULL, trickle_rate, idle_since: None }
     }
 
     /// A row's first attempt starts.
@@ -38,8 +39,8 @@ impl Budget {
         self.pay_in(DEPOSIT);
     }
 
-    /// A retry got through: it has cost the server nothing it could not do.
-    pub(super) fn retry_got_through(&mut self) {
+    /// Gives back the token of a retry that succeeded, did not leave, or follows a stale attempt.
+    pub(super) fn refund(&mut self) {
         self.pay_in(1.0);
     }
 
@@ -48,19 +49,19 @@ impl Budget {
         self.tokens >= 1.0
     }
 
-    /// A retry starts.
+    /// A retry starts and takes a token.
     pub(super) fn retry(&mut self) {
         self.tokens -= 1.0;
     }
 
-    /// Only retries are left to send and there is no token: tokens trickle in. Says when the next one is there.
-    pub(super) fn idle(&mut self, now: Duration) -> Duration {
+    /// Only retries are left to send and there is no token: tokens trickle in. Returns when the next one is there.
+    pub(super) fn trickle(&mut self, now: Duration) -> Duration {
         let since = *self.idle_since.get_or_insert(now);
-        self.pay_in(now.saturating_sub(since).as_secs_f64() * self.trickle);
+        self.pay_in(now.saturating_sub(since).as_secs_f64() * self.trickle_rate);
         self.idle_since = Some(now);
         let missing = (1.0 - self.tokens).max(0.0);
         // Rounding must not make the caller ask again at once for ever.
-        now + Duration::from_secs_f64(missing / self.trickle) + Duration::from_micros(1)
+        now + Duration::from_secs_f64(missing / self.trickle_rate) + Duration::from_micros(1)
     }
 
     fn pay_in(&mut self, tokens: f64) {
@@ -92,7 +93,7 @@ mod tests {
         for _ in 0..10_000 {
             assert!(budget.has_token());
             budget.retry();
-            budget.retry_got_through();
+            budget.refund();
         }
     }
 
@@ -105,7 +106,7 @@ mod tests {
         let mut now = Duration::from_secs(5);
         let mut retries = 0;
         while now < Duration::from_secs(15) {
-            now = budget.idle(now);
+            now = budget.trickle(now);
             if budget.has_token() {
                 budget.retry();
                 retries += 1;

@@ -1,8 +1,8 @@
-//! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the
-//! delivery loop never waits for a disk or a pipe.
+//! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the dispatcher never
+//! waits for a disk or a pipe.
 
-use super::{Feed, FeedError, Job, Work};
-use crate::customer::{FingerprintKey, Parameter, Update};
+use super::job::{Feed, FeedError, Job, Work};
+use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update};
 use crate::input::{Invalid, Row, Rows};
 use crate::journal::Status;
 use crate::offerit::Encoder;
@@ -12,14 +12,17 @@ use std::task::{Context, Poll};
 use std::thread;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Rows a batch of a file: a thread is woken once for all of them.
+/// Rows a batch of a file. Chosen: a thread is woken once for all of them.
 const BATCH: usize = 64;
 
-/// Batches of a file that wait to be taken.
+/// Request bodies a batch, in bytes. Chosen: cells of a megabyte must not fill the memory.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Batches of a file that wait to be taken. Chosen.
 const WAITING: usize = 2;
 
-/// What the thread has to say. Its end is said too: a thread that dies says nothing, and must not look like the
-/// end of the input.
+/// What the thread sends. Its end is a message too: a thread that dies sends nothing, and must not look like the end of
+/// the input.
 enum Message {
     Jobs(Vec<Job>),
     End,
@@ -38,7 +41,7 @@ impl ChannelFeed {
     /// # Errors
     /// If no thread can be started.
     pub fn start(rows: Rows, is_stream: bool, done: Done, key: FingerprintKey) -> io::Result<ChannelFeed> {
-        // A stream's row must not be kept back until others come: nobody knows when that will be.
+        // A row of a stream must not wait for others, which may come late.
         let (batch, waiting) = if is_stream { (1, WAITING * BATCH) } else { (BATCH, WAITING) };
         let (sender, messages) = channel(waiting);
         thread::Builder::new()
@@ -60,40 +63,29 @@ impl Feed for ChannelFeed {
 }
 
 fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sender: &Sender<Message>) {
-    let mut batch = Vec::with_capacity(most);
+    let (mut batch, mut bytes) = (Vec::with_capacity(most), 0);
     let (mut scratch, mut encoder) = (Vec::new(), Encoder::default());
     loop {
         let row = match rows.next_row_of(|number| !done.rows.contains(number)) {
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(error) => {
+                // Nobody listens if the run has ended.
                 let _ = sender.blocking_send(Message::Jobs(batch));
                 let _ = sender.blocking_send(Message::Failed(error.into()));
                 return;
             }
         };
         let fingerprint = row.fingerprint(key, &mut scratch);
-        let Row { number, line, content } = row;
-        batch.push(Job {
-            row: number,
-            line,
-            fingerprint,
-            has_failed: done.failed.contains(number),
-            maybe_applied: done.unknown.contains(number),
-            work: match content {
-                Ok(update) => match done.find_unsent_outcome(number) {
-                    Some((status, reason)) => unsent(&update, status, reason),
-                    None => {
-                        let keys = done.lanes.keys(&update);
-                        Work::Send(encoder.request(update), keys)
-                    }
-                },
-                Err(invalid) => unfit(line, invalid),
-            },
-        });
-        if batch.len() < most {
+        let job = job(row, fingerprint, &mut done, &mut encoder);
+        if let Work::Send(request, _) = &job.work {
+            bytes += request.len();
+        }
+        batch.push(job);
+        if batch.len() < most && bytes < BATCH_BYTES {
             continue;
         }
+        bytes = 0;
         let full = std::mem::replace(&mut batch, Vec::with_capacity(most));
         if sender.blocking_send(Message::Jobs(full)).is_err() {
             return;
@@ -101,6 +93,28 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
     }
     let _ = sender.blocking_send(Message::Jobs(batch));
     let _ = sender.blocking_send(Message::End);
+}
+
+fn job(row: Row, fingerprint: Fingerprint, done: &mut Done, encoder: &mut Encoder) -> Job {
+    let Row { number, line, has_status, content } = row;
+    Job {
+        row: number,
+        line,
+        fingerprint,
+        has_failed: done.failed.contains(number),
+        is_maybe_applied: done.unknown.contains(number),
+        was_not_in_sync: has_status || done.not_in_sync.contains(number),
+        work: match content {
+            Ok(update) => match done.find_unsent_outcome(number) {
+                Some((status, reason)) => unsent(&update, status, reason),
+                None => {
+                    let keys = done.lanes.keys(&update);
+                    Work::Send(encoder.request(update), keys)
+                }
+            },
+            Err(invalid) => unfit(line, invalid),
+        },
+    }
 }
 
 fn unsent(update: &Update, status: Status, error: String) -> Work {

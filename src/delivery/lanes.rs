@@ -1,56 +1,64 @@
-//! Whose turn it is: rows of one customer go one at a time, in the order they joined. A row that names both ids
-//! stands in two lanes and has its turn when it is first in both.
+//! The order of a customer's rows: they go one at a time, in the order they joined. A row that names both ids is in two
+//! lanes and has its turn when it is first in both.
 
-use super::slots::SlotId;
+use super::queue::RowKey;
 use crate::resume::Keys;
-use foldhash::fast::RandomState;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 /// The lanes of all open rows.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// Behind the first row of each, which mostly is the only one, those that wait for it.
-    lanes: HashMap<u64, VecDeque<SlotId>, RandomState>,
-    /// For each open row, in how many lanes it is not first.
-    behind: HashMap<SlotId, u8, RandomState>,
+    /// For each lane, the rows that wait behind its first row. Mostly there are none.
+    lanes: HashMap<u64, VecDeque<RowKey>>,
+    /// For each row that waits, in how many lanes it is not first.
+    behind: HashMap<RowKey, u8>,
 }
 
 impl Lanes {
-    /// Puts a row at the end of its lanes; true if it is its turn at once.
-    pub(super) fn join(&mut self, slot: SlotId, keys: Keys) -> bool {
+    /// Puts a row at the end of its lanes; true if it has its turn at once.
+    pub(super) fn join(&mut self, row: RowKey, keys: Keys) -> bool {
         let mut behind = 0;
         for key in keys.iter() {
             match self.lanes.entry(key) {
                 Entry::Vacant(lane) => drop(lane.insert(VecDeque::new())),
                 Entry::Occupied(mut lane) => {
                     behind += 1;
-                    lane.get_mut().push_back(slot);
+                    lane.get_mut().push_back(row);
                 }
             }
         }
         if behind > 0 {
-            self.behind.insert(slot, behind);
+            self.behind.insert(row, behind);
         }
         behind == 0
     }
 
-    /// Takes a row that had its turn out of its lanes, and names the rows whose turn it is now.
-    pub(super) fn leave(&mut self, keys: Keys, mut turn: impl FnMut(SlotId)) {
+    /// Takes a row that had its turn out of its lanes, and calls `turn` for each row whose turn it is now.
+    pub(super) fn leave(&mut self, keys: Keys, mut turn: impl FnMut(RowKey)) {
         for key in keys.iter() {
-            let Entry::Occupied(mut lane) = self.lanes.entry(key) else { continue };
-            let Some(next) = lane.get_mut().pop_front() else {
-                lane.remove();
+            let lane = self.lanes.get_mut(&key).expect("a row that had its turn is first in its lanes");
+            let Some(next) = lane.pop_front() else {
+                self.lanes.remove(&key);
                 continue;
             };
-            if let Some(behind) = self.behind.get_mut(&next) {
-                *behind -= 1;
-                if *behind == 0 {
-                    self.behind.remove(&next);
-                    turn(next);
-                }
+            let behind = self.behind.get_mut(&next).expect("a row that is not first waits");
+            *behind -= 1;
+            if *behind == 0 {
+                self.behind.remove(&next);
+                turn(next);
             }
         }
+    }
+
+    /// Whether another row waits for the first row of these lanes.
+    pub(super) fn is_waited_for(&self, keys: Keys) -> bool {
+        keys.iter().any(|key| self.lanes.get(&key).is_some_and(|lane| !lane.is_empty()))
+    }
+
+    /// How many rows wait.
+    pub(super) fn behind(&self) -> usize {
+        self.behind.len()
     }
 }
 
@@ -60,21 +68,26 @@ mod tests {
     use crate::resume::{LaneKeys, lane_keys_of as keys};
     use proptest::prelude::*;
 
+    fn key(slot: u32) -> RowKey {
+        RowKey { row: u64::from(slot) + 1, slot }
+    }
+
     #[test]
     fn a_row_with_both_ids_waits_for_both() {
         let maker = &mut LaneKeys::default();
         let (one, other, both) = (keys(maker, "1", ""), keys(maker, "", "s"), keys(maker, "1", "s"));
         let mut lanes = Lanes::default();
-        assert!(lanes.join(SlotId(0), one) && lanes.join(SlotId(1), other));
-        assert!(!lanes.join(SlotId(2), both));
-        assert!(!lanes.join(SlotId(3), one));
+        assert!(lanes.join(key(0), one) && lanes.join(key(1), other));
+        assert!(!lanes.join(key(2), both));
+        assert!(!lanes.join(key(3), one));
+        assert!(lanes.is_waited_for(one) && lanes.behind() == 2);
         let mut turns = Vec::new();
         lanes.leave(one, |slot| turns.push(slot));
         assert_eq!(turns, []);
         lanes.leave(other, |slot| turns.push(slot));
-        assert_eq!(turns, [SlotId(2)]);
+        assert_eq!(turns, [key(2)]);
         lanes.leave(both, |slot| turns.push(slot));
-        assert_eq!(turns, [SlotId(2), SlotId(3)]);
+        assert_eq!(turns, [key(2), key(3)]);
         lanes.leave(one, |_| panic!("nobody is left"));
         assert!(lanes.lanes.is_empty() && lanes.behind.is_empty());
     }
@@ -93,7 +106,7 @@ mod tests {
             let mut lanes = Lanes::default();
             let mut running: Vec<usize> = Vec::new();
             for (index, keys) in keys.iter().enumerate() {
-                if lanes.join(SlotId(index as u32), *keys) {
+                if lanes.join(key(index as u32), *keys) {
                     running.push(index);
                 }
             }
@@ -110,7 +123,7 @@ mod tests {
                     prop_assert!(last.insert(key, index).is_none_or(|before| before < index));
                 }
                 count += 1;
-                lanes.leave(keys[index], |slot| running.push(slot.0 as usize));
+                lanes.leave(keys[index], |slot| running.push(slot.slot as usize));
             }
             prop_assert_eq!(count, rows.len());
         }

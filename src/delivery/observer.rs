@@ -1,23 +1,23 @@
-//! What an onlooker is told while a run goes on.
+//! What an onlooker learns while a run goes on.
 
-use super::Tally;
+use super::ending::Tally;
 use crate::journal::Status;
 use std::time::Duration;
 
-/// Who is told how the run goes.
+/// Watches a run.
 pub trait Observer {
     /// The counts have changed. Called after records are durable, never before.
     fn progressed(&mut self, tally: &Tally);
 
-    /// Something happened that people want to know of while it lasts.
+    /// Something happened that people want to know of at once.
     fn noticed(&mut self, notice: &Notice);
 
-    /// An attempt that was on the wire has ended after so long. Called for every one: it must cost next to nothing.
+    /// An attempt whose request left has ended. Called for every one: it must cost next to nothing.
     fn attempted(&mut self, took: Duration) {
         let _ = took;
     }
 
-    /// A row is tried again later.
+    /// A row is sent again later.
     fn retrying(&mut self, retry: &Retry<'_>) {
         let _ = retry;
     }
@@ -33,7 +33,7 @@ pub trait Observer {
     }
 }
 
-/// A row that is tried again. The text is the server's, redacted, not yet escaped.
+/// A row that is sent again. The text is the server's, redacted, not yet escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry<'run> {
     /// Its number, from 1.
@@ -44,7 +44,7 @@ pub struct Retry<'run> {
     pub attempts: u32,
     /// What the last attempt met.
     pub why: &'run str,
-    /// How long it waits at least.
+    /// Its backoff.
     pub pause: Duration,
 }
 
@@ -55,11 +55,11 @@ pub struct FailedRow {
     pub row: u64,
     /// The physical line it starts on.
     pub line: u64,
-    /// What became of it.
+    /// Its outcome.
     pub status: Status,
     /// Of the last reply, if there was one.
     pub http_status: Option<u16>,
-    /// Attempts that were on the wire in this run.
+    /// Requests that left in this run.
     pub attempts: u32,
     /// Why.
     pub error: String,
@@ -68,33 +68,48 @@ pub struct FailedRow {
 /// Why all sending pauses, and for how long from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// The server asked to be left alone.
+    /// The server asked for it.
     Held {
         /// Until sending goes on.
         left: Duration,
     },
-    /// Nothing gets through.
+    /// The server is taken to be down.
     Outage {
         /// Until the next probe; zero while one is on its way.
         left: Duration,
     },
 }
 
-/// What people want to know of while it lasts. Texts are the server's, redacted, not yet escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What people want to know of at once. Texts are the server's, redacted, not yet escaped.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// The server asked to be left alone.
+    /// The server asked for a pause.
     Held {
         /// For how long.
         asked: Duration,
     },
-    /// Nothing gets through: sending holds.
+    /// The server is taken to be down: sending pauses.
     Outage {
         /// What the last attempt met.
         why: String,
-        /// How long that may go on before the run stops.
+        /// How long that may go on before the run stops or gives the waiting rows up.
         patience: Duration,
     },
-    /// Something got through again.
-    OutageOver,
+    /// The server answers again.
+    Recovered {
+        /// Since its first failure.
+        after: Duration,
+    },
+    /// The server is overloaded: the rate is cut for the first time since it was at its limit.
+    SlowedDown {
+        /// To this many attempts a second.
+        rate: f64,
+    },
+    /// The run was interrupted and waits for what is in flight.
+    Stopping {
+        /// How many requests.
+        in_flight: usize,
+        /// How long at most.
+        wait: Duration,
+    },
 }

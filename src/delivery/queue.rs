@@ -1,121 +1,194 @@
-//! The rows that have a slot and wait to be sent: whose turn it is, and who has to wait for a retry.
+//! The order in which open rows are sent: whose turn it is, who waits for a backoff, and who is parked.
 
-use super::health::Health;
-use super::slots::{SlotId, Slots};
+use super::time::Time;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::time::Duration;
+use std::collections::{BTreeSet, BinaryHeap};
 
-/// Time since the run began.
-type Time = Duration;
+/// Names an open row; the older row is less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct RowKey {
+    /// The row's number.
+    pub row: u64,
+    /// Its slot.
+    pub slot: u32,
+}
 
-/// Rows by what they wait for. Among equals the oldest row goes first.
-#[derive(Default)]
+/// Why an attempt starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its row was never sent.
+    First,
+    /// Its row was sent before.
+    Retry,
+    /// It shows whether the server is back.
+    Probe,
+}
+
+/// Rows that wait to be sent, by what they wait for.
+#[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Their turn has come and they were never sent.
-    fresh: BinaryHeap<Reverse<(u64, SlotId)>>,
-    /// Their pause is over.
-    again: BinaryHeap<Reverse<(u64, SlotId)>>,
-    /// They pause, by until when.
-    pausing: BinaryHeap<Reverse<(Time, SlotId)>>,
+    untried: BTreeSet<RowKey>,
+    /// Their backoff is over.
+    again: BTreeSet<RowKey>,
+    backoff: BinaryHeap<Reverse<(Time, RowKey)>>,
+    /// They wait for a sign of life of the server.
+    parked: BTreeSet<RowKey>,
 }
 
 impl Queue {
-    /// A row's turn has come.
-    pub(super) fn turn(&mut self, row: u64, slot: SlotId) {
-        self.fresh.push(Reverse((row, slot)));
+    /// The turn of a row that was never sent has come.
+    pub(super) fn push_untried(&mut self, key: RowKey) {
+        self.untried.insert(key);
     }
 
-    /// A row is to be tried again, not before `until`.
-    pub(super) fn pause(&mut self, until: Time, slot: SlotId) {
-        self.pausing.push(Reverse((until, slot)));
+    /// A row is to be sent again at once.
+    pub(super) fn push_again(&mut self, key: RowKey) {
+        self.again.insert(key);
     }
 
-    /// Ends the pauses that are over, and says when the next one is.
-    pub(super) fn wake(&mut self, now: Time, slots: &Slots) -> Option<Time> {
-        while let Some(Reverse((until, slot))) = self.pausing.peek().copied() {
+    /// A row is to be sent again at this time.
+    pub(super) fn push_backoff(&mut self, until: Time, key: RowKey) {
+        self.backoff.push(Reverse((until, key)));
+    }
+
+    /// A row waits for a sign of life.
+    pub(super) fn park(&mut self, key: RowKey) {
+        self.parked.insert(key);
+    }
+
+    /// Ends the backoffs that are over, and returns when the next one is.
+    pub(super) fn wake(&mut self, now: Time) -> Option<Time> {
+        while let Some(Reverse((until, key))) = self.backoff.peek().copied() {
             if until > now {
                 return Some(until);
             }
-            self.pausing.pop();
-            if let Some(row) = slots.get(slot) {
-                self.again.push(Reverse((row.row, slot)));
-            }
+            self.backoff.pop();
+            self.again.insert(key);
         }
         None
     }
 
-    /// Ends all pauses: the reason for them is gone.
-    pub(super) fn wake_all(&mut self, slots: &Slots) {
-        let woken =
-            self.pausing.drain().filter_map(|Reverse((_, slot))| Some(Reverse((slots.get(slot)?.row, slot))));
-        self.again.extend(woken);
+    /// The oldest row for an attempt of this kind, of which there must be one.
+    pub(super) fn pop(&mut self, kind: Kind) -> RowKey {
+        let row = if kind == Kind::Retry { self.again.pop_first() } else { self.untried.pop_first() };
+        row.expect("a permit is given for a row that waits")
     }
 
-    /// Ends the pauses of rows that were saved up until something got through, once it did. True if some still are.
-    pub(super) fn wake_saved(&mut self, slots: &Slots, health: &Health) -> bool {
-        let mut any_left = false;
-        let again = &mut self.again;
-        self.pausing.retain(|Reverse((_, slot))| {
-            let Some(row) = slots.get(*slot).filter(|row| row.is_saved) else { return true };
-            let is_over = row.failed_alone(health);
-            if is_over {
-                again.push(Reverse((row.row, *slot)));
-            }
-            any_left |= !is_over;
-            !is_over
-        });
-        any_left
+    /// The newest row that was never sent.
+    pub(super) fn pop_newest_untried(&mut self) -> Option<RowKey> {
+        self.untried.pop_last()
     }
 
-    /// The oldest row that waits for a retry.
-    pub(super) fn take_again(&mut self) -> Option<SlotId> {
-        self.again.pop().map(|Reverse((_, slot))| slot)
+    /// Parks every row that was sent and waits.
+    pub(super) fn park_all(&mut self) {
+        self.parked.append(&mut self.again);
+        self.parked.extend(self.backoff.drain().map(|Reverse((_, key))| key));
     }
 
-    /// The oldest row that was never sent.
-    pub(super) fn take_fresh(&mut self) -> Option<SlotId> {
-        self.fresh.pop().map(|Reverse((_, slot))| slot)
+    /// Queues every parked row.
+    pub(super) fn unpark_all(&mut self) {
+        self.again.append(&mut self.parked);
     }
 
-    /// The row to probe the server with: the one with the most of so many attempts left, so that no row spends all of its own
-    /// in an outage, and before any that failed while others got through. Of those that were never sent the newest, as a scout: rows that a server always fails with often
-    /// stand side by side, and it is the most likely to stand behind them.
-    pub(super) fn take_probe(&mut self, slots: &Slots, health: &Health, attempts: u32) -> Option<SlotId> {
-        if let Some(Reverse((_, newest))) = self.fresh.iter().min().copied() {
-            self.fresh.retain(|Reverse((_, slot))| *slot != newest);
-            return Some(newest);
-        }
-        let rank = |slot| {
-            let row = slots.get(slot).map(|row| (row.failed_alone(health), Reverse(row.left_of(attempts))));
-            row.unwrap_or((true, Reverse(0)))
-        };
-        let chosen = self.again.iter().map(|Reverse((row, slot))| (rank(*slot), *row, *slot)).min()?.2;
-        self.again.retain(|Reverse((_, slot))| *slot != chosen);
-        Some(chosen)
+    /// Takes a parked row out.
+    pub(super) fn unpark(&mut self, key: RowKey) {
+        self.parked.remove(&key);
     }
 
-    pub(super) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    /// The parked rows, the oldest first.
+    pub(super) fn parked(&self) -> impl Iterator<Item = RowKey> {
+        self.parked.iter().copied()
     }
 
-    /// How many could be tried again.
-    pub(super) fn retries(&self) -> usize {
-        self.again.len()
+    /// The rows that were sent and wait, whatever for.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = RowKey> {
+        self.again
+            .iter()
+            .chain(&self.parked)
+            .copied()
+            .chain(self.backoff.iter().map(|Reverse((_, key))| *key))
+    }
+
+    /// Takes all of them out, the oldest first.
+    pub(super) fn take_waiting(&mut self) -> BTreeSet<RowKey> {
+        self.park_all();
+        std::mem::take(&mut self.parked)
+    }
+
+    /// Takes these rows out.
+    pub(super) fn remove(&mut self, rows: &[RowKey]) {
+        self.again.retain(|key| !rows.contains(key));
+        self.parked.retain(|key| !rows.contains(key));
+        self.backoff.retain(|Reverse((_, key))| !rows.contains(key));
+    }
+
+    pub(super) fn has_untried(&self) -> bool {
+        !self.untried.is_empty()
     }
 
     pub(super) fn has_again(&self) -> bool {
         !self.again.is_empty()
     }
 
-    /// All that wait to be sent.
-    pub(super) fn iter(&self) -> impl Iterator<Item = SlotId> {
-        let waiting = self.fresh.iter().chain(&self.again).map(|Reverse((_, slot))| *slot);
-        waiting.chain(self.pausing.iter().map(|Reverse((_, slot))| *slot))
+    /// Rows that could be sent again now, and rows that are parked.
+    pub(super) fn retries(&self) -> usize {
+        self.again.len() + self.parked.len()
     }
 
-    /// Whether nobody waits to be sent.
-    pub(super) fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.again.is_empty() && self.pausing.is_empty()
+    /// Whether a row is parked and none could be sent now.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.parked.is_empty() && self.untried.is_empty() && self.again.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn key(row: u64) -> RowKey {
+        RowKey { row, slot: 100 - row as u32 }
+    }
+
+    #[test]
+    fn the_oldest_row_goes_first_and_the_newest_untried_one_as_a_probe() {
+        let mut queue = Queue::default();
+        [3, 1, 2].iter().for_each(|row| queue.push_untried(key(*row)));
+        [6, 5].iter().for_each(|row| queue.push_again(key(*row)));
+        assert_eq!((queue.pop_newest_untried(), queue.pop(Kind::First)), (Some(key(3)), key(1)));
+        assert_eq!(
+            (queue.pop(Kind::Retry), queue.pop(Kind::Retry), queue.has_again()),
+            (key(5), key(6), false)
+        );
+    }
+
+    #[test]
+    fn a_backoff_ends_at_its_time() {
+        let mut queue = Queue::default();
+        let second = Duration::from_secs;
+        queue.push_backoff(second(2), key(1));
+        queue.push_backoff(second(1), key(2));
+        assert_eq!(queue.wake(Duration::ZERO), Some(second(1)));
+        assert!(!queue.has_again());
+        assert_eq!(queue.wake(second(1)), Some(second(2)));
+        assert_eq!(queue.pop(Kind::Retry), key(2));
+        assert_eq!(queue.wake(second(9)), None);
+        assert_eq!(queue.pop(Kind::Retry), key(1));
+    }
+
+    #[test]
+    fn parked_rows_wait_until_they_are_queued() {
+        let mut queue = Queue::default();
+        queue.push_again(key(1));
+        queue.push_backoff(Duration::from_secs(9), key(2));
+        queue.park(key(3));
+        assert!(!queue.is_stuck());
+        queue.park_all();
+        assert!(queue.is_stuck() && queue.wake(Duration::MAX).is_none());
+        assert_eq!(queue.parked().chain(queue.waiting()).count(), 6);
+        queue.unpark(key(3));
+        queue.unpark_all();
+        assert_eq!((queue.retries(), queue.is_stuck()), (2, false));
     }
 }

@@ -1,159 +1,206 @@
-//! A row's way in and out: it gets a slot and a lane, and gives them back when its record is durable.
+//! The open rows: in flight, waiting to be sent, waiting for an older row of their customer, or waiting for their record to
+//! reach the disk. There are never more than `K`.
 
-use super::batch::Outcome;
-use super::pipeline::Pipeline;
-use super::slots::{Open, SlotId};
-use super::{Feed, Job, Observer, Stop, Work};
-use crate::journal::{Log, Status, unsent_together};
-use crate::offerit::Transport;
-use std::collections::VecDeque;
-use std::task::{Context, Poll};
+use super::job::{Job, Work};
+use super::lanes::Lanes;
+use super::queue::{Queue, RowKey};
+use super::recorder::Outcome;
+use super::retry::RowLog;
+use crate::customer::Fingerprint;
+use crate::offerit::Request;
+use crate::resume::Keys;
 use std::time::Duration;
 
-/// How long a record may wait for others to go to the disk with it, while other rows go on. A sync costs the processor
-/// as much as several requests do.
-const GATHERING: Duration = Duration::from_millis(90);
+/// The bodies of all open rows together may have this many bytes. Chosen: a file of cells of a megabyte stays below
+/// a hundred megabytes of memory.
+const MAX_OPEN_BYTES: usize = 32 << 20;
 
-impl<T: Transport, L: Log, F: Feed, O: Observer> Pipeline<'_, T, L, F, O> {
-    /// Opens rows while there is room.
-    pub(super) fn admit(&mut self, context: &mut Context<'_>) -> bool {
-        let mut moved = false;
-        while self.stop.is_none() {
-            if self.jobs.front().is_some_and(|job| !self.has_room_for(job)) {
-                break;
-            }
-            if let Some(job) = self.jobs.pop_front() {
-                if self.is_beyond_limit(&job) {
-                    // What would follow is another run's; what is open is still finished.
-                    (self.feed, self.jobs) = (None, VecDeque::new());
-                    break;
-                }
-                self.open(job);
-                moved = true;
-                continue;
-            }
-            let Some(feed) = &mut self.feed else { break };
-            match feed.poll_jobs(context) {
-                Poll::Pending => break,
-                Poll::Ready(None) => self.feed = None,
-                Poll::Ready(Some(Ok(jobs))) => self.jobs.extend(jobs),
-                Poll::Ready(Some(Err(error))) => self.stop(Stop::Input(error)),
-            }
-            moved = true;
-        }
-        moved
+/// An open row.
+#[derive(Debug)]
+pub(super) struct OpenRow {
+    /// Its number, from 1.
+    pub row: u64,
+    /// The physical line it starts on.
+    pub line: u64,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Whether its last record was not in sync before this run, or it is from a file of failures.
+    pub was_not_in_sync: bool,
+    /// What it has been through.
+    pub log: RowLog,
+    /// What its last attempt that failed met.
+    pub last_failure: Option<LastFailure>,
+    keys: Keys,
+    /// `None` while an attempt is in flight.
+    request: Option<Request>,
+    bytes: usize,
+}
+
+/// What an attempt that failed met.
+#[derive(Debug, Clone)]
+pub(super) struct LastFailure {
+    /// The HTTP status, if there was a reply.
+    pub http_status: Option<u16>,
+    /// How long the attempt took.
+    pub duration: Duration,
+    /// What it met.
+    pub why: String,
+}
+
+impl OpenRow {
+    /// What is being sent, while no attempt is in flight.
+    pub(super) fn request(&self) -> &Request {
+        self.request.as_ref().expect("a row that is recorded has no attempt in flight")
     }
 
-    /// Whether a row may become open. One that is not sent needs no slot; but a crash must not find more records on their
-    /// way to the disk than a resumed run takes for unsynced.
-    fn has_room_for(&self, job: &Job) -> bool {
-        let on_the_way = self.batch.recorded.unsent + self.under_way.as_ref().map_or(0, |rows| rows.unsent);
-        let most = usize::try_from(unsent_together(self.unsent)).unwrap_or(usize::MAX);
-        let has_room = on_the_way < self.slots.free().saturating_add(most);
-        let finds_place = match job.work {
-            Work::Send(..) => self.slots.has_room(),
-            Work::Record { .. } => !self.batch.is_long(),
+    /// The outcome of a row that ends without a success.
+    pub(super) fn lost(&self, given_up: GivenUp) -> Outcome {
+        let last = self.last_failure.as_ref();
+        let LastFailure { http_status, duration, why } =
+            last.expect("a row that was not tried has no outcome");
+        let error = match (given_up, self.log.tries) {
+            (GivenUp::AtTheEnd, _) => format!("the run ended before another attempt: {why}"),
+            (GivenUp::AfterAttempts, 1) => format!("after 1 attempt: {why}"),
+            (GivenUp::AfterAttempts, tries) => format!("after {tries} attempts: {why}"),
         };
-        has_room && finds_place
+        Outcome { status: self.log.lost_status(), http_status: *http_status, duration: *duration, error }
     }
+}
 
-    fn is_beyond_limit(&mut self, job: &Job) -> bool {
-        let needs_sending = matches!(job.work, Work::Send(..));
-        needs_sending && self.row_limit.as_mut().is_some_and(|limit| !limit.admits())
-    }
+/// When a row is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// Its attempts, or the patience, are used up.
+    AfterAttempts,
+    /// The run has stopped.
+    AtTheEnd,
+}
 
-    fn open(&mut self, job: Job) {
-        let (row, fingerprint) = (job.row, job.fingerprint);
-        let (has_failed, maybe_applied) = (job.has_failed, job.maybe_applied);
-        match job.work {
-            Work::Send(request, keys) => {
-                let open = Open::new(row, job.line, fingerprint, Some((keys, request)));
-                let open = Open { has_failed, maybe_applied, ..open };
-                let Some(slot) = self.slots.open(open) else { return };
-                if self.lanes.join(slot, keys) {
-                    self.queue.turn(row, slot);
-                }
-            }
-            Work::Record { customer_id, subscription_id, status, error } => {
-                let row = Open::new(row, job.line, fingerprint, None);
-                let ids = [customer_id.as_str(), &subscription_id];
-                self.batch.add_unsent(&row, ids, &Outcome::unsent(status, error));
-            }
+/// All open rows.
+#[derive(Debug)]
+pub(super) struct OpenRows {
+    slots: Vec<Option<OpenRow>>,
+    free: Vec<u32>,
+    bytes: usize,
+    lanes: Lanes,
+    queue: Queue,
+}
+
+impl OpenRows {
+    /// With room for `count` rows.
+    pub(super) fn new(count: usize) -> OpenRows {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        OpenRows {
+            slots: (0..count).map(|_| None).collect(),
+            free: (0..count).rev().collect(),
+            bytes: 0,
+            lanes: Lanes::default(),
+            queue: Queue::default(),
         }
     }
 
-    /// Puts the record of a row that was sent into the batch that gathers.
-    pub(super) fn record(&mut self, slot: SlotId, outcome: &Outcome) {
-        if let Some(row) = self.slots.get(slot) {
-            self.batch.add(slot, row, outcome);
-            let brake = self.failures.as_mut();
-            if let Some(stop) = brake.and_then(|brake| brake.see(outcome.status, &outcome.error)) {
-                self.stop(stop);
-            }
-        }
+    /// Whether another row may be opened.
+    pub(super) fn has_room(&self) -> bool {
+        !self.free.is_empty() && self.bytes < MAX_OPEN_BYTES
     }
 
-    /// Sends the gathered batch on its way if none is and nothing is gained by waiting.
-    pub(super) fn submit(&mut self, now: Duration) -> bool {
-        if self.batch.is_empty() {
-            return false;
-        }
-        self.gathering_since.get_or_insert(now);
-        if self.under_way.is_some() || self.gathers_until(now).is_some() {
-            return false;
-        }
-        self.gathering_since = None;
-        let batch = std::mem::take(&mut self.batch);
-        self.log.submit(batch.lines);
-        self.under_way = Some(batch.recorded);
-        true
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
     }
 
-    /// Until when the records that are there wait for more. They do only as long as nobody waits for them: other rows may
-    /// be sent, and not so many slots are taken that rows could run out.
-    pub(super) fn gathers_until(&self, now: Duration) -> Option<Duration> {
-        let until = self.gathering_since? + GATHERING;
-        let is_few = self.batch.recorded.rows.len() < 2 * self.settings.concurrency.get();
-        let others_go_on = self.queue.has_fresh() && self.traffic.standstill(now).is_none();
-        (is_few && others_go_on && self.stop.is_none() && until > now).then_some(until)
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
     }
 
-    pub(super) fn poll_durable(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(recorded) = self.under_way.take() else { return false };
-        match self.log.poll_durable(context) {
-            Poll::Pending => {
-                self.under_way = Some(recorded);
-                return false;
-            }
-            Poll::Ready(Err(error)) => {
-                self.stop = Some(Stop::Storage(error));
-                self.is_abandoned = true;
-            }
-            Poll::Ready(Ok(buffer)) => {
-                self.unsent += recorded.unsent as u64;
-                recorded.rows.into_iter().for_each(|(slot, status)| self.close(slot, status));
-                if self.batch.lines.is_empty() {
-                    self.batch.lines = buffer;
-                }
-                self.tally.effective_rate = self.traffic.effective_rate(self.now());
-                recorded.failed.iter().for_each(|row| self.observer.failed(row));
-                self.observer.progressed(&self.tally);
-            }
-        }
-        true
+    /// How many rows have their turn. As many customers have an open row, but for customers with two lanes.
+    pub(super) fn with_turn(&self) -> usize {
+        self.slots.len() - self.free.len() - self.behind()
     }
 
-    /// Frees the slot of a row whose record is durable, if it has one; whoever waited for it has its turn.
-    fn close(&mut self, slot: Option<SlotId>, status: Status) {
-        self.tally.add(status);
-        self.tally.sent += u64::from(slot.is_some());
-        let row = slot.and_then(|slot| self.slots.close(slot));
-        let Some(keys) = row.and_then(|row| row.keys) else { return };
-        let (slots, queue) = (&self.slots, &mut self.queue);
-        self.lanes.leave(keys, |next| {
-            if let Some(row) = slots.get(next) {
-                queue.turn(row.row, next);
-            }
+    /// How many rows wait for an older row of their customer.
+    pub(super) fn behind(&self) -> usize {
+        self.lanes.behind()
+    }
+
+    /// Opens a row that is to be sent. There must be [room](OpenRows::has_room).
+    pub(super) fn open(&mut self, job: Job) {
+        let Work::Send(request, keys) = job.work else {
+            unreachable!("a row that is not sent needs no slot")
+        };
+        let slot = self.free.pop().expect("a row is opened where there is room");
+        let key = RowKey { row: job.row, slot };
+        let bytes = request.len();
+        self.bytes += bytes;
+        self.slots[slot as usize] = Some(OpenRow {
+            row: job.row,
+            line: job.line,
+            fingerprint: job.fingerprint,
+            was_not_in_sync: job.was_not_in_sync,
+            log: RowLog {
+                has_failed_before: job.has_failed,
+                is_maybe_applied: job.is_maybe_applied,
+                ..RowLog::default()
+            },
+            last_failure: None,
+            keys,
+            request: Some(request),
+            bytes,
         });
+        if self.lanes.join(key, keys) {
+            self.queue.push_untried(key);
+        }
+    }
+
+    /// Frees the slot of a row whose record is durable. The next rows of its customer have their turn.
+    pub(super) fn close(&mut self, key: RowKey) {
+        let row = self.slots[key.slot as usize].take().expect("a row is closed once");
+        self.free.push(key.slot);
+        self.bytes -= row.bytes;
+        let queue = &mut self.queue;
+        self.lanes.leave(row.keys, |next| queue.push_untried(next));
+    }
+
+    pub(super) fn get(&self, key: RowKey) -> &OpenRow {
+        self.slots[key.slot as usize].as_ref().expect("a row is open until its record is durable")
+    }
+
+    pub(super) fn get_mut(&mut self, key: RowKey) -> &mut OpenRow {
+        self.slots[key.slot as usize].as_mut().expect("a row is open until its record is durable")
+    }
+
+    /// All open rows.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenRow> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// Hands out what to send.
+    pub(super) fn take_request(&mut self, key: RowKey) -> Request {
+        self.get_mut(key).request.take().expect("a queued row holds its request")
+    }
+
+    /// Takes back what was sent.
+    pub(super) fn give_back(&mut self, key: RowKey, request: Request) {
+        self.get_mut(key).request = Some(request);
+    }
+
+    /// Sends every further attempt of a row over a connection of its own.
+    pub(super) fn use_fresh_connection(&mut self, key: RowKey) {
+        let request = self.get_mut(key).request.as_mut();
+        request.expect("a stale attempt has given its request back").use_fresh_connection();
+    }
+
+    /// The order of the rows.
+    pub(super) fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+
+    /// The same, to look at.
+    pub(super) fn order(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// The oldest row that has its turn and that others of its customer wait for.
+    pub(super) fn oldest_blocker(&self) -> Option<RowKey> {
+        self.queue.waiting().filter(|key| self.lanes.is_waited_for(self.get(*key).keys)).min()
     }
 }

@@ -159,7 +159,7 @@ impl Client {
         let mut response = match report_sent(response, sent, events).await {
             (Some(response), _) => response.map_err(|error| Failure::before_reply(&error))?,
             (None, true) => return Err(Failure::TimedOut),
-            (None, false) => return Err(Failure::NotSent(NO_CONNECTION_IN_TIME.to_owned())),
+            (None, false) => return Err(Failure::NotSent(NO_CONNECTION_IN_TIME.to_owned(), None)),
         };
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         if let Some(wait) = asked_pause(status, &headers, SystemTime::now) {
@@ -175,7 +175,7 @@ impl Client {
             match within(deadline, response.chunk()).await {
                 Some(Ok(Some(chunk))) => reply.body.add(&chunk),
                 Some(Ok(None)) => break,
-                Some(Err(error)) => reply.failure = Some(Failure::BrokenReply(innermost(&error))),
+                Some(Err(error)) => reply.failure = Some(Failure::BrokenReply(innermost(&error), None)),
                 None => reply.failure = Some(Failure::TimedOut),
             }
         }
@@ -187,13 +187,14 @@ impl Client {
         let lost = |why| format!("the connection broke before the reply was whole: {why}");
         match failure {
             Failure::ProxyDenied(why) => Reply::Denied { status: 407, text: why },
-            Failure::NotSent(why) => Reply::NotSent { text: self.not_connected(&why) },
+            Failure::NotSent(why, fault) => Reply::NotSent { text: self.not_connected(&why), fault },
             Failure::TimedOut => {
                 let timeout = humantime::format_duration(self.settings.timeout);
-                Reply::Lost { text: format!("no whole reply within {timeout}") }
+                Reply::Lost { text: format!("no whole reply within {timeout}"), fault: None }
             }
             Failure::Ended(why) if !request.needs_fresh_connection => Reply::Stale { text: lost(why) },
-            Failure::Ended(why) | Failure::BrokenReply(why) => Reply::Lost { text: lost(why) },
+            Failure::Ended(why) => Reply::Lost { text: lost(why), fault: None },
+            Failure::BrokenReply(why, fault) => Reply::Lost { text: lost(why), fault },
         }
     }
 

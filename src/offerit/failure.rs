@@ -1,18 +1,20 @@
 //! The reasons of an attempt without a reply. The kinds are read from the types of reqwest's errors; [`wording`] is the only place that
 //! reads their texts, for the errors whose types are private to other crates.
 
+use super::Fault;
 use std::error::Error;
+use std::io;
 use std::iter::successors;
 
 /// The reason of an attempt without a whole reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No connection came about, so nothing was sent.
-    NotSent(String),
+    NotSent(String, Option<Fault>),
     /// The connection ended before the head of a reply. The server may have received the request.
     Ended(String),
     /// The head or the body of the reply is broken.
-    BrokenReply(String),
+    BrokenReply(String, Option<Fault>),
     /// The attempt's timeout expired after the request was sent.
     TimedOut,
     /// A proxy on the way demands credentials.
@@ -25,8 +27,8 @@ impl Failure {
         let text = innermost(error);
         match wording(&text) {
             Some(failure) => failure,
-            None if error.is_connect() => Failure::NotSent(text),
-            None if is_invalid_http(error) => Failure::BrokenReply(text),
+            None if error.is_connect() => Failure::NotSent(text, tls_fault(error)),
+            None if is_invalid_http(error) => Failure::BrokenReply(text, Some(Fault::NoHttp)),
             None => Failure::Ended(text),
         }
     }
@@ -37,18 +39,40 @@ fn is_invalid_http(error: &reqwest::Error) -> bool {
     causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
 }
 
-/// Recognizes errors by their text, as their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here.
+/// What keeps TLS from working, if waiting does not heal it.
+fn tls_fault(error: &reqwest::Error) -> Option<Fault> {
+    let io_errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let mut tls_errors = io_errors.filter_map(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+    match tls_errors.next()? {
+        rustls::Error::InvalidCertificate(_) => Some(Fault::Certificate),
+        rustls::Error::InvalidMessage(_) | rustls::Error::PeerIncompatible(_) => Some(Fault::NoTls),
+        _ => None,
+    }
+}
+
+/// Recognizes errors by their text, as their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here, or
+/// as they have none (the resolver's).
 fn wording(text: &str) -> Option<Failure> {
     if text.contains("proxy authorization required") {
         return Some(Failure::ProxyDenied(text.to_owned()));
     }
     if text.contains("tunnel error: unsuccessful") {
-        return Some(Failure::NotSent("it refuses to".to_owned()));
+        return Some(Failure::NotSent("it refuses to".to_owned(), None));
+    }
+    // EAI_NONAME and EAI_NODATA of glibc and musl, and EAI_NONAME of macOS; a resolver that fails says EAI_AGAIN.
+    let no_such_name = [
+        "Name or service not known",
+        "Name does not resolve",
+        "No address associated",
+        "nodename nor servname",
+    ];
+    if no_such_name.iter().any(|wording| text.contains(wording)) {
+        return Some(Failure::NotSent(text.to_owned(), Some(Fault::UnknownName)));
     }
     text.contains("CaUsedAsEndEntity").then(|| {
         let explained = "the server shows the certificate of an authority as its own (CaUsedAsEndEntity): it needs one that \
                          the authority has signed, and --ca-cert takes the authority's";
-        Failure::NotSent(explained.to_owned())
+        Failure::NotSent(explained.to_owned(), Some(Fault::Certificate))
     })
 }
 

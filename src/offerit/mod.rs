@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use client::{Authorities, BadCertificate, Client, ClientError, Settings, ShowReply};
 pub use credentials::{ApiKey, BadCredential, Credentials};
 pub use endpoint::{BadUrl, Endpoint};
-pub use reply::Reply;
+pub use reply::{Fault, Reply};
 pub use route::{BadProxy, NamedProxy, Route};
 
 /// An update with its encoded body. It can be sent any number of times.
@@ -35,6 +35,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// The length of the body in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no body is empty")]
+    pub fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// Sends every further attempt over a connection of its own, after an attempt over the pool ended without a reply.
     pub fn use_fresh_connection(&mut self) {
         self.needs_fresh_connection = true;

@@ -57,6 +57,8 @@ pub enum Reply {
     NotSent {
         /// The reason.
         text: String,
+        /// What waiting may not heal, if it is that.
+        fault: Option<Fault>,
     },
     /// A connection of the pool ended before the head of a reply. Most likely the server had closed it while it was idle, so
     /// this is no sign of an outage (hyper issues 2136 and 3553). The update may have been applied.
@@ -68,7 +70,22 @@ pub enum Reply {
     Lost {
         /// The reason.
         text: String,
+        /// What waiting may not heal, if it is that.
+        fault: Option<Fault>,
     },
+}
+
+/// A fault that is mostly one of the address, and that waiting does not heal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server's certificate cannot be trusted.
+    Certificate,
+    /// The server speaks no TLS that the client speaks.
+    NoTls,
+    /// The server speaks no HTTP.
+    NoHttp,
+    /// The resolver says that the host name does not exist.
+    UnknownName,
 }
 
 impl Reply {

@@ -67,12 +67,12 @@ impl View {
         let Some(to_send) = self.to_send else {
             return cut(&format!("{} rows", grouped(self.done)), width);
         };
-        let left = self.left.map(|left| format!("ETA {}", rough(left)));
-        let figures = [
-            share(self.sent, to_send),
-            format!("{} of {}", grouped(self.sent), grouped(to_send)),
-            left.unwrap_or_else(|| "ETA -".to_owned()),
-        ];
+        let mut figures =
+            vec![share(self.sent, to_send), format!("{} of {}", grouped(self.sent), grouped(to_send))];
+        // Nobody knows how long a pause lasts.
+        if self.pause.is_none() {
+            figures.push(self.left.map_or_else(|| "ETA -".to_owned(), |left| format!("ETA {}", rough(left))));
+        }
         // What does not fit beside a bar of a few columns goes without one.
         let text = figures.join(GAP);
         let length = width.saturating_sub(measure_text_width(&text) + GAP.len()).min(LONGEST_BAR);
@@ -91,7 +91,8 @@ impl View {
             Some(rate) => format!("slowed to {rate:.1}/s of {}", self.limit),
         };
         let retries = (self.retries > 0).then(|| format!("{} retries", grouped(self.retries)));
-        [format!("{:.1} rows/s", self.speed), limit].into_iter().chain(retries).collect()
+        let speed = self.pause.is_none().then(|| format!("{:.1} rows/s", self.speed));
+        speed.into_iter().chain([limit]).chain(retries).collect()
     }
 
     fn outcomes(&self) -> Vec<String> {
@@ -123,7 +124,7 @@ impl View {
                 };
                 (
                     [
-                        format!("outage: {probe}; nothing gets through: {}", self.why),
+                        format!("outage: {probe}; server unreachable: {}", self.why),
                         format!("outage: {probe}"),
                     ],
                     Colour::Red,
@@ -229,10 +230,11 @@ mod tests {
     fn forty_columns_are_enough_for_what_matters() {
         let held = View { pause: Some((Kind::Held, Duration::from_millis(41_200))), ..view() };
         let slowed = View { effective_rate: Some(5.0), ..held };
+        // While sending is paused there is no speed and no time to go.
         assert_eq!(
             slowed.lines(40, false),
-            "45.2%  12,345 of 27,300  ETA 25m 20s\n\
-             9.8 rows/s  slowed to 5.0/s of 10/s  3…\n\
+            "██████░░░░░░░░  45.2%  12,345 of 27,300\n\
+             slowed to 5.0/s of 10/s  3 retries\n\
              12,300 updated  40 invalid  5 rejected\n\
              \n\
              on hold for 42s (Retry-After)"
@@ -252,7 +254,7 @@ mod tests {
         );
         assert_eq!(
             state((Kind::Outage, 4 * second), 80),
-            "outage: next probe in 4s; nothing gets through: HTTP 503: busy"
+            "outage: next probe in 4s; server unreachable: HTTP 503: busy"
         );
         assert_eq!(state((Kind::Outage, Duration::ZERO), 40), "outage: a probe is on its way");
     }

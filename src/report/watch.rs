@@ -50,8 +50,6 @@ pub struct Plan {
     pub before: u64,
     /// The limit of the rate, as it is written; empty if there is none.
     pub limit: String,
-    /// Attempts a second at that limit.
-    pub limit_per_second: Option<f64>,
     /// When progress is shown.
     pub mode: ProgressMode,
     /// Whether colours are wanted (`NO_COLOR`).
@@ -91,8 +89,6 @@ pub struct Watch {
     speed: Speed,
     /// What the present outage began with.
     why: String,
-    /// The effective rate that was last told of, in attempts a second.
-    told_rate: Option<f64>,
     next_line: Duration,
 }
 
@@ -115,7 +111,6 @@ impl Watch {
 
     fn with_face(plan: Plan, face: Face) -> Watch {
         Watch {
-            told_rate: plan.limit_per_second,
             plan,
             face,
             began: Instant::now(),

@@ -93,17 +93,22 @@ impl ChangesSince {
         ChangesSince { deliveries, known: 0, same: 0, reasons: SendReasons::default() }
     }
 
-    /// Compares the next row of the input. True: its customer has it already, and it is not sent.
-    pub fn observe(&mut self, ids: [Option<&str>; 2], print: Fingerprint, plan: RowPlan) -> bool {
+    /// Compares the next row of the input with the last delivery to its customer; `None` if the row is done already.
+    pub fn observe(
+        &mut self,
+        ids: [Option<&str>; 2],
+        print: Fingerprint,
+        plan: RowPlan,
+    ) -> Option<LastDelivery> {
         let is_done = plan == RowPlan::Skip;
         let last = self.deliveries.observe(ids.map(Option::unwrap_or_default), print, is_done);
         if is_done {
-            return false;
+            return None;
         }
         self.reasons.count(last);
         self.known += u64::from(matches!(last, LastDelivery::Same | LastDelivery::Another));
         self.same += u64::from(last == LastDelivery::Same);
-        last == LastDelivery::Same
+        Some(last)
     }
 
     /// Why rows are sent.

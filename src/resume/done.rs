@@ -15,6 +15,8 @@ pub struct Done {
     pub failed: RowSet,
     /// The rows of `failed` that may have been applied.
     pub unknown: RowSet,
+    /// Rows whose last record, in the result file or in that of `--since`, is not in sync.
+    pub not_in_sync: RowSet,
     /// Rows that would overwrite a newer row of their customer: recorded and not sent.
     pub superseded: HashMap<u64, SupersededRow>,
     /// Knows the ids of the rows already, if the input is a file.

@@ -1,7 +1,9 @@
 //! The triage of a job's rows: a pass over the input, compared with the records of the result file, decides what is done
 //! with each row before anything is sent.
 
-use super::{ChangesSince, Done, InputMismatch, RowPlan, Shard, SupersededSearch, Workload, is_in_shard};
+use super::{
+    ChangesSince, Done, InputMismatch, LastDelivery, RowPlan, Shard, SupersededSearch, Workload, is_in_shard,
+};
 use crate::customer::{Fingerprint, FingerprintKey, Update};
 use crate::input::Checked;
 use crate::journal::{Marks, Status};
@@ -62,10 +64,14 @@ impl<'run> Triage<'run> {
             return true;
         }
         self.done.lanes.observe(row.ids());
-        if self.changes.as_mut().is_some_and(|changes| changes.observe(row.ids(), print, plan)) {
-            self.done.unchanged.insert(row.number);
-            self.workload.unchanged += 1;
-            return true;
+        match self.changes.as_mut().and_then(|changes| changes.observe(row.ids(), print, plan)) {
+            Some(LastDelivery::Same) => {
+                self.done.unchanged.insert(row.number);
+                self.workload.unchanged += 1;
+                return true;
+            }
+            Some(LastDelivery::Failed) => self.done.not_in_sync.insert(row.number),
+            Some(LastDelivery::Another | LastDelivery::Unknown | LastDelivery::Sent { .. }) | None => {}
         }
         self.workload.to_send += u64::from(plan != RowPlan::Skip);
         self.search_superseded(row, plan);
@@ -74,6 +80,9 @@ impl<'run> Triage<'run> {
 
     fn note_record(&mut self, row: u64, print: Fingerprint, plan: RowPlan) {
         let is_same_row = || self.marks.get(row).is_some_and(|mark| mark.is_of(print));
+        if matches!(plan, RowPlan::Retry(_)) {
+            self.done.not_in_sync.insert(row);
+        }
         match plan {
             RowPlan::Skip => self.done.rows.insert(row),
             RowPlan::Retry(status @ (Status::Failed | Status::Unknown)) if is_same_row() => {

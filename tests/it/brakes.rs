@@ -110,8 +110,8 @@ fn a_limit_that_is_none_is_refused_before_anything_is_sent() {
     let server = Server::start(|_, _| Reply::updated());
     for (more, message) in [
         (
-            ["--max-failures", "100%"],
-            "error: --max-failures: '100%' is neither a number of rows such as 50 nor a part such as 5% (0% to below 100%)\n",
+            ["--max-failures", "101%"],
+            "error: --max-failures: '101%' is neither a number of rows such as 50 nor a percentage such as 5%\n",
         ),
         (
             ["--deadline", "noon"],
@@ -124,4 +124,49 @@ fn a_limit_that_is_none_is_refused_before_anything_is_sent() {
         assert!(!offerit.path(RESULT).exists());
     }
     assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_server_that_refuses_the_first_twenty_rows_for_one_reason_ends_the_run_with_4() {
+    let page = "<html><body><h1>Not Found</h1></body></html>";
+    let server = Server::start(move |_, _| Reply::new(404).header("content-type", "text/html").body(page));
+    let offerit = Offerit::job(&server, table(1..=300));
+    let output = offerit.send(&["--concurrency", "4"]).expect_code(4);
+    assert_eq!(offerit.records().len(), server.count(), "what was sent is recorded");
+    assert!((20..=23).contains(&server.count()), "{}", server.count());
+    for word in ["HTTP 404", "--url", "--max-failures 100%", "--resume"] {
+        assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
+    }
+    // Rows that were refused before do not count; the twenty after them do.
+    let sent = server.count();
+    offerit.send(&["--concurrency", "4", "--resume"]).expect_code(4);
+    assert!((2 * sent + 17..=2 * sent + 26).contains(&server.count()), "{}", server.count());
+    // The way on.
+    offerit.send(&["--max-failures", "100%", "--resume"]).expect_code(3);
+    assert_eq!(offerit.outcomes().len(), 300);
+}
+
+#[test]
+fn a_run_in_which_none_of_the_last_hundred_rows_is_accepted_ends_with_4() {
+    // The reasons differ, and the first rows are accepted.
+    let server = Server::start(|request, _| {
+        let id: u64 = request.field("customer_id").and_then(|id| id.parse().ok()).expect("an id");
+        match id {
+            0..=10 => Reply::updated(),
+            _ if id.is_multiple_of(2) => Reply::json(400, r#"{"message":"invalid country"}"#),
+            _ => Reply::json(404, r#"{"message":"customer not found"}"#),
+        }
+    });
+    let offerit = Offerit::job(&server, table(1..=400));
+    offerit.send(&["--concurrency", "4"]).expect_code(4);
+    assert!((110..=115).contains(&server.count()), "{}", server.count());
+}
+
+#[test]
+fn a_file_of_failures_that_fail_again_is_sent_to_its_end() {
+    let server = Server::start(|_, _| Reply::json(404, r#"{"message":"customer not found"}"#));
+    let rows: String = (1..=40).map(|row| format!("{row},x,rejected,HTTP 404\n")).collect();
+    let offerit = Offerit::job(&server, format!("customer_id,city,_status,_error\n{rows}"));
+    offerit.send(&[]).expect_code(3);
+    assert_eq!(server.count(), 40);
 }

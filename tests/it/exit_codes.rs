@@ -31,7 +31,7 @@ fn exit_2_means_that_the_result_has_no_folder_and_nothing_is_sent() {
 
 #[test]
 fn exit_1_means_that_the_result_cannot_be_written_any_more_and_sending_stops() {
-    const OPEN_ROWS: usize = 4 * 2;
+    const OPEN_ROWS: usize = 64;
     let server = happy();
     let offerit = Offerit::job(&server, table(1..=400));
     let arguments = ["run", INPUT, "--rate", "unlimited", "--concurrency", "2"];

@@ -11,7 +11,7 @@ use std::thread;
 /// The most requests in flight, as an argument and as the number it is.
 const CONCURRENCY: (&str, usize) = ("2", 2);
 /// The most rows open at once, and so the most that a crash can make a resumed run repeat.
-const OPEN_ROWS: usize = 4 * CONCURRENCY.1;
+const OPEN_ROWS: usize = 64;
 
 fn sending(more: &'static [&'static str]) -> Vec<&'static str> {
     [&["--concurrency", CONCURRENCY.0], more].concat()

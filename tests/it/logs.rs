@@ -31,7 +31,7 @@ fn refusing() -> Server {
 fn in_json_every_line_is_an_object() {
     let server = refusing();
     let offerit = Offerit::job(&server, table(1..=50));
-    let output = offerit.send(&["--log-format", "json", "-v"]).expect_code(3);
+    let output = offerit.send(&["--log-format", "json", "-v", "--max-failures", "100%"]).expect_code(3);
     let lines = objects(&output);
     let failed = of(&lines, "row_failed");
     assert_eq!(failed.len(), 3);
@@ -114,7 +114,7 @@ fn what_ends_a_run_before_it_begins_is_json_too() {
 fn equal_failures_are_summed_up() {
     let server = refusing();
     let offerit = Offerit::job(&server, table(1..=1203));
-    let output = offerit.send(&[]).expect_code(3);
+    let output = offerit.send(&["--max-failures", "100%"]).expect_code(3);
     let told = output.stderr.lines().filter(|line| line.contains(" is rejected: ")).count();
     assert_eq!(told, 3, "{}", output.stderr);
     assert!(

@@ -158,17 +158,17 @@ fn records_are_there_before_the_run_ends() {
     let gate = support::Gate::new();
     let at_the_door = gate.clone();
     let server = Server::start(move |_, number| match number {
-        0..20 => Reply::updated(),
+        0..200 => Reply::updated(),
         _ => Reply::updated().gated(&at_the_door),
     });
-    let offerit = Offerit::job(&server, table(1..=30));
+    let offerit = Offerit::job(&server, table(1..=300));
     let child = offerit.start_sending(&["--concurrency", "2"]);
-    server.wait_for(22);
-    // 22 rows were sent, and at most 8 are open at once: the others are recorded.
+    server.wait_for(202);
+    // 202 rows were sent, and at most 64 are open at once: the others are recorded.
     let bytes = offerit.result_bytes();
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').expect("a line") + 1;
     let records = result::parse(&bytes[..whole]).expect("whole records");
-    assert!(records.len() >= 14, "{} records", records.len());
+    assert!(records.len() >= 138, "{} records", records.len());
     gate.open();
     child.wait().expect_code(0);
 }

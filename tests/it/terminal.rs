@@ -173,7 +173,7 @@ fn an_outage_is_shown_with_the_next_probe() {
     let screen = terminal.wait_for(|text| text.contains("outage: next probe in 3s"));
     // Whether the status stands before the reason depends on which attempt was taken for an outage.
     let lines = block(&screen.replace("HTTP 503: ", ""), 4);
-    let expected = ["20 updated", "outage: next probe in Ns; nothing gets through: Service Unavailable"];
+    let expected = ["20 updated", "outage: next probe in Ns; server unreachable: Service Unavailable"];
     assert_eq!(lines[2..], expected, "{screen}");
 }
 

@@ -51,7 +51,6 @@ pub(super) fn plan(
         to_send: to_send.map(|to_send| to_send.rows),
         before: workload.map_or(0, |workload| workload.in_sync),
         limit: if rate == Rate::Unlimited { String::new() } else { rate.to_string() },
-        limit_per_second: rate.per_second(),
         mode: outputs.progress,
         is_coloured: outputs.is_coloured,
         is_dumb: outputs.is_dumb,

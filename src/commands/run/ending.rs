@@ -96,8 +96,16 @@ impl Outcome {
     pub(super) fn stop(&self) -> Option<&Stop> {
         let is_complete = self.is_complete() == Some(true);
         self.ending.stop.as_ref().filter(|stop| {
-            !(is_complete && matches!(stop, Stop::Reached(_) | Stop::Brake(Brake::Failures { .. })))
+            !(is_complete
+                && matches!(
+                    stop,
+                    Stop::Reached(_) | Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. })
+                ))
         })
+    }
+
+    fn is_stopped_by_failures(&self) -> bool {
+        matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. })))
     }
 
     fn account(&self) -> String {
@@ -188,7 +196,7 @@ impl Outcome {
         match code {
             ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
             ExitCode::NotInSync => self.advice_on_rows(),
-            ExitCode::Brake if matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. }))) => vec![
+            ExitCode::Brake if self.is_stopped_by_failures() => vec![
                 format!("why each row failed stands in the error column of {result}"),
                 "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
                  with --max-failures"

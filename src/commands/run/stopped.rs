@@ -33,22 +33,49 @@ pub(super) fn pulled(brake: &Brake) -> String {
                 harmless(why)
             )
         }
-        Brake::Outage { lasted: Some(lasted), why } => format!(
-            "nothing has got through to the server for {} ({}). The rows that were open are left for the next run",
-            rounded(*lasted),
-            harmless(why)
-        ),
-        Brake::Outage { lasted: None, why } => format!(
-            "nothing has got through to the server ({}), and no row that could be sent has an attempt left. The rows \
-             that were open are left for the next run",
-            harmless(why)
-        ),
+        Brake::NothingAccepted { rows, is_start, why, alike } => {
+            nothing_accepted(*rows, *is_start, why, *alike)
+        }
+        Brake::Outage { lasted, why, left } => {
+            let at_fault = match left {
+                Some((first, last)) if first != last => format!(
+                    ". Rows {first} to {last} are the last ones that wait. If the server is up, they are at fault: \
+                     take them out, or raise --concurrency"
+                ),
+                Some((row, _)) => format!(
+                    ". Row {row} is the last one that waits. If the server is up, it is at fault: take it out"
+                ),
+                None => String::new(),
+            };
+            format!(
+                "the server has answered nothing for {} ({}). The next run with --resume sends the rows that were \
+                 open{at_fault}",
+                rounded(*lasted),
+                harmless(why)
+            )
+        }
         Brake::RetryAfter { asked, most } => format!(
             "the server asks for a pause of {} (Retry-After), and --max-retry-after is {}",
             rounded(*asked),
             rounded(*most)
         ),
     }
+}
+
+/// That no row was accepted, and how to go on all the same.
+fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String {
+    let why = harmless(why);
+    let hint = if is_start && why.starts_with("HTTP 404") { ". Is --url right?" } else { "." };
+    let what = match is_start {
+        true => format!("the first {rows} rows were all refused with {why}{hint}"),
+        false => {
+            format!(
+                "none of the last {rows} rows was accepted. The commonest reason ({}): {why}.",
+                counted(alike, "row")
+            )
+        }
+    };
+    format!("{what} To go on all the same, add --max-failures 100%")
 }
 
 /// Why the server refuses the run, and what to check.
@@ -64,6 +91,11 @@ pub(super) fn told(refusal: &Refusal) -> String {
              account) and that this machine's IP address is on the account's allow-list; no row was recorded as \
              rejected for it",
             harmless(text)
+        ),
+        Refusal::Unusable { why } => format!(
+            "the server cannot be used: {}. Waiting does not heal that: check --url, and --ca-cert if the server's \
+             certificate is one of your own authority",
+            harmless(why)
         ),
         Refusal::Redirected { status, target } => format!(
             "the server redirects to {} (HTTP {status}), which is not followed: it would carry the API key and the \

@@ -65,7 +65,7 @@ async fn no_batch_is_more_than_a_resumed_run_takes_for_unsynced() {
         let (disk, _) = recorded(4, mostly_unchanged(20_000, every, "")).await;
         let mut durable = 0;
         for (rows, unsent) in disk.batches.borrow().iter() {
-            let most = 4 * OPEN_ROWS_PER_REQUEST as u64 + unsent_together(durable);
+            let most = MIN_OPEN_ROWS as u64 + unsent_together(durable);
             assert!(*rows as u64 <= most, "{rows} rows are unsynced, {most} may be");
             durable += *unsent as u64;
         }

@@ -6,8 +6,8 @@ mod row;
 
 use crate::customer::{Parameter, Places, UpdateBuilder};
 use crate::input::columns::{
-    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, PlanColumns, PlanWatch, Transform,
-    folded, nearest, shown,
+    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, OF_FAILURES, PlanColumns, PlanWatch,
+    Transform, folded, nearest, shown,
 };
 use crate::input::csv::{Fault, Limits, LineEnd, Records};
 use crate::input::error::Error;
@@ -37,6 +37,8 @@ pub struct Rows {
     empty_rows: EmptyRows,
     /// Of a plan.
     plan: Option<PlanWatch>,
+    /// The column, from 0, that `failures` writes a row's status to.
+    status_column: Option<usize>,
     /// Where the values of a row lie that was not copied.
     places: Places,
     number: u64,
@@ -80,6 +82,8 @@ impl Rows {
             Error::Header { path: path.clone(), line, faults }
         })?;
         let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
+        let is_status = |name: &[u8]| folded(&String::from_utf8_lossy(name)) == OF_FAILURES[0];
+        let status_column = names.iter().position(is_status);
         let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
         let plan = header.plan().cloned().map(PlanWatch::new);
         Ok(Rows {
@@ -92,6 +96,7 @@ impl Rows {
             builder,
             empty_rows,
             plan,
+            status_column,
             places,
             number,
             ahead,
@@ -146,7 +151,9 @@ impl Rows {
             let refused = || refused("too-long", "cannot be sent".to_owned(), &self.builder);
             self.builder.update().ok_or_else(refused)
         });
-        Ok(Some(Row { number, line, content }))
+        let status = self.status_column.and_then(|column| self.records.record().iter().nth(column));
+        let has_status = status.is_some_and(|cell| !cell.trim_ascii().is_empty());
+        Ok(Some(Row { number, line, has_status, content }))
     }
 
     /// Reads and checks the next row without making an update of it; `None` behind the last. Most rows are not even

@@ -11,6 +11,8 @@ pub struct Row {
     pub number: u64,
     /// The physical line it starts on, from 1.
     pub line: u64,
+    /// Whether it comes from a file of `failures`: its `_status` is not empty.
+    pub has_status: bool,
     /// What it asks for.
     pub content: Result<Update, Invalid>,
 }

@@ -169,8 +169,8 @@ fn every_failure_shows_whether_the_request_can_have_left() {
             let is_stale = matches!(reply, Reply::Stale { .. });
             assert_eq!(is_stale, is_headless && is_pooled, "{server:?}: {reply:?}");
             let (is_sent, text) = match reply {
-                Reply::NotSent { text } => (false, text),
-                Reply::Stale { text } | Reply::Lost { text } => (true, text),
+                Reply::NotSent { text, .. } => (false, text),
+                Reply::Stale { text } | Reply::Lost { text, .. } => (true, text),
                 other => panic!("{server:?}: {other:?}"),
             };
             assert_eq!(is_sent, start != not_sent, "{server:?}: {text}");
@@ -330,7 +330,7 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
     let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Events::default()).await.reply });
-    assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned() });
+    assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned(), fault: None });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
 

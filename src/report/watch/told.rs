@@ -1,9 +1,9 @@
 //! What is said of a run while it goes on.
 
 use super::super::flood::reason;
-use super::super::harmless;
 use super::super::pauses::Kind;
 use super::super::summary::{counted, grouped, rounded, share};
+use super::super::{harmless, insist};
 use super::Watch;
 use crate::delivery::{FailedRow, Notice, Observer, Pause, Retry, Tally};
 use std::cell::RefCell;
@@ -26,6 +26,8 @@ impl Watch {
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let slowed = view.effective_rate.map(|rate| format!(", slowed to {rate:.1}/s")).unwrap_or_default();
         let left = view.left.map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
+        let pace =
+            if view.pause.is_none() { format!(", {:.1} rows/s{left}", view.speed) } else { String::new() };
         let state = match view.pause {
             Some((Kind::Held, left)) => format!(", on hold for {}", rounded(left)),
             Some((Kind::Outage, _)) => ", in an outage".to_owned(),
@@ -40,9 +42,8 @@ impl Watch {
             rows_per_second = (view.speed * 10.0).round() / 10.0,
             effective_rate = view.effective_rate,
             seconds_left = view.left.map(|left| left.as_secs()),
-            "{part}: {}{slowed}, {:.1} rows/s{left}{state}",
+            "{part}: {}{slowed}{pace}{state}",
             if counts.is_empty() { "nothing recorded yet".to_owned() } else { counts.join(", ") },
-            view.speed,
         );
     }
 
@@ -67,39 +68,20 @@ impl Watch {
             }
         }
     }
+}
 
-    /// Says so where the effective rate is half or double of what was last said, and where it is the limit again.
-    fn tell_rate(&mut self) {
-        let limit = self.plan.limit_per_second;
-        let rate = self.tally.effective_rate;
-        let (told, now) = (self.told_rate, rate.or(limit));
-        let is_near = match (told, now) {
-            (Some(told), Some(now)) => now > told / 2.0 && now < told * 2.0,
-            (told, now) => told == now,
-        };
-        let is_back = rate.is_none() && told != limit;
-        if is_near && !is_back {
-            return;
-        }
-        self.told_rate = now;
-        match rate {
-            Some(rate) => tracing::info!(
-                event = "rate",
-                effective_rate = rate,
-                "the server takes about {rate:.1} attempts a second: sending at that pace"
-            ),
-            None => tracing::info!(event = "rate", "sending at the full rate again"),
-        }
-    }
+/// A rate as people read it: whole from ten a second on.
+fn brief(rate: f64) -> String {
+    if rate >= 9.95 { format!("{rate:.0}") } else { format!("{rate:.1}") }
 }
 
 impl Observer for &RefCell<Watch> {
     fn progressed(&mut self, tally: &Tally) {
         let mut watch = self.borrow_mut();
-        let is_new_rate = watch.tally.effective_rate != tally.effective_rate;
+        let is_full_again = watch.tally.effective_rate.is_some() && tally.effective_rate.is_none();
         watch.tally.clone_from(tally);
-        if is_new_rate {
-            watch.tell_rate();
+        if is_full_again {
+            tracing::info!(event = "rate", "Sending at the full rate again.");
         }
     }
 
@@ -117,15 +99,28 @@ impl Observer for &RefCell<Watch> {
                 tracing::info!(
                     event = "outage",
                     patience_seconds = patience.as_secs(),
-                    "nothing gets through to the server: sending holds, and one probe at a time goes out, for {} at \
-                     most ({})",
-                    rounded(*patience),
-                    harmless(why)
+                    "Server unreachable ({}). Paused; retrying for up to {}.",
+                    harmless(why),
+                    rounded(*patience)
                 );
             }
-            Notice::OutageOver => {
-                tracing::info!(event = "recovery", "the server answers again: sending goes on");
+            Notice::Recovered { after } => {
+                tracing::info!(event = "recovery", "Server is back after {}.", rounded(*after));
             }
+            Notice::SlowedDown { rate } => {
+                let rate = *rate;
+                tracing::info!(
+                    event = "rate",
+                    effective_rate = rate,
+                    "Server is rate-limiting; slowing down to {}/s.",
+                    brief(rate)
+                );
+            }
+            Notice::Stopping { in_flight, wait } => insist(format_args!(
+                "Stopping: waiting up to {} for {}. Press Ctrl-C again to quit now.",
+                rounded(*wait),
+                counted(*in_flight as u64, "request")
+            )),
         }
     }
 

@@ -1,0 +1,598 @@
+//! The loop: rows in, attempts out, replies in, records out. Everything happens on one task.
+
+use super::admission::Admission;
+use super::aimd::Load;
+use super::brakes::{Counted, FailureBrake, RowLimit};
+use super::breaker::CircuitBreaker;
+use super::ending::{Brake, Ending, Interrupt, Refusal, Stop, Tally};
+use super::flights::{Ended, FlightEvent, Flights, Started};
+use super::intake::Intake;
+use super::job::{Feed, Job, Work};
+use super::observer::{Notice, Observer, Pause, Retry};
+use super::patience::{Judgement, Patience, Situation};
+use super::queue::{Kind, RowKey};
+use super::recorder::{Outcome, Recorder};
+use super::retry::{Decision, Failure, Verdict, verdict};
+use super::rows::{GivenUp, LastFailure, OpenRows};
+use super::settings::Settings;
+use super::shutdown::Shutdown;
+use super::time::{Clock, Time, earliest};
+use crate::journal::{Log, Status, reason_key};
+use crate::offerit::{Attempt, Transport};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Sends every row of `feed` and records each outcome in `log`, until all are dealt with or a reason to stop
+/// comes up. After a stop no attempt starts; those in flight end and are recorded. A second interrupt ends at
+/// once.
+pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
+    settings: &Settings,
+    transport: &T,
+    log: L,
+    feed: F,
+    interrupts: UnboundedReceiver<Interrupt>,
+    observer: O,
+) -> Ending {
+    let mut dispatcher = Dispatcher::new(settings, transport, log, feed, interrupts, observer);
+    poll_fn(|context| dispatcher.poll(context)).await;
+    let stop = dispatcher.shutdown.into_reason().or_else(|| dispatcher.intake.stop());
+    Ending { tally: dispatcher.tally, stop }
+}
+
+struct Dispatcher<'run, T, L, F, O> {
+    settings: &'run Settings,
+    observer: O,
+    intake: Intake<F>,
+    rows: OpenRows,
+    admission: Admission,
+    breaker: CircuitBreaker,
+    patience: Patience,
+    recorder: Recorder<L>,
+    failures: FailureBrake,
+    random: fastrand::Rng,
+    flights: Flights<'run, T>,
+    clock: Clock,
+    shutdown: Shutdown,
+    /// The last failure, for people, and whether the server's name is unknown.
+    last_failure: (String, bool),
+    /// Rows that were sent and have an outcome, and those of them that are `failed` or `unknown`.
+    ended: u64,
+    lost: u64,
+    /// The pause that the observer knows of, by its end.
+    known_pause: Option<(bool, Time)>,
+    tally: Tally,
+}
+
+impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F, O> {
+    fn new(
+        settings: &'run Settings,
+        transport: &'run T,
+        log: L,
+        feed: F,
+        interrupts: UnboundedReceiver<Interrupt>,
+        observer: O,
+    ) -> Self {
+        let clock = Clock::start();
+        let deadline = settings.brakes.deadline.map(|at| at.saturating_duration_since(clock.began()));
+        Dispatcher {
+            settings,
+            observer,
+            intake: Intake::new(feed, settings.brakes.limit.map(RowLimit::new)),
+            rows: OpenRows::new(settings.open_rows()),
+            admission: Admission::new(settings),
+            breaker: CircuitBreaker::new(),
+            patience: Patience::new(settings.max_outage),
+            recorder: Recorder::new(log),
+            failures: FailureBrake::new(&settings.brakes),
+            random: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
+            flights: Flights::new(transport, clock.began()),
+            clock,
+            shutdown: Shutdown::new(settings, deadline, interrupts),
+            last_failure: (String::new(), false),
+            ended: 0,
+            lost: 0,
+            known_pause: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Does whatever can be done, until the run is over or there is nothing left but to wait.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut moved = self.poll_interrupts(context);
+            self.shutdown.keep_deadline(self.now());
+            moved |= self.poll_replies(context);
+            moved |= self.poll_durable(context);
+            if self.shutdown.is_immediate() {
+                return Poll::Ready(());
+            }
+            moved |= self.admit(context);
+            let now = self.now();
+            let (has_started, wake_at) = self.start(now);
+            moved |= has_started;
+            let (go_on, enough) = (self.others_go_on(now), 2 * self.settings.concurrency.get());
+            moved |= self.recorder.submit(now, go_on, enough);
+            if self.is_over(now) {
+                if self.record_leftovers(now) {
+                    continue;
+                }
+                return Poll::Ready(());
+            }
+            if moved || self.open_if_stuck(now) {
+                continue;
+            }
+            self.show_pause(now);
+            let gathered_at = self.recorder.gathers_until(now, go_on, enough);
+            if !self.clock.is_past(earliest(wake_at, gathered_at), context) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Whether rows go on although the records that gather wait.
+    fn others_go_on(&self, now: Time) -> bool {
+        let is_paused = self.admission.held_until(now).is_some() || !self.breaker.is_closed();
+        self.rows.order().has_untried() && !is_paused && !self.shutdown.has_begun()
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        // What waits for a connection after a stop never leaves.
+        let is_drained = self.flights.count() == self.admission.waiting();
+        let is_drained = is_drained || self.shutdown.is_drained(now);
+        let is_done = self.intake.has_ended() && self.rows.is_empty();
+        self.recorder.is_idle() && if self.shutdown.has_begun() { is_drained } else { is_done }
+    }
+
+    /// Ends the run early, unless it is ending already.
+    fn stop(&mut self, reason: Stop) {
+        self.shutdown.begin(reason, self.clock.now());
+    }
+
+    fn poll_interrupts(&mut self, context: &mut Context<'_>) -> bool {
+        let polled = self.shutdown.poll_interrupt(self.clock.now(), context);
+        if let Poll::Ready(Some(wait)) = polled {
+            let in_flight = self.flights.count() - self.admission.waiting();
+            self.observer.noticed(&Notice::Stopping { in_flight, wait });
+        }
+        polled.is_ready()
+    }
+
+    /// Reports a pause that began, changed or ended.
+    fn show_pause(&mut self, now: Time) {
+        let held = self.admission.held_until(now).map(|until| (true, until));
+        let pause = held.or_else(|| self.breaker.next_probe().map(|at| (false, at)));
+        let pause = pause.filter(|_| !self.shutdown.has_begun());
+        if pause != self.known_pause {
+            self.known_pause = pause;
+            self.observer.paused(pause.map(|(is_held, until)| {
+                let left = until.saturating_sub(now);
+                if is_held { Pause::Held { left } } else { Pause::Outage { left } }
+            }));
+        }
+    }
+
+    /// Opens rows while there is room.
+    fn admit(&mut self, context: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        while !self.shutdown.has_begun() {
+            let (rows, recorder) = (&self.rows, &self.recorder);
+            let fits = |job: &Job| {
+                let has_slot = rows.has_room() || matches!(job.work, Work::Record { .. });
+                has_slot && recorder.has_room_for_unsent(rows.free())
+            };
+            let had_ended = self.intake.has_ended();
+            match self.intake.poll_next(context, fits) {
+                Poll::Pending => break,
+                Poll::Ready(None) => return moved || !had_ended,
+                Poll::Ready(Some(Ok(job))) => self.open(job),
+                Poll::Ready(Some(Err(error))) => self.stop(Stop::Input(error)),
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    fn open(&mut self, job: Job) {
+        let now = self.now();
+        match job.work {
+            Work::Send(..) => {
+                self.patience.set_idle(false, now);
+                self.rows.open(job);
+            }
+            Work::Record { .. } => self.recorder.add_unsent(job, now),
+        }
+    }
+
+    /// Starts what may be started. Returns whether anything was, and when to look again.
+    fn start(&mut self, now: Time) -> (bool, Option<Time>) {
+        let mut has_started = false;
+        let mut wake_at = self.shutdown.wakes_at(now);
+        if self.shutdown.has_begun() {
+            return (has_started, wake_at);
+        }
+        wake_at = earliest(wake_at, self.rows.queue().wake(now));
+        while self.flights.count() < self.settings.concurrency.get() {
+            match self.next(now) {
+                Ok((key, kind)) => self.send(key, kind, now),
+                Err(at) => {
+                    wake_at = earliest(wake_at, at);
+                    break;
+                }
+            }
+            has_started = true;
+        }
+        (has_started, wake_at)
+    }
+
+    /// The row to send next, with its permit taken; or when to look again.
+    fn next(&mut self, now: Time) -> Result<(RowKey, Kind), Option<Time>> {
+        match self.breaker.next_probe() {
+            None => {
+                let kind = self.admission.admit(now, self.rows.order())?;
+                Ok((self.rows.queue().pop(kind), kind))
+            }
+            Some(_) if self.flights.count() > 0 => Err(None),
+            Some(at) if at > now => Err(Some(at)),
+            Some(_) => self.next_probe(now),
+        }
+    }
+
+    /// The probe: the newest row that was never sent, as rows that always fail often stand side by side; else the parked
+    /// row that was tried least, and one that is suspect last.
+    fn next_probe(&mut self, now: Time) -> Result<(RowKey, Kind), Option<Time>> {
+        let (rows, breaker) = (&self.rows, &self.breaker);
+        let rank = |key: &RowKey| {
+            let log = &rows.get(*key).log;
+            (breaker.is_suspect(log), log.tries, key.row)
+        };
+        let parked = rows.order().parked().min_by_key(rank);
+        if !rows.order().has_untried() && parked.is_none() {
+            return Err(None);
+        }
+        self.admission.admit_probe(now)?;
+        let queue = self.rows.queue();
+        let probe = queue.pop_newest_untried().or(parked).expect("there is a row to probe with");
+        queue.unpark(probe);
+        self.breaker.probe_started();
+        Ok((probe, Kind::Probe))
+    }
+
+    fn send(&mut self, key: RowKey, kind: Kind, now: Time) {
+        let mut request = self.rows.take_request(key);
+        if kind == Kind::Probe {
+            // A stale connection would say nothing of the server.
+            request.use_fresh_connection();
+        }
+        let log = &mut self.rows.get_mut(key).log;
+        log.tries += 1;
+        let is_retry = log.sent > 0;
+        let started = Started { key, kind, at: now, pace: self.admission.pace(now) };
+        self.flights.start(started, request, is_retry);
+    }
+
+    fn poll_replies(&mut self, context: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        loop {
+            // Anew after each reply, which may have asked for a pause.
+            let is_closed = self.shutdown.has_begun() || self.admission.held_until(self.now()).is_some();
+            let polled = self.flights.poll_ended(is_closed, context);
+            moved |= self.take_events();
+            let Poll::Ready(ended) = polled else { return moved };
+            moved = true;
+            self.ended(ended);
+        }
+    }
+
+    /// Takes note of requests that left and of pauses that the server asked for. True if there were any.
+    fn take_events(&mut self) -> bool {
+        let events = self.flights.take_events();
+        for event in &events {
+            match *event {
+                FlightEvent::Left { at, is_retry } => {
+                    self.admission.left(at);
+                    self.tally.attempts += 1;
+                    self.tally.retries += u64::from(is_retry);
+                }
+                FlightEvent::RetryAfter { at, wait: asked } => match self.admission.hold(asked, at) {
+                    Ok(is_new) => {
+                        self.patience.held(at, at + asked);
+                        if is_new {
+                            self.tally.holds += 1;
+                            self.observer.noticed(&Notice::Held { asked });
+                        }
+                    }
+                    Err(_) => {
+                        let most = self.settings.max_retry_after;
+                        self.stop(Stop::Brake(Brake::RetryAfter { asked, most }));
+                    }
+                },
+            }
+        }
+        !events.is_empty()
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        let Ended { started, request, attempt, has_left } = ended;
+        let now = self.now();
+        self.rows.give_back(started.key, request);
+        let Some(Attempt { reply, duration }) = attempt else { return self.called_back(started, now) };
+        if has_left {
+            self.rows.get_mut(started.key).log.sent += 1;
+            self.observer.attempted(duration);
+        } else {
+            // No connection came about. It was an attempt all the same.
+            self.admission.left(now);
+        }
+        match verdict(reply) {
+            Verdict::Success { status, http_status, error } => {
+                let outcome = Outcome { status, http_status: Some(http_status), duration, error };
+                self.succeeded(started, &outcome, now);
+            }
+            Verdict::Failure(failure) => self.failed(started, failure, duration, now),
+            Verdict::Stale { why } => self.went_stale(started, duration, &why),
+            Verdict::Refused(refusal) => self.stop(Stop::Refused(refusal)),
+        }
+    }
+
+    /// Puts a row back whose request did not leave before the server asked for a pause, or the run came to its end.
+    fn called_back(&mut self, started: Started, now: Time) {
+        let Started { key, kind, .. } = started;
+        self.admission.called_back(kind);
+        if kind == Kind::Probe {
+            self.breaker.probe_called_back(now);
+        }
+        let log = &mut self.rows.get_mut(key).log;
+        log.tries -= 1;
+        match log.tries {
+            0 => self.rows.queue().push_untried(key),
+            _ if self.breaker.is_closed() => self.rows.queue().push_again(key),
+            _ => self.rows.queue().park(key),
+        }
+    }
+
+    fn succeeded(&mut self, started: Started, outcome: &Outcome, now: Time) {
+        self.admission.refund(started.kind);
+        if self.breaker.is_closed() {
+            self.learn_load(Load::Normal, started, now);
+        }
+        let down_since = self.breaker.down_since();
+        let closes = self.breaker.succeeded(started.at);
+        self.record(started.key, outcome, now);
+        if !self.breaker.is_closed() {
+            return;
+        }
+        self.patience.succeeded();
+        if closes {
+            self.rows.queue().unpark_all();
+            self.observer.noticed(&Notice::Recovered { after: now.saturating_sub(down_since) });
+        } else {
+            self.record_poison(now);
+        }
+    }
+
+    /// Records the parked rows that turn out to be at fault themselves.
+    fn record_poison(&mut self, now: Time) {
+        let most = self.settings.max_attempts.get();
+        let is_poison = |key: &RowKey| {
+            let log = &self.rows.get(*key).log;
+            log.is_used_up(most) && self.breaker.is_suspect(log)
+        };
+        let poison: Vec<_> = self.rows.order().parked().filter(is_poison).collect();
+        for key in poison {
+            self.rows.queue().unpark(key);
+            self.record_lost(key, now, GivenUp::AfterAttempts);
+        }
+    }
+
+    fn failed(&mut self, started: Started, failure: Failure, duration: Duration, now: Time) {
+        let was_closed = self.breaker.is_closed();
+        let row = self.rows.get_mut(started.key);
+        let is_suspect = self.breaker.is_suspect(&row.log);
+        row.log.failed(&failure, was_closed, now);
+        let (http_status, why) = (failure.http_status(), failure.why.clone());
+        row.last_failure = Some(LastFailure { http_status, duration, why });
+        self.last_failure = (failure.why.clone(), failure.is_name_unknown());
+        self.patience.failed(now);
+        if was_closed
+            && !(is_suspect && failure.is_charged())
+            && let Some(load) = failure.load()
+        {
+            self.learn_load(load, started, now);
+        }
+        let opens = self.breaker.failed(started.at, failure.evidence(is_suspect), now);
+        if opens {
+            self.opened();
+        }
+        if opens || !was_closed {
+            self.rows.queue().park(started.key);
+        } else {
+            self.carry_out(started.key, &failure, is_suspect, now);
+        }
+        if self.breaker.hopeless().is_some() {
+            self.stop(Stop::Refused(Refusal::Unusable { why: failure.why }));
+        }
+        self.judge(now);
+    }
+
+    /// What becomes of a row whose attempt failed while the breaker is closed.
+    fn carry_out(&mut self, key: RowKey, failure: &Failure, is_suspect: bool, now: Time) {
+        let row = self.rows.get(key);
+        let most = self.settings.max_attempts.get();
+        match row.log.decide(failure, is_suspect, most, &mut self.random) {
+            Decision::Record => self.record_lost(key, now, GivenUp::AfterAttempts),
+            Decision::Park => self.rows.queue().park(key),
+            Decision::Retry(pause) => {
+                let (number, line, attempts, why) = (row.row, row.line, row.log.tries, &failure.why);
+                self.observer.retrying(&Retry { row: number, line, attempts, why, pause });
+                self.rows.queue().push_backoff(now + pause, key);
+            }
+        }
+    }
+
+    /// Sends a row again at once, paced, over a fresh connection: its pooled connection ended without a reply, which is
+    /// neither the row's fault nor the server's.
+    fn went_stale(&mut self, started: Started, duration: Duration, why: &str) {
+        let key = started.key;
+        self.admission.refund(started.kind);
+        let row = self.rows.get_mut(key);
+        row.log.is_maybe_applied = true;
+        row.last_failure = Some(LastFailure { http_status: None, duration, why: why.to_owned() });
+        let (number, line, attempts, pause) = (row.row, row.line, row.log.tries, Duration::ZERO);
+        self.observer.retrying(&Retry { row: number, line, attempts, why, pause });
+        self.rows.use_fresh_connection(key);
+        if self.breaker.is_closed() {
+            self.rows.queue().push_again(key);
+        } else {
+            self.rows.queue().park(key);
+        }
+    }
+
+    fn learn_load(&mut self, load: Load, started: Started, now: Time) {
+        if let Some(rate) = self.admission.learn(load, started.at, started.pace, now) {
+            self.observer.noticed(&Notice::SlowedDown { rate });
+        }
+    }
+
+    /// Opens the breaker where a row is parked, nothing is in flight and no other row could be sent, be it that some wait for
+    /// a backoff.
+    fn open_if_stuck(&mut self, now: Time) -> bool {
+        let no_more_rows = self.intake.has_ended() || !self.rows.has_room();
+        let is_stuck = !self.shutdown.has_begun()
+            && self.breaker.is_closed()
+            && self.flights.count() == 0
+            && self.recorder.is_idle()
+            && self.rows.order().is_stuck()
+            && no_more_rows;
+        if is_stuck {
+            self.breaker.open(now);
+            self.opened();
+        }
+        is_stuck
+    }
+
+    /// The breaker has opened: what was charged to rows that are not suspect was the server's.
+    fn opened(&mut self) {
+        for row in self.rows.iter_mut() {
+            if !self.breaker.is_suspect(&row.log) {
+                row.log.forgive();
+            }
+        }
+        self.rows.queue().park_all();
+        self.tally.outages += 1;
+        let patience = self.patience.limit(&self.situation());
+        self.observer.noticed(&Notice::Outage { why: self.last_failure.0.clone(), patience });
+    }
+
+    fn situation(&self) -> Situation {
+        let queue = self.rows.order();
+        let logs = || queue.waiting().map(|key| &self.rows.get(key).log);
+        Situation {
+            is_tail: self.intake.has_ended() && !queue.has_untried() && self.rows.behind() == 0,
+            has_succeeded: self.breaker.has_succeeded(),
+            waiting_unsuspected: logs().filter(|log| !self.breaker.is_suspect(log)).count(),
+            is_new_waiting: logs().any(|log| !log.has_failed_before),
+            ended: self.ended,
+            lost: self.lost,
+            is_name_unknown: self.last_failure.1,
+        }
+    }
+
+    /// Decides whether the server has been down for too long.
+    fn judge(&mut self, now: Time) {
+        if self.shutdown.has_begun() {
+            return;
+        }
+        let situation = self.situation();
+        match self.patience.judge(now, &situation) {
+            Judgement::Wait => {}
+            Judgement::RecordWaiting => {
+                for key in self.rows.queue().take_waiting() {
+                    self.record_lost(key, now, GivenUp::AfterAttempts);
+                }
+            }
+            Judgement::Stop(lasted) => {
+                let rows = || self.rows.order().waiting().map(|key| key.row);
+                let left = rows().min().zip(rows().max()).filter(|_| situation.is_tail);
+                let why = self.last_failure.0.clone();
+                self.stop(Stop::Brake(Brake::Outage { lasted, why, left }));
+            }
+        }
+    }
+
+    /// After the patience has ended: open rows that may have been applied are `unknown`. Where all open rows belong to one
+    /// or two customers, the oldest row that others wait for is recorded, so that the next run gets past it. True if any
+    /// was recorded.
+    fn record_leftovers(&mut self, now: Time) -> bool {
+        let is_outage = matches!(
+            self.shutdown.reason(),
+            Some(Stop::Brake(Brake::Outage { .. }) | Stop::Refused(Refusal::Unusable { .. }))
+        );
+        if !is_outage {
+            return false;
+        }
+        let has_few_customers = self.rows.with_turn() < 3;
+        let blocker = self.rows.oldest_blocker().filter(|_| has_few_customers);
+        let rows = &self.rows;
+        let is_left = |key: &RowKey| {
+            let row = rows.get(*key);
+            row.last_failure.is_some() && (row.log.is_maybe_applied || Some(*key) == blocker)
+        };
+        let left: Vec<_> = rows.order().waiting().filter(is_left).collect();
+        self.rows.queue().remove(&left);
+        for key in &left {
+            self.record_lost(*key, now, GivenUp::AtTheEnd);
+        }
+        !left.is_empty()
+    }
+
+    /// Records a row that ends without a success.
+    fn record_lost(&mut self, key: RowKey, now: Time, given_up: GivenUp) {
+        let outcome = self.rows.get(key).lost(given_up);
+        self.record(key, &outcome, now);
+    }
+
+    fn record(&mut self, key: RowKey, outcome: &Outcome, now: Time) {
+        let row = self.rows.get(key);
+        self.recorder.add(key, row, outcome, now);
+        self.ended += 1;
+        self.lost += u64::from(matches!(outcome.status, Status::Failed | Status::Unknown));
+        let counted = Counted {
+            status: outcome.status,
+            http_status: outcome.http_status,
+            error: &reason_key(&outcome.error),
+            was_not_in_sync: row.was_not_in_sync,
+        };
+        if let Some(brake) = self.failures.count(counted) {
+            self.stop(Stop::Brake(brake));
+        }
+    }
+
+    fn poll_durable(&mut self, context: &mut Context<'_>) -> bool {
+        let recorded = match self.recorder.poll_durable(context) {
+            Poll::Pending => return false,
+            Poll::Ready(Err(error)) => {
+                self.shutdown.abandon(error);
+                return true;
+            }
+            Poll::Ready(Ok(recorded)) => recorded,
+        };
+        let now = self.now();
+        for (key, status) in recorded.sent {
+            self.rows.close(key);
+            self.tally.sent += 1;
+            self.tally.add(status);
+        }
+        self.patience.set_idle(self.rows.is_empty(), now);
+        recorded.unsent.into_iter().for_each(|status| self.tally.add(status));
+        self.tally.effective_rate = self.admission.effective_rate(now);
+        recorded.failed.iter().for_each(|row| self.observer.failed(row));
+        self.observer.progressed(&self.tally);
+        true
+    }
+}

@@ -1,0 +1,63 @@
+//! Rows on their way in, up to the end of the input or to `--limit`.
+
+use super::brakes::RowLimit;
+use super::ending::Stop;
+use super::job::{Feed, FeedError, Job, Work};
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+/// Takes rows from a feed, one at a time.
+pub(super) struct Intake<F> {
+    /// `None` behind the end.
+    feed: Option<F>,
+    jobs: VecDeque<Job>,
+    limit: Option<RowLimit>,
+}
+
+impl<F: Feed> Intake<F> {
+    /// Takes what `feed` has, up to `limit`.
+    pub(super) fn new(feed: F, limit: Option<RowLimit>) -> Intake<F> {
+        Intake { feed: Some(feed), jobs: VecDeque::new(), limit }
+    }
+
+    /// Whether no more rows come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.feed.is_none() && self.jobs.is_empty()
+    }
+
+    /// The next row, if there is one and it `fits`; `Ready(None)` if none comes any more.
+    ///
+    /// # Errors
+    /// If the input cannot be read on.
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        fits: impl FnOnce(&Job) -> bool,
+    ) -> Poll<Option<Result<Job, FeedError>>> {
+        while self.jobs.is_empty() {
+            let Some(feed) = &mut self.feed else { return Poll::Ready(None) };
+            match feed.poll_jobs(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => self.feed = None,
+                Poll::Ready(Some(Ok(jobs))) => self.jobs.extend(jobs),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        if !self.jobs.front().is_some_and(fits) {
+            return Poll::Pending;
+        }
+        let job = self.jobs.pop_front().expect("the row that fits");
+        let is_sent = matches!(job.work, Work::Send(..));
+        if is_sent && self.limit.as_mut().is_some_and(|limit| !limit.admits()) {
+            // What follows belongs to another run; what is open is still finished.
+            (self.feed, self.jobs) = (None, VecDeque::new());
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Ok(job)))
+    }
+
+    /// How the run ends if nothing else ended it: at `--limit`, if it kept a row back.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        self.limit.as_ref().and_then(RowLimit::stop)
+    }
+}

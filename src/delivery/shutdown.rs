@@ -1,0 +1,108 @@
+//! The end of a run before its last row: signals, the deadline, and the time in which attempts in flight are waited for.
+
+use super::ending::{Interrupt, Limit, Stop};
+use super::settings::Settings;
+use super::time::Time;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Why and how a run ends early.
+pub(super) struct Shutdown {
+    /// `None` once nobody can interrupt any more.
+    interrupts: Option<UnboundedReceiver<Interrupt>>,
+    drain_timeout: Duration,
+    deadline: Option<Time>,
+    reason: Option<Stop>,
+    /// Until when the attempts in flight are waited for.
+    drained_at: Option<Time>,
+    is_immediate: bool,
+}
+
+impl Shutdown {
+    /// Of a run whose deadline is at that time.
+    pub(super) fn new(
+        settings: &Settings,
+        deadline: Option<Time>,
+        interrupts: UnboundedReceiver<Interrupt>,
+    ) -> Shutdown {
+        Shutdown {
+            interrupts: Some(interrupts),
+            drain_timeout: settings.drain_timeout,
+            deadline,
+            reason: None,
+            drained_at: None,
+            is_immediate: false,
+        }
+    }
+
+    /// Whether nothing new is started any more.
+    pub(super) fn has_begun(&self) -> bool {
+        self.reason.is_some()
+    }
+
+    /// Whether nothing is waited for any more: after a second interrupt, or once a record is lost.
+    pub(super) fn is_immediate(&self) -> bool {
+        self.is_immediate
+    }
+
+    /// Why the run ends early.
+    pub(super) fn reason(&self) -> Option<&Stop> {
+        self.reason.as_ref()
+    }
+
+    /// The same, at the end.
+    pub(super) fn into_reason(self) -> Option<Stop> {
+        self.reason
+    }
+
+    /// When to look again: at the deadline, or when the attempts in flight were waited for long enough.
+    pub(super) fn wakes_at(&self, now: Time) -> Option<Time> {
+        if self.has_begun() { self.drained_at.filter(|at| *at > now) } else { self.deadline }
+    }
+
+    /// Whether the attempts in flight were waited for long enough.
+    pub(super) fn is_drained(&self, now: Time) -> bool {
+        self.drained_at.is_some_and(|at| at <= now)
+    }
+
+    /// Ends the run early, unless it is ending already.
+    pub(super) fn begin(&mut self, reason: Stop, now: Time) {
+        if self.reason.is_none() {
+            self.drained_at = Some(now + self.drain_timeout);
+            self.reason = Some(reason);
+        }
+    }
+
+    /// Ends the run at once, whatever it was ending for: a record could not be made durable.
+    pub(super) fn abandon(&mut self, error: io::Error) {
+        self.reason = Some(Stop::Storage(error));
+        self.is_immediate = true;
+    }
+
+    /// Ends the run when its time is up. What is in flight by then is waited for as after an interrupt.
+    pub(super) fn keep_deadline(&mut self, now: Time) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.begin(Stop::Reached(Limit::Deadline), now);
+        }
+    }
+
+    /// Takes the next interrupt, if there is one. Returns for how long the attempts in flight are waited for, if it is the
+    /// first reason to end.
+    pub(super) fn poll_interrupt(&mut self, now: Time, context: &mut Context<'_>) -> Poll<Option<Duration>> {
+        let Some(interrupts) = &mut self.interrupts else { return Poll::Pending };
+        match interrupts.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => {
+                self.interrupts = None;
+                Poll::Pending
+            }
+            Poll::Ready(Some(interrupt)) => {
+                self.is_immediate = self.has_begun();
+                self.begin(Stop::Interrupted(interrupt), now);
+                Poll::Ready((!self.is_immediate).then_some(self.drain_timeout))
+            }
+        }
+    }
+}

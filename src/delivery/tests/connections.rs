@@ -1,0 +1,50 @@
+//! Attempts that wait for a connection.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_come_about_together_bring_no_second_above_the_rate() {
+    for concurrency in [4, 16, 64] {
+        // As with a server whose queue of connections is full for a while: whoever knocks is let in at once later.
+        let late = |now: Duration| (27 * SECOND / 10).saturating_sub(now);
+        let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(late);
+        let (ending, lines) = run(&settings("10", concurrency), &server, Rows::distinct(100)).await;
+        assert!(ending.stop.is_none());
+        assert_eq!(lines.count("updated"), 100);
+        assert!(server.busiest(SECOND) <= 10, "{} with {concurrency}", server.busiest(SECOND));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_comes_about_stops_no_other() {
+    let nth = Cell::new(0);
+    let connects = move |_| {
+        nth.set(nth.get() + 1);
+        if nth.get() == 5 { 300 * SECOND } else { Duration::ZERO }
+    };
+    let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(connects);
+    let (_, lines) = run(&settings("10", 16), &server, Rows::distinct(1000)).await;
+    assert_eq!(lines.count("updated"), 1000);
+    // It keeps a place in every window until it has left: nine of ten are enough for the others.
+    let late = server.account().iter().filter(|seen| seen.began > 120 * SECOND).count();
+    assert_eq!(late, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_connection_is_not_waited_for_at_the_end() {
+    let (wish, wishes) = unbounded_channel();
+    let nth = Cell::new(0);
+    let connects = move |_| {
+        nth.set(nth.get() + 1);
+        if nth.get() == 1 { Duration::ZERO } else { 3600 * SECOND }
+    };
+    let server = Simulated::new(move |_| {
+        let _ = wish.send(Interrupt::Interrupt);
+        (SECOND, updated())
+    })
+    .that_connects(connects);
+    let (ending, lines) = run_with(&settings("unlimited", 4), &server, Rows::distinct(10), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
+    assert_eq!((lines.count("updated"), ending.tally.attempts), (1, 1));
+    assert!(server.began.elapsed() <= SECOND + SECOND / 10, "{:?}", server.began.elapsed());
+}

@@ -1,0 +1,100 @@
+//! What a run does while nothing goes wrong, and how it ends early.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn every_row_is_sent_once_within_rate_and_concurrency() {
+    let server = Simulated::new(|_| (300 * SECOND / 1000, updated()));
+    let (ending, lines) = run(&settings("50", 10), &server, Rows::distinct(500)).await;
+    assert!(ending.stop.is_none());
+    assert_eq!((lines.count("updated"), server.account().len()), (500, 500));
+    assert!(server.busiest(SECOND) <= 50 && server.most_in_flight() <= 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_does_not_cost_the_rate_while_there_is_concurrency() {
+    let server = Simulated::new(|_| (100 * SECOND / 1000, updated()));
+    let (_, lines) = run(&settings("unlimited", 64), &server, Rows::distinct(6400)).await;
+    assert_eq!(lines.count("updated"), 6400);
+    assert!(server.span() <= 10 * SECOND + SECOND / 10, "{:?}", server.span());
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
+    for (rate, rows) in [("1", 300), ("10", 1000), ("100", 4000)] {
+        // Milliseconds of so many in a hundred, and of the others.
+        for (part, usually, else_up_to) in
+            [(0, 0, 2000), (0, 0, 1500), (50, 300, 1300), (90, 50, 1500), (70, 50, 1500), (97, 50, 1500)]
+        {
+            let server = Simulated::new(move |arrival| {
+                let mut random = fastrand::Rng::with_seed(arrival.row);
+                let took = if random.u64(..100) < part { usually } else { random.u64(usually..else_up_to) };
+                (Duration::from_millis(took), updated())
+            });
+            let (_, lines) = run(&settings(rate, 1000), &server, Rows::distinct(rows)).await;
+            assert_eq!(lines.count("updated") as u64, rows);
+            let last = server.account().iter().map(|seen| seen.began).max().unwrap();
+            let reached = (rows - 1) as f64 / last.as_secs_f64() / rate.parse::<f64>().unwrap();
+            assert!(reached >= 0.99, "{rate} {part} {usually} {else_up_to}: {reached}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_one_customer_goes_one_at_a_time() {
+    let server = Simulated::new(|_| (SECOND / 10, updated()));
+    let rows = Rows::of((0..200).map(|row| {
+        if row % 2 == 0 { ("1".to_owned(), "s".to_owned()) } else { ("1".to_owned(), String::new()) }
+    }));
+    let (_, lines) = run(&settings("unlimited", 16), &server, rows).await;
+    assert_eq!((lines.count("updated"), server.most_in_flight()), (200, 1));
+    assert!(server.account().is_sorted_by_key(|seen| seen.row));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_credentials_stops_at_once_and_records_nothing() {
+    let server =
+        Simulated::new(|_| (SECOND / 10, Reply::Denied { status: 403, text: "no".to_owned() }.into()));
+    let (ending, lines) = run(&settings("unlimited", 8), &server, Rows::distinct(1000)).await;
+    assert!(matches!(ending.stop, Some(Stop::Refused(Refusal::Denied { status: 403, .. }))));
+    assert_eq!((server.account().len(), lines.statuses().len()), (8, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_lets_the_rows_in_flight_end_and_a_second_one_does_not() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |arrival| {
+        if arrival.row == 50 {
+            let _ = wish.send(Interrupt::Terminate);
+        }
+        (SECOND, updated())
+    });
+    let (ending, lines) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Terminate))));
+    assert_eq!(lines.count("updated"), server.account().len());
+
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |_| {
+        (0..2).for_each(|_| wish.send(Interrupt::Interrupt).unwrap_or_default());
+        (3600 * SECOND, updated())
+    });
+    let began = Instant::now();
+    let (ending, _) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Interrupt))));
+    assert!(began.elapsed() < SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_in_flight_are_waited_for_no_longer_than_the_drain_timeout() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |_| {
+        let _ = wish.send(Interrupt::Interrupt);
+        (3600 * SECOND, updated())
+    });
+    let began = Instant::now();
+    let hurried = Settings { max_attempts: NonZeroU32::MIN, ..settings("1/m", 4) };
+    let (ending, lines) = run_with(&hurried, &server, Rows::distinct(10), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
+    assert!((30 * SECOND..31 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(lines.statuses().len(), 0);
+}
