@@ -41,7 +41,9 @@ proptest! {
                 (0, 0) => ("x".to_owned(), String::new()),
                 (one, other) => (name(*one), name(*other)),
             });
-            let (ending, lines) = run(&settings(&rate.to_string(), concurrency), &server, Rows::of(rows)).await;
+            let brakes = Brakes { max_failures: Some(MaxFailures::Percent(100.0)), ..Brakes::default() };
+            let limits = Settings { brakes, ..settings(&rate.to_string(), concurrency) };
+            let (ending, lines) = run(&limits, &server, Rows::of(rows)).await;
             if ending.stop.is_none() {
                 assert_eq!(lines.statuses().len(), ids.len());
             } else {
