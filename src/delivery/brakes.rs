@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_commonest_reason_is_told_and_reasons_take_no_memory_without_end() {
+    fn the_commonest_reason_is_reported_and_reasons_take_no_memory_without_end() {
         let mut brake = TooManyFailures::new(MaxFailures::Count(1000));
         let mut stop = None;
         for row in 0..1001 {

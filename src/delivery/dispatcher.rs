@@ -459,8 +459,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    /// Opens the breaker where a row is parked, nothing is in flight and no other row could be sent, be it that some wait for
-    /// a backoff.
+    /// Opens the breaker where a row is parked, nothing is in flight and no other row could be sent now. Rows that wait for a
+    /// backoff do not count: two customers that fail together would use up their attempts before ten failures are counted.
     fn open_if_stuck(&mut self, now: Time) -> bool {
         let no_more_rows = self.intake.has_ended() || !self.rows.has_room();
         let is_stuck = !self.shutdown.has_begun()

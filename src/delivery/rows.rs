@@ -112,7 +112,7 @@ impl OpenRows {
         self.free.len() == self.slots.len()
     }
 
-    /// How many rows have their turn. As many customers have an open row, but for customers with two lanes.
+    /// How many rows have their turn. This is the number of customers with an open row; a customer with two lanes may count twice.
     pub(super) fn with_turn(&self) -> usize {
         self.slots.len() - self.free.len() - self.behind()
     }
