@@ -1,14 +1,14 @@
-# What the benchmarks share: a server on this machine that answers `true` to everything, and tables to send it. To be
+# The part that the benchmarks share: a server on this machine that replies `true` to everything, and input tables. To be
 # sourced. `start_server` and `generate` work in "$folder", which `begin` makes.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # `folder` is theirs.
+# shellcheck disable=SC2154 # `folder` is set by `begin`.
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 # shellcheck disable=SC2034 # for whoever sources this
 program=$target/release/offerit-sync
 
-# Builds the program and makes "$folder", under the target folder or where it is said: name [where]. At the end, however
-# it comes, that is gone, and so are "$run" and "$server".
+# Builds the program and makes "$folder" under the target folder or another one: name [where]. At any end of the script
+# "$folder" is removed, and "$run" and "$server" are ended.
 begin() {
     cargo build --release --locked --quiet
     folder=$(mktemp -d "${2:-$target}/$1.XXXXXX")
@@ -27,7 +27,7 @@ clean() {
     rm -rf "$folder"
 }
 
-# Waits for "$run", named for people; if that fails, shows what it said and ends.
+# Waits for "$run"; if it fails, shows its output under the name in $1 and ends the script.
 finish() {
     if ! wait "$run"; then
         run=
@@ -42,7 +42,7 @@ finish() {
 install() {
     local missing=() pair
     for pair in "$@"; do
-        # The shell's own `time` is none.
+        # `type -P` ignores the `time` of the shell.
         type -P "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -53,8 +53,23 @@ install() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A port that is taken makes nginx end at once: another is tried.
+# Makes a certificate authority, "$folder/ca.pem", and a certificate of 127.0.0.1 that it signs.
+make_certificates() {
+    local new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+    {
+        openssl req -x509 "${new_key[@]}" -days 30 -subj '/CN=benchmark' -keyout "$folder/ca.key" -out "$folder/ca.pem"
+        openssl req -new "${new_key[@]}" -subj '/CN=127.0.0.1' -keyout "$folder/server.key" -out "$folder/server.csr"
+        printf 'basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1\n' >"$folder/server.ext"
+        openssl x509 -req -in "$folder/server.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -CAcreateserial \
+            -days 30 -extfile "$folder/server.ext" -out "$folder/server.pem"
+    } 2>"$folder/openssl.log" || { cat "$folder/openssl.log" >&2 && exit 1; }
+}
+
+# Starts one nginx worker at "$port": `start_server` for plain HTTP, `start_server ssl` for HTTPS after
+# `make_certificates`. nginx ends at once if the port is taken; then another port is tried.
 start_server() {
+    local certificate=
+    [ -z "${1:-}" ] || certificate="ssl_certificate $folder/server.pem; ssl_certificate_key $folder/server.key;"
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         port=$((20000 + RANDOM % 20000))
         cat >"$folder/nginx.conf" <<CONF
@@ -73,7 +88,8 @@ http {
     uwsgi_temp_path $folder/uwsgi;
     scgi_temp_path $folder/scgi;
     server {
-        listen 127.0.0.1:$port;
+        listen 127.0.0.1:$port ${1:-};
+        $certificate
         default_type application/json;
         location / { return 200 'true'; }
     }
@@ -95,7 +111,7 @@ CONF
     exit 1
 }
 
-# About 120 bytes a row, every id another.
+# Makes "$folder/ROWS.csv", about 120 bytes a row, a different id in each.
 generate() {
     awk -v rows="$1" 'BEGIN {
         split("Anna Jürgen María Seán Zoë Łukasz Noah Björk", first, " ")

@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
-# The program beside what else sends requests: all of them in turn against one nginx worker on this machine that answers
-# `true`, 64 connections each, several rounds. Prints the medians of rows a second, CPU a row and peak memory, what that
-# comes to in comparison, and the figures that stand alone: a slow server, a rate, memory by length, the first request,
-# what syncing costs.
+# Compares the program with other HTTP clients: each in turn sends rows over 64 connections to one nginx worker on this
+# machine that replies `true`, in several rounds. Prints the medians of rows a second, CPU a row and peak memory, and the
+# ratios to the peers. Then come the figures without a peer: a slow server, a rate, memory by length, the first request,
+# the cost of fdatasync.
 #
-#   benches/peers.sh [--alone | --together] [ROWS [ROUNDS]]    200,000 rows and 5 rounds unless said otherwise
+#   benches/peers.sh --tls [ROWS [ROUNDS]]                     over HTTPS (HTTP/1.1, a CA of the script), peers only
+#   benches/peers.sh [--alone | --together] [ROWS [ROUNDS]]    over plain HTTP
 #   TEN_MILLION=1 benches/peers.sh                             memory for 10,000,000 rows too: minutes more
-#   LONG=100000 benches/peers.sh                               memory for so many rows instead of a million
+#   LONG=100000 benches/peers.sh                               memory for this many rows instead of a million
 #
-# --together measures the peers only, --alone only what needs none. A peer that forks for every row gets a hundredth of
-# the rows, curl and aiohttp a quarter.
+# The default is 200,000 rows and 5 rounds. --together measures the peers only, --alone only the figures without a peer.
+# Peers that fork for every row get 1/100 of the rows, curl and aiohttp 1/4.
 #
-# Installs nginx-light, wrk, curl, parallel, time, eatmydata and strace with apt-get where they are missing (which takes
-# root), aiohttp into a virtual environment and oha by `cargo install`, both under target/peers, where they stay. A peer
-# that cannot be had is left out, and that is said. Stops everything it starts and leaves nothing else behind.
+# `reqwest` is benches/peers/bare_reqwest.rs: reqwest in a loop, with the features and the runtime of the program.
+#
+# Installs nginx-light, wrk, curl, parallel, time, eatmydata, strace and openssl with apt-get where they are missing (which
+# takes root), aiohttp into a virtual environment and oha by `cargo install`, both under target/peers, where they stay. A
+# peer that cannot be installed is left out with a message. Stops everything it starts and leaves nothing else behind.
 set -euo pipefail
 
-together=1 alone=1
+together=1 alone=1 tls=
 case ${1:-} in
+    --tls) alone= tls=1 && shift ;;
     --together) alone= && shift ;;
     --alone) together= && shift ;;
 esac
@@ -30,19 +34,26 @@ cd "$(dirname "$0")/.."
 
 . benches/nginx.sh
 kept=$target/peers
-install nginx:nginx-light time:time curl:curl python3:python3 eatmydata:eatmydata strace:strace
+install nginx:nginx-light time:time curl:curl python3:python3 eatmydata:eatmydata strace:strace openssl:openssl
 
 mkdir -p "$kept"
 begin peers
 
 export OFFERIT_API_USERNAME=bench OFFERIT_API_KEY=bench
 
+bare_reqwest=$(cargo bench --locked --bench bare_reqwest --no-run --message-format short 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -n 1)
+[ -x "$bare_reqwest" ]
+
+# The options that name the certificate authority.
+ca_cert=(${tls:+--ca-cert "$folder/ca.pem"})
+cacert=(${tls:+--cacert "$folder/ca.pem"})
+
 median() {
     sort -g | awk '{ of[NR] = $1 } END { print NR % 2 ? of[(NR + 1) / 2] : (of[NR / 2] + of[NR / 2 + 1]) / 2 }'
 }
 
-# Runs a command; `figures` is then how long it took, its CPU seconds, its children's included, and the peak memory of
-# one process in KiB. Not to be called in a subshell: `clean` must know what runs.
+# Runs a command and sets `figures`: its seconds, its CPU seconds with those of its children, and the peak memory of one
+# process in KiB. Must not run in a subshell, because `clean` needs "$run".
 measure() {
     timeout --kill-after=5 "$patience" /usr/bin/time -o "$folder/time" -f '%e %U %S %M' "$@" \
         >"$folder/out" 2>"$folder/said" </dev/null &
@@ -51,14 +62,14 @@ measure() {
     figures=$(tail -n 1 "$folder/time")
 }
 
-# Each peer is a function that sends so many rows by `measure`, and leaves in `sent` how many it were.
+# Each peer is a function that sends $1 rows by `measure`. It sets `sent` where it sends another number of rows.
 
 peer_offerit() {
-    measure "$program" run "$folder/$1.csv" --url "$url" --result "$folder/result.csv" --overwrite \
+    measure "$program" run "$folder/$1.csv" --url "$url" "${ca_cert[@]}" --result "$folder/result.csv" --overwrite \
         --rate unlimited --concurrency "$connections" --progress never
 }
 
-# It goes on for seconds, and says how many requests that were.
+# wrk runs for 3 s and reports its number of requests. It checks no certificate.
 peer_wrk() {
     measure env PEERS_BODY="$body" wrk --threads 1 --connections "$connections" --duration 3s \
         --script benches/peers/wrk.lua "$url"
@@ -66,37 +77,40 @@ peer_wrk() {
 }
 
 peer_oha() {
-    measure "$kept/bin/oha" --no-tui -n "$1" -c "$connections" -m PATCH -d "$body" -T "$form" \
+    measure "$kept/bin/oha" --no-tui "${cacert[@]}" -n "$1" -c "$connections" -m PATCH -d "$body" -T "$form" \
         -H 'api-username: bench' -H 'api-key: bench' "$url$endpoint"
 }
 
-# Its glob takes the place of the rows.
+peer_reqwest() {
+    measure "$bare_reqwest" "$url$endpoint" "$body" "$1" "$connections" "${cacert[@]:1}"
+}
+
+# The range in the URL makes the requests.
 peer_curl() {
-    measure curl --silent --parallel --parallel-max "$connections" --request PATCH --data "$body" \
+    measure curl --silent "${cacert[@]}" --parallel --parallel-max "$connections" --request PATCH --data "$body" \
         --header 'api-username: bench' --header 'api-key: bench' --output /dev/null "$url$endpoint?[1-$1]"
 }
 
 peer_aiohttp() {
-    measure "$kept/venv/bin/python" benches/peers/client.py "$url$endpoint" "$folder/$1.csv" "$folder/aiohttp.csv"
+    measure "$kept/venv/bin/python" benches/peers/client.py "$url$endpoint" "$folder/$1.csv" "$folder/aiohttp.csv" "${cacert[@]:1}"
 }
 
-one_curl=(curl --silent --request PATCH --header 'api-username: bench' --header 'api-key: bench' --output /dev/null --data)
+one_curl=(curl --silent "${cacert[@]}" --request PATCH --header 'api-username: bench' --header 'api-key: bench' --output /dev/null --data)
 
 peer_xargs() {
     measure xargs --arg-file "$folder/$1.bodies" -P "$connections" -I '{}' "${one_curl[@]}" '{}' "$url$endpoint"
 }
 
-# It hands its words to a shell: quoted, or a blank in a header makes two of them.
+# parallel passes its arguments to a shell, so they are quoted.
 peer_parallel() {
     measure parallel --will-cite --quote --jobs "$connections" --arg-file "$folder/$1.bodies" "${one_curl[@]}" '{}' "$url$endpoint"
 }
 
-# Whether a peer is there, or can be had.
+# Installs a peer where it is missing; fails if that is impossible.
 has() {
     case $1 in
-        offerit | curl | xargs) ;;
+        offerit | curl | xargs | reqwest) ;;
         wrk | parallel) type -P "$1" >/dev/null || install "$1:$1" ;;
-        # Without its TLS it does not build.
         oha)
             [ -x "$kept/bin/oha" ] ||
                 cargo install oha --quiet --locked --root "$kept" --target-dir "$kept/build"
@@ -130,7 +144,7 @@ middle() {
     cut -d ' ' -f "$2" "$folder/$1.figures" | median
 }
 
-# What we are in comparison, round by round, as a machine that gets slower or faster does so for both.
+# The median ratio of the program to a peer, by rounds, because a machine that slows down does so for both.
 ratio() {
     [ -s "$folder/$1.figures" ] || return 0
     printf '%-28s %6.3f\n' "$3" "$(paste -d ' ' "$folder/offerit.figures" "$folder/$1.figures" |
@@ -139,15 +153,15 @@ ratio() {
 
 compare() {
     local peer peers=() count round
-    for peer in offerit wrk oha curl aiohttp xargs parallel; do
-        if has "$peer" >&2; then peers+=("$peer"); else echo "$peer cannot be had: left out" >&2; fi
+    for peer in offerit wrk oha reqwest curl aiohttp xargs $([ -n "$tls" ] || echo parallel); do
+        if has "$peer" >&2; then peers+=("$peer"); else echo "$peer cannot be installed: left out" >&2; fi
     done
     for peer in "${peers[@]}"; do
         count=$(rows_of "$peer")
         [ -e "$folder/$count.csv" ] || generate "$count"
         tail -n +2 "$folder/$count.csv" | sed 's/,.*//; s/.*/customer_id=&\&email=a%40example.com/' >"$folder/$count.bodies"
     done
-    # The first run of each warms up and is not counted.
+    # The first run of each peer is a warm-up and does not count.
     for round in $(seq 0 "$rounds"); do
         for peer in "${peers[@]}"; do
             sent=$(rows_of "$peer")
@@ -162,6 +176,8 @@ compare() {
     done
     ratio wrk 1 'rows/s, of wrk'
     ratio oha 1 'rows/s, of oha'
+    ratio reqwest 1 'rows/s, of bare reqwest'
+    ratio reqwest 2 'CPU a row, of bare reqwest'
     ratio oha 2 'CPU a row, of oha'
 }
 
@@ -187,7 +203,7 @@ slow_server() {
     }'
 }
 
-# Runs what bounds itself; a signal ends it too.
+# Runs a command that ends by itself, so that a signal to the script ends it too.
 call() {
     "$@" &
     run=$!
@@ -203,14 +219,22 @@ first_request() {
         "$(median <"$folder/first")" "$(wc -l <"$folder/first")"
 }
 
-start_server
-url=http://127.0.0.1:$port
+if [ -n "$tls" ]; then
+    make_certificates
+    start_server ssl
+    url=https://127.0.0.1:$port
+else
+    start_server
+    url=http://127.0.0.1:$port
+fi
 endpoint=/api/customer/set_customer_details
 form=application/x-www-form-urlencoded
-# As long as that of a row.
+# As long as the body of a row.
 body='customer_id=100000001&firstname=Maria&lastname=Garcia&email=customer.1%40example.com&address1=17+Station+Road%2C+Flat+3&city=Sevilla&country=ES&zip=00001&custom1=newsletter&custom2=2026-11-02'
 echo "$(nproc) cores, $("$program" --version), $(nginx -v 2>&1 | sed 's/.*: //'), $rows rows, $connections connections, $rounds rounds"
+echo "${url%%:*}, $(date -u +%F), load before: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 [ -z "$together" ] || compare
+echo "load after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 kill "$server"
 wait "$server" || true
 server=

@@ -1,9 +1,10 @@
 """The script that one would write: the rows of a CSV as PATCH requests, 64 at a time, and a line of result each.
 
-client.py URL INPUT RESULT"""
+client.py URL INPUT RESULT [CA.pem]"""
 
 import asyncio
 import csv
+import ssl
 import sys
 
 import aiohttp
@@ -18,9 +19,9 @@ async def work(session, url, rows, result):
             result.writerow([row["customer_id"], response.status, answer])
 
 
-async def main(url, source, target):
+async def main(url, source, target, authority=None):
     headers = {"api-username": "bench", "api-key": "bench"}
-    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY, ssl=ssl.create_default_context(cafile=authority))
     with open(source, newline="", encoding="utf-8") as read, open(target, "w", newline="", encoding="utf-8") as write:
         rows, result = csv.DictReader(read), csv.writer(write)
         async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
