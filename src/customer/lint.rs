@@ -190,6 +190,10 @@ fn is_of_digits(text: &str) -> bool {
 /// As spreadsheets write long numbers: `1.23E+11`.
 fn is_scientific(text: &str) -> bool {
     let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // Most texts end here, before the slower search for the exponent.
+    if !number.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     let Some((mantissa, exponent)) = number.split_once("E+").or_else(|| number.split_once("e+")) else {
         return false;
     };
@@ -244,6 +248,10 @@ const MONTHS: &str = "\
 
 /// Three letters or more with which a month begins.
 fn is_month(word: &str) -> bool {
+    // Most addresses end here. Without this, the search in `MONTHS` takes a tenth of the CPU of a run.
+    if word.contains(' ') {
+        return false;
+    }
     let word = word.trim_end_matches('.').to_lowercase();
     word.chars().nth(2).is_some() && MONTHS.split(' ').any(|month| month.starts_with(&word))
 }

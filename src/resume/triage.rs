@@ -57,7 +57,12 @@ impl<'run> Triage<'run> {
             self.done.rows.insert(row.number);
             return false;
         }
-        let print = row.fingerprint(self.terms.key, &mut self.scratch);
+        // Without a record the row is new, whatever its fingerprint. Hashing costs more than reading the row.
+        let is_compared = self.changes.is_some() || self.marks.get(row.number).is_some();
+        let print = match is_compared {
+            true => row.fingerprint(self.terms.key, &mut self.scratch),
+            false => Fingerprint(0),
+        };
         let plan = self.workload.add(&self.marks, row.number, print, !row.is_invalid());
         self.note_record(row.number, print, plan);
         if row.content.is_err() {
