@@ -4,7 +4,7 @@
 # ratios to the peers. Then come the figures without a peer: a slow server, a rate, memory by length, the first request,
 # the cost of fdatasync.
 #
-#   benches/peers.sh --tls [ROWS [ROUNDS]]                     over HTTPS (HTTP/1.1, a CA of the script), peers only
+#   TLS=1 benches/peers.sh [ROWS [ROUNDS]]                     over HTTPS (HTTP/1.1, a CA of the script), peers only
 #   benches/peers.sh [--alone | --together] [ROWS [ROUNDS]]    over plain HTTP
 #   TEN_MILLION=1 benches/peers.sh                             memory for 10,000,000 rows too: minutes more
 #   LONG=100000 benches/peers.sh                               memory for this many rows instead of a million
@@ -19,9 +19,9 @@
 # peer that cannot be installed is left out with a message. Stops everything it starts and leaves nothing else behind.
 set -euo pipefail
 
-together=1 alone=1 tls=
+together=1 alone=1 tls=${TLS:-}
+[ -z "$tls" ] || alone=
 case ${1:-} in
-    --tls) alone= tls=1 && shift ;;
     --together) alone= && shift ;;
     --alone) together= && shift ;;
 esac
