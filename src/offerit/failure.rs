@@ -27,8 +27,15 @@ impl Failure {
         let text = innermost(error);
         match wording(&text) {
             Some(failure) => failure,
-            None if error.is_connect() => Failure::NotSent(text, tls_fault(error)),
-            None if is_invalid_http(error) => Failure::BrokenReply(text, Some(Fault::NoHttp)),
+            None if error.is_connect() => match tls_fault(error) {
+                Some(Fault::NoTls) => {
+                    Failure::NotSent(format!("it does not speak TLS ({text})"), Some(Fault::NoTls))
+                }
+                fault => Failure::NotSent(text, fault),
+            },
+            None if is_invalid_http(error) => {
+                Failure::BrokenReply(format!("it does not speak HTTP ({text})"), Some(Fault::NoHttp))
+            }
             None => Failure::Ended(text),
         }
     }
@@ -42,12 +49,16 @@ fn is_invalid_http(error: &reqwest::Error) -> bool {
 /// What keeps TLS from working, if waiting does not heal it.
 fn tls_fault(error: &reqwest::Error) -> Option<Fault> {
     let io_errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
-    let mut tls_errors = io_errors.filter_map(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
-    match tls_errors.next()? {
+    match io_errors.flat_map(wrapped).find_map(|inner| inner.downcast_ref::<rustls::Error>())? {
         rustls::Error::InvalidCertificate(_) => Some(Fault::Certificate),
         rustls::Error::InvalidMessage(_) | rustls::Error::PeerIncompatible(_) => Some(Fault::NoTls),
         _ => None,
     }
+}
+
+/// What an I/O error wraps, the outermost first: its `source` is that of the error within.
+fn wrapped(error: &io::Error) -> impl Iterator<Item = &(dyn Error + Send + Sync + 'static)> {
+    successors(error.get_ref(), |inner| inner.downcast_ref::<io::Error>()?.get_ref())
 }
 
 /// Recognizes errors by their text, as their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here, or

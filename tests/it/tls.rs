@@ -187,11 +187,35 @@ fn whoever_cannot_prove_to_be_the_server_sees_no_request() {
         let server = TlsServer::start(config);
         let (offerit, certificate) = job(&server, trusted, "localhost", 5);
         let certificate = certificate.to_str().unwrap();
-        let arguments = ["run", "customers.csv", "--max-outage", "1s", "--ca-cert", certificate];
-        let output = offerit.run(&arguments).expect_code(4);
+        // Waiting does not heal it: after three probes the run gives up.
+        let output = offerit.run(&["run", "customers.csv", "--ca-cert", certificate]).expect_code(6);
+        assert!(output.stderr.contains("--url"), "{}", output.stderr);
         assert!(output.stderr.to_lowercase().contains(&why.to_lowercase()), "{}", output.stderr);
         assert_eq!(server.requests(), 0);
         assert_eq!(support::result::read(offerit.path("customers.result.csv")).len(), 0);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_or_no_http_ends_the_run_with_6() {
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = plain.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in plain.incoming() {
+            let mut stream = stream.expect("a connection");
+            // Whatever comes, the answer is the greeting of another protocol.
+            let _ = io::Read::read(&mut stream, &mut [0; 512]);
+            let _ = io::Write::write_all(&mut stream, b"SSH-2.0-OpenSSH_9.6\r\n");
+        }
+    });
+    for (scheme, why) in [("https", "does not speak TLS"), ("http", "does not speak HTTP")] {
+        let offerit = Offerit::new()
+            .env("OFFERIT_URL", format!("{scheme}://localhost:{port}"))
+            .env("OFFERIT_API_USERNAME", USERNAME)
+            .env("OFFERIT_API_KEY", KEY);
+        offerit.input("customers.csv", table(3));
+        let output = offerit.run(&["run", "customers.csv"]).expect_code(6);
+        assert!(output.stderr.contains(why), "{}", output.stderr);
     }
 }
 
