@@ -216,14 +216,15 @@ impl RowLimit {
         RowLimit { most, opened: 0, is_reached: false }
     }
 
-    /// Whether one row more may be sent; counts it.
-    pub(super) fn admits(&mut self) -> bool {
-        if self.opened < self.most.get() {
-            self.opened += 1;
-            return true;
-        }
-        self.is_reached = true;
-        false
+    /// Whether a row that needs sending is kept back.
+    pub(super) fn keeps_back(&mut self) -> bool {
+        self.is_reached = self.opened >= self.most.get();
+        self.is_reached
+    }
+
+    /// Counts a row that is sent.
+    pub(super) fn count(&mut self) {
+        self.opened += 1;
     }
 
     /// How the run ends if nothing else ended it.

@@ -52,7 +52,7 @@ pub(super) enum Evidence {
     None,
     /// It may be down.
     MayBeDown,
-    /// It cannot be used, and waiting does not heal that.
+    /// It cannot be used, nothing got through in this run, and waiting does not heal that.
     Unusable(Fault),
 }
 
@@ -145,7 +145,7 @@ impl CircuitBreaker {
                     (Evidence::Unusable(fault), Some((same, probes))) if fault == same => {
                         Some((fault, probes + 1))
                     }
-                    (Evidence::Unusable(fault), _) if !self.has_succeeded => Some((fault, 1)),
+                    (Evidence::Unusable(fault), _) => Some((fault, 1)),
                     _ => None,
                 };
                 false
@@ -155,7 +155,7 @@ impl CircuitBreaker {
     }
 
     fn failed_closed(&mut self, evidence: Evidence, now: Time) -> bool {
-        let is_hopeless = matches!(evidence, Evidence::Unusable(_)) && !self.has_succeeded;
+        let is_hopeless = matches!(evidence, Evidence::Unusable(_));
         if evidence != Evidence::None {
             self.counted.push(now);
         }
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn three_probes_that_meet_the_same_unusable_server_are_hopeless_unless_anything_succeeded() {
+    fn three_probes_that_meet_the_same_unusable_server_are_hopeless() {
         let probe = |breaker: &mut CircuitBreaker, fault: Option<Fault>| {
             breaker.probe_started();
             let evidence = fault.map_or(Evidence::MayBeDown, Evidence::Unusable);
@@ -351,9 +351,6 @@ mod tests {
             let found = probes.iter().map(|fault| probe(&mut breaker, *fault)).last().unwrap();
             assert_eq!(found.is_some(), is_hopeless, "{probes:?}");
         }
-        let mut breaker = open();
-        breaker.succeeded(9 * SECOND);
-        assert_eq!((0..9).filter_map(|_| probe(&mut breaker, bad)).next(), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::time::{Clock, Time, earliest};
 use crate::journal::{Log, Status, reason_key};
 use crate::offerit::{Attempt, Transport};
 use std::future::poll_fn;
+use std::mem;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -37,7 +38,10 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
 ) -> Ending {
     let mut dispatcher = Dispatcher::new(settings, transport, log, feed, interrupts, observer);
     poll_fn(|context| dispatcher.poll(context)).await;
-    let stop = dispatcher.shutdown.into_reason().or_else(|| dispatcher.intake.stop());
+    let is_done = dispatcher.intake.has_ended() && dispatcher.rows.is_empty();
+    // A brake that the last row pulled has stopped nothing.
+    let reason = dispatcher.shutdown.into_reason().filter(|reason| !(is_done && reason.is_for_failures()));
+    let stop = reason.or_else(|| dispatcher.intake.stop());
     Ending { tally: dispatcher.tally, stop }
 }
 
@@ -62,6 +66,8 @@ struct Dispatcher<'run, T, L, F, O> {
     lost: u64,
     /// The pause that the observer knows of, by its end.
     known_pause: Option<(bool, Time)>,
+    /// Whether `record_leftovers` has run: it runs again when its records are durable, and records one blocker only.
+    has_sought_blocker: bool,
     tally: Tally,
 }
 
@@ -94,6 +100,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             ended: 0,
             lost: 0,
             known_pause: None,
+            has_sought_blocker: false,
             tally: Tally::default(),
         }
     }
@@ -246,13 +253,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// The probe: the newest row that was never sent, as rows that always fail often stand side by side; else the parked
     /// row that was tried least, and one that is suspect last.
     fn next_probe(&mut self, now: Time) -> Result<(RowKey, Kind), Option<Time>> {
-        let (rows, breaker) = (&self.rows, &self.breaker);
-        let rank = |key: &RowKey| {
-            let log = &rows.get(*key).log;
-            (breaker.is_suspect(log), log.tries, key.row)
-        };
-        let parked = rows.order().parked().min_by_key(rank);
-        if !rows.order().has_untried() && parked.is_none() {
+        let parked = self.rows.least_tried_parked(|log| self.breaker.is_suspect(log));
+        if !self.rows.order().has_untried() && parked.is_none() {
             return Err(None);
         }
         self.admission.admit_probe(now)?;
@@ -405,14 +407,15 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         {
             self.learn_load(load, started, now);
         }
-        let opens = self.breaker.failed(started.at, failure.evidence(is_suspect), now);
+        let evidence = failure.evidence(is_suspect, self.breaker.has_succeeded());
+        let opens = self.breaker.failed(started.at, evidence, now);
+        if self.breaker.is_closed() {
+            self.carry_out(started.key, &failure, is_suspect, now);
+        } else {
+            self.rows.queue().park(started.key);
+        }
         if opens {
             self.opened();
-        }
-        if opens || !was_closed {
-            self.rows.queue().park(started.key);
-        } else {
-            self.carry_out(started.key, &failure, is_suspect, now);
         }
         if self.breaker.hopeless().is_some() {
             self.stop(Stop::Refused(Refusal::Unusable { why: failure.why }));
@@ -485,15 +488,17 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
         self.rows.queue().park_all();
         self.tally.outages += 1;
-        let patience = self.patience.limit(&self.situation());
-        self.observer.noticed(&Notice::Outage { why: self.last_failure.0.clone(), patience });
+        if !self.shutdown.has_begun() {
+            let patience = self.patience.limit(&self.situation());
+            self.observer.noticed(&Notice::Outage { why: self.last_failure.0.clone(), patience });
+        }
     }
 
     fn situation(&self) -> Situation {
-        let queue = self.rows.order();
-        let logs = || queue.waiting().map(|key| &self.rows.get(key).log);
+        let logs = || self.rows.in_trouble().map(|row| &row.log);
+        let has_untried = self.rows.order().has_untried() || self.rows.behind() > 0;
         Situation {
-            is_tail: self.intake.has_ended() && !queue.has_untried() && self.rows.behind() == 0,
+            is_tail: self.intake.has_ended() && !has_untried,
             has_succeeded: self.breaker.has_succeeded(),
             waiting_unsuspected: logs().filter(|log| !self.breaker.is_suspect(log)).count(),
             is_new_waiting: logs().any(|log| !log.has_failed_before),
@@ -529,15 +534,12 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// or two customers, the oldest row that others wait for is recorded, so that the next run gets past it. True if any
     /// was recorded.
     fn record_leftovers(&mut self, now: Time) -> bool {
-        let is_outage = matches!(
-            self.shutdown.reason(),
-            Some(Stop::Brake(Brake::Outage { .. }) | Stop::Refused(Refusal::Unusable { .. }))
-        );
-        if !is_outage {
+        if !self.shutdown.reason().is_some_and(Stop::is_for_outage) {
             return false;
         }
         let has_few_customers = self.rows.with_turn() < 3;
-        let blocker = self.rows.oldest_blocker().filter(|_| has_few_customers);
+        let is_first = !mem::replace(&mut self.has_sought_blocker, true);
+        let blocker = self.rows.oldest_blocker().filter(|_| has_few_customers && is_first);
         let rows = &self.rows;
         let is_left = |key: &RowKey| {
             let row = rows.get(*key);

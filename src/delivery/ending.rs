@@ -157,6 +157,19 @@ pub enum Stop {
     Storage(io::Error),
 }
 
+impl Stop {
+    /// Whether too many rows failed, or none was accepted.
+    #[must_use]
+    pub fn is_for_failures(&self) -> bool {
+        matches!(self, Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. }))
+    }
+
+    /// Whether the server answered nothing for too long, or cannot be used.
+    pub(super) fn is_for_outage(&self) -> bool {
+        matches!(self, Stop::Brake(Brake::Outage { .. }) | Stop::Refused(Refusal::Unusable { .. }))
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Ending {

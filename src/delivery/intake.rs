@@ -43,17 +43,20 @@ impl<F: Feed> Intake<F> {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
             }
         }
-        if !self.jobs.front().is_some_and(fits) {
-            return Poll::Pending;
-        }
-        let job = self.jobs.pop_front().expect("the row that fits");
+        let job = self.jobs.front().expect("a row that has come");
         let is_sent = matches!(job.work, Work::Send(..));
-        if is_sent && self.limit.as_mut().is_some_and(|limit| !limit.admits()) {
+        if is_sent && self.limit.as_mut().is_some_and(RowLimit::keeps_back) {
             // What follows belongs to another run; what is open is still finished.
             (self.feed, self.jobs) = (None, VecDeque::new());
             return Poll::Ready(None);
         }
-        Poll::Ready(Some(Ok(job)))
+        if !fits(job) {
+            return Poll::Pending;
+        }
+        if let Some(limit) = self.limit.as_mut().filter(|_| is_sent) {
+            limit.count();
+        }
+        Poll::Ready(self.jobs.pop_front().map(Ok))
     }
 
     /// How the run ends if nothing else ended it: at `--limit`, if it kept a row back.

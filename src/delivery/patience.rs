@@ -23,9 +23,9 @@ pub(super) struct Situation {
     pub is_tail: bool,
     /// Whether the server answered for itself at all in this run.
     pub has_succeeded: bool,
-    /// Rows that wait to be sent again and are not suspect.
+    /// Rows that wait to be sent again, or are in flight again, and are not suspect.
     pub waiting_unsuspected: usize,
-    /// Whether a row waits that has not failed in an earlier run.
+    /// Whether one of the rows that wait, or are in flight again, has not failed in an earlier run.
     pub is_new_waiting: bool,
     /// Rows that were sent and have ended in this run.
     pub ended: u64,
@@ -76,13 +76,16 @@ impl Patience {
 
     /// An attempt failed.
     pub(super) fn failed(&mut self, now: Time) {
-        self.failing_since.get_or_insert(now);
+        if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            // A hold may be under way that began before.
+            (self.excluded, self.held) = (Duration::ZERO, self.held_until.saturating_sub(now));
+        }
     }
 
     /// The server answered for itself.
     pub(super) fn succeeded(&mut self) {
         self.failing_since = None;
-        (self.excluded, self.held) = (Duration::ZERO, Duration::ZERO);
     }
 
     /// All sending is held until then.
@@ -230,5 +233,19 @@ mod tests {
         patience.set_idle(false, 60 * SECOND);
         patience.set_idle(false, 70 * SECOND);
         assert_eq!(ends(&patience, &Situation::default()).0, 151);
+    }
+
+    #[test]
+    fn what_is_left_of_a_hold_does_not_count_after_a_success_within_it() {
+        let mut patience = Patience::new(100 * SECOND);
+        patience.held(SECOND, 61 * SECOND);
+        patience.succeeded();
+        patience.failed(11 * SECOND);
+        assert_eq!(ends(&patience, &Situation::default()).0, 161);
+        // Nor does it help that a hold had passed before the first failure.
+        patience.succeeded();
+        patience.held(200 * SECOND, 250 * SECOND);
+        patience.failed(300 * SECOND);
+        assert_eq!(ends(&patience, &Situation::default()).0, 400);
     }
 }

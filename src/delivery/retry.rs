@@ -125,12 +125,13 @@ impl Failure {
         self.http_status().map(Load::of)
     }
 
-    /// What it says of whether the server is up, where the row is suspect or not.
-    pub(super) fn evidence(&self, is_suspect: bool) -> Evidence {
+    /// What it says of whether the server is up, where the row is suspect or not, and where the server has answered for
+    /// itself in this run or not.
+    pub(super) fn evidence(&self, is_suspect: bool, has_succeeded: bool) -> Evidence {
         match (self.kind, self.fault) {
             (Kind::Overloaded(429), _) => Evidence::None,
+            (_, Some(fault)) if fault != Fault::UnknownName && !has_succeeded => Evidence::Unusable(fault),
             _ if is_suspect && self.is_charged() => Evidence::None,
-            (_, Some(fault)) if fault != Fault::UnknownName => Evidence::Unusable(fault),
             _ => Evidence::MayBeDown,
         }
     }
@@ -295,6 +296,7 @@ mod tests {
 
     #[test]
     fn only_failures_of_rows_that_are_not_suspect_speak_of_the_server() {
+        let unusable = Evidence::Unusable;
         let table = [
             (overloaded(503), Evidence::MayBeDown, Evidence::None),
             (page(), Evidence::MayBeDown, Evidence::None),
@@ -302,19 +304,19 @@ mod tests {
             (overloaded(429), Evidence::None, Evidence::None),
             (not_sent(None), Evidence::MayBeDown, Evidence::MayBeDown),
             (not_sent(Some(Fault::UnknownName)), Evidence::MayBeDown, Evidence::MayBeDown),
-            (
-                not_sent(Some(Fault::Certificate)),
-                Evidence::Unusable(Fault::Certificate),
-                Evidence::Unusable(Fault::Certificate),
-            ),
-            (lost(Some(Fault::NoHttp)), Evidence::Unusable(Fault::NoHttp), Evidence::None),
+            (not_sent(Some(Fault::Certificate)), Evidence::MayBeDown, Evidence::MayBeDown),
+            (lost(Some(Fault::NoHttp)), Evidence::MayBeDown, Evidence::None),
         ];
         for (failure, unsuspected, suspect) in table {
-            assert_eq!(
-                (failure.evidence(false), failure.evidence(true)),
-                (unsuspected, suspect),
-                "{failure:?}"
-            );
+            let found = [false, true].map(|is_suspect| failure.evidence(is_suspect, true));
+            assert_eq!(found, [unsuspected, suspect], "{failure:?}");
+        }
+        // A server that nothing got through to cannot be used, whatever became of the row before.
+        for (failure, fault) in [
+            (not_sent(Some(Fault::Certificate)), Fault::Certificate),
+            (lost(Some(Fault::NoHttp)), Fault::NoHttp),
+        ] {
+            assert_eq!([false, true].map(|it| failure.evidence(it, false)), [unusable(fault); 2]);
         }
     }
 

@@ -168,6 +168,13 @@ impl OpenRows {
         self.slots[key.slot as usize].as_mut().expect("a row is open until its record is durable")
     }
 
+    /// The rows that were tried and have no outcome: they wait, or are in flight again.
+    pub(super) fn in_trouble(&self) -> impl Iterator<Item = &OpenRow> {
+        let rows = self.slots.iter().flatten();
+        let in_flight_again = rows.filter(|row| row.request.is_none() && row.last_failure.is_some());
+        self.queue.waiting().map(|key| self.get(key)).chain(in_flight_again)
+    }
+
     /// All open rows.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenRow> {
         self.slots.iter_mut().flatten()
@@ -197,6 +204,15 @@ impl OpenRows {
     /// The same, to look at.
     pub(super) fn order(&self) -> &Queue {
         &self.queue
+    }
+
+    /// The parked row that was tried least, and one that is suspect last.
+    pub(super) fn least_tried_parked(&self, is_suspect: impl Fn(&RowLog) -> bool) -> Option<RowKey> {
+        let rank = |key: &RowKey| {
+            let log = &self.get(*key).log;
+            (is_suspect(log), log.tries, key.row)
+        };
+        self.queue.parked().min_by_key(rank)
     }
 
     /// The oldest row that has its turn and that others of its customer wait for.

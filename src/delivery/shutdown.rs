@@ -4,6 +4,7 @@ use super::ending::{Interrupt, Limit, Stop};
 use super::settings::Settings;
 use super::time::Time;
 use std::io;
+use std::mem;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -17,6 +18,7 @@ pub(super) struct Shutdown {
     reason: Option<Stop>,
     /// Until when the attempts in flight are waited for.
     drained_at: Option<Time>,
+    is_interrupted: bool,
     is_immediate: bool,
 }
 
@@ -33,6 +35,7 @@ impl Shutdown {
             deadline,
             reason: None,
             drained_at: None,
+            is_interrupted: false,
             is_immediate: false,
         }
     }
@@ -89,7 +92,7 @@ impl Shutdown {
     }
 
     /// Takes the next interrupt, if there is one. Returns for how long the attempts in flight are waited for, if it is the
-    /// first reason to end.
+    /// first interrupt: the run may be ending for another reason already.
     pub(super) fn poll_interrupt(&mut self, now: Time, context: &mut Context<'_>) -> Poll<Option<Duration>> {
         let Some(interrupts) = &mut self.interrupts else { return Poll::Pending };
         match interrupts.poll_recv(context) {
@@ -99,9 +102,10 @@ impl Shutdown {
                 Poll::Pending
             }
             Poll::Ready(Some(interrupt)) => {
-                self.is_immediate = self.has_begun();
+                self.is_immediate |= mem::replace(&mut self.is_interrupted, true);
                 self.begin(Stop::Interrupted(interrupt), now);
-                Poll::Ready((!self.is_immediate).then_some(self.drain_timeout))
+                let wait = self.drained_at.filter(|_| !self.is_immediate).map(|at| at.saturating_sub(now));
+                Poll::Ready(wait)
             }
         }
     }

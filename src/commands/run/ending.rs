@@ -1,7 +1,7 @@
 //! How a run ended: the exit code, and what people are told.
 
 use super::stopped::{pulled, reached, told};
-use crate::delivery::{Brake, Ending, Interrupt, Limit, Rate, Stop};
+use crate::delivery::{Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Status;
 use crate::report::{Counts, LogFormat, Observed, complain, counted, harmless, insist, log_format, say};
@@ -95,17 +95,12 @@ impl Outcome {
     /// Why it ended early. A limit that kept no row back has ended nothing.
     pub(super) fn stop(&self) -> Option<&Stop> {
         let is_complete = self.is_complete() == Some(true);
-        self.ending.stop.as_ref().filter(|stop| {
-            !(is_complete
-                && matches!(
-                    stop,
-                    Stop::Reached(_) | Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. })
-                ))
-        })
+        let has_ended_nothing = |stop: &Stop| matches!(stop, Stop::Reached(_)) || stop.is_for_failures();
+        self.ending.stop.as_ref().filter(|stop| !(is_complete && has_ended_nothing(stop)))
     }
 
     fn is_stopped_by_failures(&self) -> bool {
-        matches!(self.stop(), Some(Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. })))
+        self.stop().is_some_and(Stop::is_for_failures)
     }
 
     fn account(&self) -> String {

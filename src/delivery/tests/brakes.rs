@@ -144,3 +144,28 @@ async fn a_limit_counts_only_rows_that_need_sending_and_is_not_reached_by_the_la
         assert_eq!(ending.stop.is_some(), is_reached, "{:?}", ending.stop);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_brake_pulled_by_the_last_row_to_send_ends_nothing() {
+    for most in [None, Some(MaxFailures::Count(19))] {
+        for (limit, rows) in [(Some(20), 100), (None, 20)] {
+            let server = Simulated::new(|_| (SECOND / 10, refused()));
+            let limit = limit.and_then(NonZeroU64::new);
+            let brakes = Brakes { max_failures: most, limit, ..Brakes::default() };
+            let (ending, lines) = run(&braked("100", 4, brakes), &server, Rows::distinct(rows)).await;
+            assert_eq!(lines.count("rejected"), 20);
+            let is_limit = matches!(ending.stop, Some(Stop::Reached(Limit::Rows(_))));
+            assert!(if limit.is_some() { is_limit } else { ending.stop.is_none() }, "{:?}", ending.stop);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rows_of_a_limit_are_at_their_tail_although_they_take_all_slots() {
+    let server = Simulated::new(|_| (SECOND / 10, not_sent()));
+    let limits = braked("100", 4, first(MIN_OPEN_ROWS as u64));
+    let (ending, _) = run(&limits, &server, Rows::distinct(1000)).await;
+    assert!(matches!(ending.stop, Some(Stop::Brake(Brake::Outage { .. }))), "{:?}", ending.stop);
+    // Once all were tried as probes, which takes eight minutes, the minute of the tail is long over.
+    assert!(server.began.elapsed() < 600 * SECOND, "{:?}", server.began.elapsed());
+}

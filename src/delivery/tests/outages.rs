@@ -241,6 +241,40 @@ async fn the_last_rows_survive_an_outage() {
     assert_eq!(left, Some((98, 100)));
 }
 
+/// The time in which three rows of a server that hangs are in flight together is theirs too: the first of them that fails
+/// does not wait alone.
+#[tokio::test(start_paused = true)]
+async fn the_last_rows_survive_a_server_that_hangs() {
+    for (left, latency) in [(3, 25_000), (3, 14_000), (6, 40_000)] {
+        let down_from_row = Some((101 - left, 200));
+        let ended = Scenario { down_from_row, latency, broken: lost, ..JOB }.run().await;
+        assert_eq!((ended.stop(), ended.outcomes()), ("none", (100, 0, 0)), "{left} rows left, {latency} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_row_that_others_wait_for_is_the_only_one_recorded_after_an_outage() {
+    for customers in [1, 2] {
+        let ended = Scenario { customers, down: (1.0, FOR_EVER), ..JOB }.run().await;
+        assert_eq!((ended.stop(), ended.lines.count("failed")), ("outage", 1), "{customers} customers");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_are_told_of_the_whole_patience_for_three_last_rows() {
+    let notices = Notices::default();
+    let server =
+        Simulated::new(|arrival| (SECOND / 500, if arrival.row > 97 { busy(503, None) } else { updated() }));
+    let (_, silent) = unbounded_channel();
+    let limits = settings("50", 16);
+    deliver(&limits, &server, Lines::default(), Rows::distinct(100), silent, notices.clone()).await;
+    let patience = |notice: &Notice| match notice {
+        Notice::Outage { patience, .. } => Some(patience.as_secs()),
+        _ => None,
+    };
+    assert_eq!(notices.0.borrow().iter().find_map(patience), Some(600));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_row_that_always_fails_ends_as_its_own_failure() {
     for (broken, outcomes) in [
@@ -469,6 +503,15 @@ async fn a_server_that_can_never_be_used_ends_the_run_after_three_probes() {
         assert!(ending.stop.is_none(), "{:?}", ending.stop);
         assert_eq!(lines.count("updated"), 100);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_failed_before_do_not_hide_that_the_server_can_never_be_used() {
+    let no_http = || Reply::Lost { text: "no HTTP".to_owned(), fault: Some(Fault::NoHttp) }.into();
+    let ended =
+        Scenario { rows: 5, failed_before: all, broken: no_http, down: (0.0, FOR_EVER), ..JOB }.run().await;
+    assert_eq!((ended.stop(), ended.outcomes()), ("unusable", (0, 0, 4)));
+    assert!(ended.seconds() < 5.0, "{}", ended.seconds());
 }
 
 #[tokio::test(start_paused = true)]

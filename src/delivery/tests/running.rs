@@ -98,3 +98,64 @@ async fn rows_in_flight_are_waited_for_no_longer_than_the_drain_timeout() {
     assert!((30 * SECOND..31 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
     assert_eq!(lines.statuses().len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_first_interrupt_lets_the_rows_in_flight_end_although_the_run_was_ending() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |arrival| {
+        let is_denied = arrival.row == 1;
+        if is_denied {
+            let wish = wish.clone();
+            tokio::spawn(async move {
+                sleep(2 * SECOND).await;
+                wish.send(Interrupt::Terminate)
+            });
+        }
+        let denied = Reply::Denied { status: 403, text: "no".to_owned() };
+        if is_denied { (SECOND, denied.into()) } else { (5 * SECOND, updated()) }
+    });
+    let (ending, lines) = run_with(&settings("unlimited", 4), &server, Rows::distinct(10), wishes).await;
+    assert!(matches!(ending.stop, Some(Stop::Refused(_))));
+    assert_eq!((lines.count("updated"), server.account().len()), (3, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_after_an_interrupt_announce_no_outage() {
+    let (wish, wishes) = unbounded_channel();
+    let server = Simulated::new(move |_| {
+        let _ = wish.send(Interrupt::Interrupt);
+        (SECOND, lost())
+    });
+    let (notices, limits) = (Notices::default(), settings("unlimited", 16));
+    let rows = Rows::distinct(100);
+    // The second interrupt would end the run at once.
+    let (first, only_one) = unbounded_channel();
+    let mut wishes = wishes;
+    let forward = async move {
+        let _ = first.send(wishes.recv().await.unwrap());
+        std::future::pending::<()>().await;
+    };
+    let run = deliver(&limits, &server, Lines::default(), rows, only_one, notices.clone());
+    let ending = tokio::select! { ending = run => ending, () = forward => unreachable!("it never ends") };
+    assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
+    let seen = notices.0.borrow();
+    assert!(matches!(seen.as_slice(), [Notice::Stopping { in_flight: 16, .. }]), "{seen:?}");
+}
+
+/// Cells of 9 MiB, percent-encoded.
+#[tokio::test(start_paused = true)]
+async fn rows_larger_than_the_bound_of_all_bodies_go_one_at_a_time() {
+    let server = Simulated::new(|_| (SECOND / 10, updated()));
+    let mut rows = Rows::distinct(4);
+    for job in rows.0.iter_mut().flatten() {
+        let Work::Send(request, _) = &mut job.work else { panic!("it is sent") };
+        let mut builder = UpdateBuilder::default();
+        builder.set(Parameter::CustomerId, job.row.to_string().as_bytes());
+        builder.set(Parameter::City, job.row.to_string().as_bytes());
+        builder.set(Parameter::Lastname, &vec![b'/'; 12 << 20]);
+        *request = Request::from(builder.build().unwrap());
+    }
+    let (ending, lines) = run(&settings("unlimited", 4), &server, rows).await;
+    assert!(ending.stop.is_none());
+    assert_eq!((lines.count("updated"), server.most_in_flight()), (4, 1));
+}
