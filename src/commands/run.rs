@@ -12,9 +12,9 @@ mod survey;
 mod warnings;
 
 use super::plans::is_plan;
-use super::signals::interrupts;
+use super::signals::Signals;
 use super::{SANDBOX_CREDENTIALS, runtime};
-use crate::delivery::{self, ChannelFeed, Ending, Interrupt, deliver};
+use crate::delivery::{self, ChannelFeed, Ending, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Existing, OwnFile, Writer};
@@ -31,7 +31,6 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use delta::Since;
 pub use invalid::MaxInvalid;
@@ -99,7 +98,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
     }
     let runtime = runtime::start().map_err(cannot_start)?;
-    let mut interrupts = runtime.block_on(async { interrupts() }).map_err(cannot_start)?;
+    let mut signals = runtime.block_on(async { Signals::listen() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
     let files = outputs.open(&settings.input, &settings.result)?;
     let (sandbox, server) = open_target(settings.target, settings.shows_replies)?;
@@ -117,7 +116,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         is_quiet: outputs.is_quiet,
     };
     let (origin, rate) = (server.endpoint.origin(), settings.delivery.rate);
-    let prepared = runtime.block_on(preparation.unless(&mut interrupts));
+    let prepared = runtime.block_on(preparation.unless(&mut signals));
     let Prepared { input, file, key, workload, done, rows } =
         prepared.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
     let to_send = workload.as_ref().map(|rows| ToSend::of(rows, &done, settings.delivery.brakes.limit));
@@ -130,7 +129,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let (plan, started_at) = (plan(&outputs, workload.as_ref(), to_send, rate), SystemTime::now());
-    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, interrupts, plan)?;
+    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, signals, plan)?;
     sandbox.into_iter().for_each(Sandbox::stop);
     let outcome = Outcome {
         ending,
@@ -207,16 +206,17 @@ fn drive(
     client: &Client,
     records: OwnFile,
     feed: ChannelFeed,
-    interrupts: UnboundedReceiver<Interrupt>,
+    signals: Signals,
     plan: Plan,
 ) -> Result<(Ending, Observed), Failure> {
     let writer = Writer::start(records).map_err(cannot_start)?;
+    let Signals { interrupts, progress_requests } = signals;
     runtime.block_on(async {
         let watch = RefCell::new(Watch::new(plan));
         let ending = tokio::select! {
             biased;
             ending = deliver(settings, client, writer, feed, interrupts, &watch) => ending,
-            never = keep_watching(&watch) => match never {},
+            never = keep_watching(&watch, progress_requests) => match never {},
         };
         Ok((ending, watch.into_inner().end()))
     })

@@ -13,6 +13,10 @@ const NARROW: usize = 60;
 /// The longest bar, in columns.
 const LONGEST_BAR: usize = 40;
 
+/// Columns kept free behind the last line, where the terminal echoes Ctrl-C as `^C`: without them the echo can wrap, and
+/// the block is taken away one line too low.
+const CTRL_C: usize = 2;
+
 /// Between two parts of a line.
 const GAP: &str = "  ";
 
@@ -59,7 +63,7 @@ impl View {
         let mut lines = vec![self.bar(width, is_coloured), fitting(&self.pace(), width)];
         let height = if columns < NARROW { 2 } else { 1 };
         lines.extend(wrapped(&self.outcomes(), width, height));
-        lines.push(self.state(width, is_coloured));
+        lines.push(self.state(width.saturating_sub(CTRL_C).max(1), is_coloured));
         lines.join("\n")
     }
 
@@ -117,18 +121,13 @@ impl View {
                 (texts, Colour::Yellow)
             }
             Some((Kind::Outage, left)) => {
-                let probe = if left.is_zero() {
-                    "a probe is on its way".to_owned()
-                } else {
-                    format!("next probe in {}", rounded_up(left))
+                let next = match left.is_zero() {
+                    true => "trying now".to_owned(),
+                    false => format!("next try in {}", rounded_up(left)),
                 };
-                (
-                    [
-                        format!("outage: {probe}; server unreachable: {}", self.why),
-                        format!("outage: {probe}"),
-                    ],
-                    Colour::Red,
-                )
+                let texts =
+                    [format!("paused: server unreachable, {next} ({})", self.why), format!("paused: {next}")];
+                (texts, Colour::Red)
             }
         };
         let [long, short] = texts;
@@ -254,9 +253,9 @@ mod tests {
         );
         assert_eq!(
             state((Kind::Outage, 4 * second), 80),
-            "outage: next probe in 4s; server unreachable: HTTP 503: busy"
+            "paused: server unreachable, next try in 4s (HTTP 503: busy)"
         );
-        assert_eq!(state((Kind::Outage, Duration::ZERO), 40), "outage: a probe is on its way");
+        assert_eq!(state((Kind::Outage, Duration::ZERO), 40), "paused: trying now");
     }
 
     #[test]
@@ -283,6 +282,9 @@ mod tests {
             for line in text.split('\n') {
                 prop_assert!(measure_text_width(line) < columns.max(2), "{:?}", line);
             }
+            // The echo of Ctrl-C fits behind the last line.
+            let last = text.rsplit('\n').next().map_or(0, measure_text_width);
+            prop_assert!(last + 2 < columns.max(4), "{:?}", text);
         }
     }
 }

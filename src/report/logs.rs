@@ -16,6 +16,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
+/// The target of events that are logged at every verbosity, because somebody asked for them just now.
+pub(super) const ALWAYS_LOGGED: &str = concat!(env!("CARGO_CRATE_NAME"), "::asked");
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -97,7 +100,8 @@ fn is_ours(target: &str) -> bool {
 }
 
 fn is_logged(metadata: &Metadata<'_>) -> bool {
-    is_ours(metadata.target()) && *metadata.level() <= level()
+    let target = metadata.target();
+    target == ALWAYS_LOGGED || is_ours(target) && *metadata.level() <= level()
 }
 
 /// Begins to log, in text at first. Before, nothing that is said appears.

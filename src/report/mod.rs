@@ -45,6 +45,16 @@ pub fn say(text: impl Display) {
     tracing::info!("{text}");
 }
 
+/// Reports at any verbosity that a run still reads its input: somebody has asked for its progress.
+pub fn say_preparing(input: &str) {
+    let input = harmless(input);
+    tracing::info!(
+        target: logs::ALWAYS_LOGGED,
+        event = "progress",
+        "Reading {input} before the first request; nothing has been sent yet."
+    );
+}
+
 /// Says something even to those who want to hear of errors only.
 pub fn insist(text: impl Display) {
     tracing::error!("{text}");

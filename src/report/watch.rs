@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -197,8 +197,8 @@ impl Watch {
     }
 }
 
-/// Looks at the clock for a watch, for ever.
-pub async fn keep_watching(watch: &RefCell<Watch>) -> Infallible {
+/// Draws and reports the progress of a watch, for ever. Each signal of `asked` prints one progress line.
+pub async fn keep_watching(watch: &RefCell<Watch>, mut asked: Signal) -> Infallible {
     let mut ticks = interval(DRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Without the signal the block is drawn over what a shell has written, and nothing worse.
@@ -209,6 +209,9 @@ pub async fn keep_watching(watch: &RefCell<Watch>) -> Infallible {
         yield_now().await;
         while let Some(Some(Some(()))) = continued.as_mut().map(|signal| signal.recv().now_or_never()) {
             watch.borrow_mut().leave_block();
+        }
+        while let Some(Some(())) = asked.recv().now_or_never() {
+            watch.borrow().say_progress();
         }
         watch.borrow_mut().tick();
     }

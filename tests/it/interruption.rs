@@ -284,20 +284,6 @@ fn a_run_whose_parent_ignores_signals_outlives_a_hangup_and_still_stops_when_int
     assert_complete(&server, &offerit, 40);
 }
 
-/// Waits until the program looks out for a signal (by its number), as the kernel tells it.
-fn wait_until_caught(child: &mut Child, signal: u32) {
-    let status = format!("/proc/{}/status", child.pid());
-    let is_caught = || {
-        let status = std::fs::read_to_string(&status).expect("the state of the process");
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask of signals");
-        u64::from_str_radix(mask.trim(), 16).expect("a mask") >> (signal - 1) & 1 == 1
-    };
-    while !is_caught() {
-        assert!(child.is_running(), "it has ended");
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn a_run_that_is_told_to_end_while_it_prepares_ends_with_the_code_for_it() {
     for (signal, number, code, word) in [("TERM", 15, 143, "terminated"), ("INT", 2, 130, "interrupted")] {
@@ -310,7 +296,7 @@ fn a_run_that_is_told_to_end_while_it_prepares_ends_with_the_code_for_it() {
         let mut pipe = child.stdin().expect("a pipe");
         // It reads on for the first row, which does not come.
         pipe.write_all(b"customer_id,city\n").expect("a header written");
-        wait_until_caught(&mut child, number);
+        child.wait_until_caught(number);
         child.signal(signal);
         let output = child.wait().expect_code(code);
         assert!(output.stderr.contains(&format!("{word} before anything was sent")), "{}", output.stderr);

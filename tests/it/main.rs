@@ -49,5 +49,6 @@ mod tls;
 mod usage;
 mod verify;
 mod version;
+mod watching;
 
 mod support;

@@ -6,16 +6,17 @@ use super::survey::{self, Refused, Terms};
 use super::{MaxInvalid, cannot_start, warnings};
 use crate::commands::plans::say_passed_over;
 use crate::commands::shard::refuse_split_customers;
+use crate::commands::signals::Signals;
 use crate::customer::FingerprintKey;
 use crate::delivery::Interrupt;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Rows};
 use crate::journal::{Existing, ResultFile};
+use crate::report::say_preparing;
 use crate::resume::{Done, Shard, Workload};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 /// What is to be read, and how.
@@ -45,32 +46,33 @@ pub(super) struct Prepared {
 }
 
 impl Preparation {
-    /// Prepares, unless a signal comes first.
+    /// Prepares, unless an interrupt comes first. Answers each request for progress with one line.
     ///
     /// # Errors
     /// If the run does not begin.
-    pub(super) async fn unless(
-        self,
-        interrupts: &mut UnboundedReceiver<Interrupt>,
-    ) -> Result<Prepared, Refused> {
-        let (sender, finished) = oneshot::channel();
+    pub(super) async fn unless(self, signals: &mut Signals) -> Result<Prepared, Refused> {
+        let (sender, mut finished) = oneshot::channel();
+        let name = self.input.path().display().to_string();
         let work = move || {
             // If nobody listens any more, the process is about to end.
             let _ = sender.send(self.prepare());
         };
         let thread =
             thread::Builder::new().name("preparation".to_owned()).spawn(work).map_err(cannot_start)?;
-        tokio::select! {
-            biased;
-            Some(interrupt) = interrupts.recv() => Err(interrupted(interrupt)),
-            prepared = finished => match (prepared, thread) {
-                (Ok(prepared), _) => prepared,
-                // It has panicked.
-                (Err(_), thread) => match thread.join() {
-                    Err(panic) => resume_unwind(panic),
-                    Ok(()) => Err(Failure::fault("the preparation of the run has ended without a result").into()),
+        loop {
+            tokio::select! {
+                biased;
+                Some(interrupt) = signals.interrupts.recv() => return Err(interrupted(interrupt)),
+                Some(()) = signals.progress_requests.recv() => say_preparing(&name),
+                prepared = &mut finished => return match (prepared, thread) {
+                    (Ok(prepared), _) => prepared,
+                    // It has panicked.
+                    (Err(_), thread) => match thread.join() {
+                        Err(panic) => resume_unwind(panic),
+                        Ok(()) => Err(Failure::fault("the preparation of the run has ended without a result").into()),
+                    },
                 },
-            },
+            }
         }
     }
 

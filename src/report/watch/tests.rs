@@ -56,7 +56,7 @@ async fn watched(watch: &RefCell<Watch>, story: impl Future<Output = ()>) {
     tokio::select! {
         biased;
         () = story => {}
-        never = keep_watching(watch) => match never {},
+        never = keep_watching(watch, signal(SignalKind::user_defined1()).unwrap()) => match never {},
     }
 }
 
@@ -167,7 +167,7 @@ async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_
     })
     .await;
     let text = lines.drawings().concat();
-    assert_eq!(text.matches("0 of 100000 rows sent (0.0%)").count(), 3, "{text}");
+    assert_eq!(text.matches("0.0%: 0 of 100,000 rows, 0.0/s (no results yet)").count(), 3, "{text}");
     for line in [
         "Server is rate-limiting; slowing down to 4.2/s.",
         "Server is rate-limiting; slowing down to 40/s.",

@@ -1,6 +1,8 @@
 //! What is said of a run while it goes on.
 
+use super::super::block::View;
 use super::super::flood::reason;
+use super::super::logs::ALWAYS_LOGGED;
 use super::super::pauses::Kind;
 use super::super::summary::{counted, grouped, rounded, share};
 use super::super::{harmless, insist};
@@ -13,37 +15,25 @@ use std::time::Duration;
 const SHOWN_HOLD: Duration = Duration::from_secs(5);
 
 impl Watch {
-    /// Says how far it is.
+    /// Reports the progress of the run in one line.
     pub(super) fn say_progress(&self) {
         let view = self.view(self.now());
-        let part = match view.to_send {
-            Some(rows) => {
-                format!("{} of {} sent ({})", view.sent, counted(rows, "row"), share(view.sent, rows))
-            }
-            None => counted(view.done, "row"),
-        };
-        let counts = view.counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
-        let slowed = view.effective_rate.map(|rate| format!(", slowed to {rate:.1}/s")).unwrap_or_default();
-        let left = view.left.map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
-        let pace =
-            if view.pause.is_none() { format!(", {:.1} rows/s{left}", view.speed) } else { String::new() };
-        let state = match view.pause {
-            Some((Kind::Held, left)) => format!(", on hold for {}", rounded(left)),
-            Some((Kind::Outage, _)) => ", in an outage".to_owned(),
-            None => String::new(),
-        };
+        // Nobody knows how long a pause lasts, and the speed before it is no longer true.
+        let speed = view.pause.is_none().then_some(view.speed);
+        let left = view.left.filter(|_| view.pause.is_none());
         tracing::info!(
+            // SIGUSR1 asks for this line even under -q.
+            target: ALWAYS_LOGGED,
             event = "progress",
             rows_done = self.plan.before + view.done,
             rows_total = self.plan.total,
             rows_sent = view.sent,
             rows_to_send = view.to_send,
-            rows_per_second = (view.speed * 10.0).round() / 10.0,
+            rows_per_second = speed.map(|speed| (speed * 10.0).round() / 10.0),
             effective_rate = view.effective_rate,
-            seconds_left = view.left.map(|left| left.as_secs()),
-            "{part}: {}{slowed}{pace}{state}",
-            if counts.is_empty() { "nothing recorded yet".to_owned() } else { counts.join(", ") },
+            seconds_left = left.map(|left| left.as_secs()),
+            "{}",
+            progress_line(&view, speed, left),
         );
     }
 
@@ -68,6 +58,25 @@ impl Watch {
             }
         }
     }
+}
+
+/// The progress of a run for people, such as `14.3%: 2,879 of 20,000 rows, 198.5/s, 1m 26s left (2,879 updated)`.
+fn progress_line(view: &View, speed: Option<f64>, left: Option<Duration>) -> String {
+    let mut parts = vec![match view.to_send {
+        Some(rows) => format!("{}: {} of {} rows", share(view.sent, rows), grouped(view.sent), grouped(rows)),
+        None => format!("{} rows", grouped(view.done)),
+    }];
+    parts.extend(speed.map(|speed| format!("{speed:.1}/s")));
+    parts.extend(view.effective_rate.map(|rate| format!("slowed to {}/s", brief(rate))));
+    parts.extend(left.map(|left| format!("{} left", rounded(left))));
+    parts.extend(view.pause.map(|(kind, left)| match kind {
+        Kind::Held => format!("on hold for {} (Retry-After)", rounded(left)),
+        Kind::Outage => "paused: server unreachable".to_owned(),
+    }));
+    let counts = view.counts.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<_> = counts.map(|(status, count)| format!("{} {status}", grouped(count))).collect();
+    let counts = if counts.is_empty() { "no results yet".to_owned() } else { counts.join(", ") };
+    format!("{} ({counts})", parts.join(", "))
 }
 
 /// A rate as people read it: whole from ten a second on.
@@ -116,6 +125,7 @@ impl Observer for &RefCell<Watch> {
                     brief(rate)
                 );
             }
+            Notice::Stopping { in_flight: 0, .. } => insist("Stopping."),
             Notice::Stopping { in_flight, wait } => insist(format_args!(
                 "Stopping: waiting up to {} for {}. Press Ctrl-C again to quit now.",
                 rounded(*wait),

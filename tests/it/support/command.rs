@@ -165,6 +165,22 @@ impl Child {
         assert!(sent.expect("a shell").success(), "cannot send {signal}");
     }
 
+    /// Waits until the program catches a signal, given by its number, as the kernel reports it.
+    #[track_caller]
+    pub fn wait_until_caught(&mut self, signal: u32) {
+        let status = format!("/proc/{}/status", self.pid());
+        let is_caught = || {
+            let status = fs::read_to_string(&status).expect("the state of the process");
+            let mask =
+                status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask of signals");
+            u64::from_str_radix(mask.trim(), 16).expect("a mask") >> (signal - 1) & 1 == 1
+        };
+        while !is_caught() {
+            assert!(self.is_running(), "it has ended");
+            thread::yield_now();
+        }
+    }
+
     /// Waits for the first line of standard output, and gives it without its end.
     #[track_caller]
     pub fn first_line(&self) -> String {

@@ -91,6 +91,14 @@ impl Terminal {
         kill_process(id, Signal::CONT).expect("a signal sent");
     }
 
+    /// Interrupts the program as Ctrl-C does: the terminal shows `^C` where the cursor is, and the signal is sent.
+    #[track_caller]
+    pub fn press_ctrl_c(&self) {
+        let other = OpenOptions::new().write(true).open(OsStr::from_bytes(self.name.as_bytes()));
+        other.expect("the terminal").write_all(b"^C").expect("an echo written");
+        kill_process(Pid::from_child(&self.process), Signal::INT).expect("a signal sent");
+    }
+
     /// What is on the screen, without blanks at the ends of lines and without empty lines at its end.
     pub fn text(&self) -> String {
         let screen = self.screen.screen();
