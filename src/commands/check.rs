@@ -72,7 +72,7 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
 pub(super) fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, input::Error> {
     let mut rows = input.rows()?;
     let mut linter = Linter::new(input, &rows, terms);
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = rows.next_row()? {
         linter.look_at(&row);
     }
     Ok(linter.report(input, &rows, terms))

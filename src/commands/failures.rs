@@ -67,7 +67,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut table = Table::begin(sink, &rows)?;
     say_passed_over(&input, &rows);
     let mut account = Left::default();
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = rows.next_row()? {
         account.rows += 1;
         let number = row.number;
         if !is_in_shard(settings.shard, &row) {
@@ -97,7 +97,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
             None => lookup.record(*place)?.error().into_owned(),
         };
         account.counts.add(mark.status);
-        table.add(&rows.original(), mark.status.name(), &reason)?;
+        table.add(&row.original(), mark.status.name(), &reason)?;
     }
     table.sink.finish()?;
     account.tell(settings, &known.marks);
@@ -138,12 +138,10 @@ fn find_superseded(
     let mut search = SupersededSearch::new(marks);
     loop {
         let mut rows = input.rows()?;
-        while let Some(row) = rows.check_next()? {
-            if row.content.is_ok()
-                && let Some(update) = row.values.update()
-            {
+        while let Some(row) = rows.next_row()? {
+            if let Ok(update) = &row.content {
                 let plan = RowPlan::decide(marks, row.number, detector.print(&row));
-                search.observe(row.number, &update, plan, marks);
+                search.observe(row.number, update, plan, marks);
             }
         }
         if !search.begin_next_pass() {

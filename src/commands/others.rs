@@ -23,7 +23,7 @@ impl Others {
         let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
         let mut others = Others { count: 0, in_sync: 0, first: None };
         let mut rows = input.rows()?;
-        while let Some(row) = rows.check_next()? {
+        while let Some(row) = rows.next_row()? {
             let Some(mark) = marks.get(row.number).filter(|mark| mark.status.is_in_sync()) else { continue };
             others.in_sync += 1;
             if !mark.is_of(identity_of(&row)) {

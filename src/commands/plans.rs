@@ -35,7 +35,7 @@ pub(super) fn finished(rows: &Rows) -> Option<String> {
 /// Whether the input is a plan without rows, which is a finished job: then there may be no result file.
 pub(super) fn is_finished_plan(input: &Input) -> bool {
     let Ok(mut rows) = input.rows() else { return false };
-    let is_finished = rows.plan().is_some() && matches!(rows.check_next(), Ok(None));
+    let is_finished = rows.plan().is_some() && matches!(rows.next_row(), Ok(None));
     if is_finished && let Some(message) = finished(&rows) {
         say(format_args!("{}: {message}", input.path().display()));
     }

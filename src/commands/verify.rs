@@ -53,7 +53,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     say_passed_over(&input, &rows);
     let mut seen = Seen::default();
     (seen.last_row, seen.last_row_at) = (together.marks.last_row(), together.marks.last_row_at());
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = rows.next_row()? {
         seen.input_rows += 1;
         let mark = together.marks.get(row.number);
         if !is_in_shard(settings.shard, &row) {

@@ -109,7 +109,7 @@ impl ColumnTable {
     pub fn transform(&self, parameter: Parameter, empty: Empty, faults: &mut Vec<String>) -> Transform {
         let plain = Transform::of(parameter, empty);
         let mut check = |value: &str, place: &Place| {
-            if let Some(fault) = value_fault(parameter, value.as_bytes()) {
+            if let Some(fault) = value_fault(parameter, value) {
                 faults.push(format!("{place}: the value for {} {fault}", parameter.name()));
             }
         };

@@ -302,7 +302,7 @@ fn constant(text: &str, place: Option<&Place>) -> Result<Constant, String> {
     if value.is_empty() {
         return Err(format!("{name} has no value: to remove the field everywhere, write {name}=REMOVE"));
     }
-    if let Some(fault) = value_fault(parameter, value.as_bytes()) {
+    if let Some(fault) = value_fault(parameter, value) {
         return Err(format!("the value for {name} {fault}"));
     }
     let origin = place.map_or_else(|| format!("--set {name}"), ToString::to_string);

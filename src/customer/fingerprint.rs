@@ -20,7 +20,7 @@
 //!   b3sum --keyed --length 8 row.txt
 //! ```
 
-use super::{Parameter, Update, Values};
+use super::{Update, Values};
 use std::fmt;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
@@ -77,46 +77,24 @@ impl FingerprintKey {
 
     /// The fingerprint of a valid update. `scratch` is reused from row to row.
     pub fn of_update(&self, update: &Update, scratch: &mut Vec<u8>) -> Fingerprint {
-        self.of_list(
-            "update",
-            update.values().map(|(parameter, value)| (parameter, value.as_bytes())),
-            scratch,
-        )
-    }
-
-    /// The same of the values of a valid update, wherever they lie.
-    pub fn of_values(&self, values: Values<'_>, scratch: &mut Vec<u8>) -> Fingerprint {
-        self.of_list("update", values.iter(), scratch)
+        self.of_row("update", update.as_ref(), scratch)
     }
 
     /// The fingerprint of a row that is no valid update: never equal to that of an update.
-    pub fn of_invalid<'value>(
-        &self,
-        values: impl Iterator<Item = (Parameter, &'value [u8])>,
-        scratch: &mut Vec<u8>,
-    ) -> Fingerprint {
-        self.of_list("invalid", values, scratch)
+    pub fn of_invalid(&self, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
+        self.of_row("invalid", values, scratch)
     }
 
     /// The fingerprint of a row that has nothing to send and is passed over: never equal to that of an update or of
     /// an invalid row, so that the row is dealt with anew once such rows are not passed over any more.
-    pub fn of_passed_over<'value>(
-        &self,
-        values: impl Iterator<Item = (Parameter, &'value [u8])>,
-        scratch: &mut Vec<u8>,
-    ) -> Fingerprint {
-        self.of_list("passed-over", values, scratch)
+    pub fn of_passed_over(&self, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
+        self.of_row("passed-over", values, scratch)
     }
 
     /// Hashes the canonical text, which is built in `scratch`.
-    fn of_list<'value>(
-        &self,
-        kind: &str,
-        values: impl Iterator<Item = (Parameter, &'value [u8])>,
-        scratch: &mut Vec<u8>,
-    ) -> Fingerprint {
+    fn of_row(&self, kind: &str, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
         // By name, so that the order in which the program lists the parameters does not matter.
-        let mut values: Vec<_> = values.map(|(parameter, value)| (parameter.name(), value)).collect();
+        let mut values: Vec<_> = values.iter().map(|(parameter, value)| (parameter.name(), value)).collect();
         values.sort_unstable_by_key(|(name, _)| *name);
         scratch.clear();
         for part in [CALL, " ", kind, "\n"] {
@@ -148,16 +126,21 @@ impl fmt::Debug for FingerprintKey {
 
 #[cfg(test)]
 mod tests {
-    use super::super::UpdateBuilder;
+    use super::super::Parameter;
     use super::*;
     use proptest::prelude::*;
 
     fn fingerprint(key: &str, values: &[(Parameter, &str)]) -> Fingerprint {
-        let mut builder = UpdateBuilder::default();
-        for (parameter, value) in values {
-            builder.set(*parameter, value.as_bytes());
-        }
-        FingerprintKey::from_secret(key.as_bytes()).of_update(&builder.build().unwrap(), &mut Vec::new())
+        let update = Update::new(row(values), &mut Vec::new()).unwrap();
+        FingerprintKey::from_secret(key.as_bytes()).of_update(&update, &mut Vec::new())
+    }
+
+    fn row<'value>(
+        values: impl IntoIterator<Item = &'value (Parameter, impl AsRef<str> + 'value)>,
+    ) -> Values {
+        let mut row = Values::default();
+        values.into_iter().for_each(|(parameter, value)| row.set(*parameter, value.as_ref()));
+        row
     }
 
     const ROW: [(Parameter, &str); 2] = [(Parameter::CustomerId, "191"), (Parameter::City, "Riga")];
@@ -194,18 +177,15 @@ mod tests {
         let key = FingerprintKey::from_secret(b"k3y of the pins");
         let scratch = &mut Vec::new();
         for (name, pinned) in PINNED {
-            let value = [(named(name), &b"x"[..])];
-            assert_eq!(key.of_invalid(value.into_iter(), scratch).to_string(), pinned, "{name}");
+            let row = row(&[(named(name), "x")]);
+            assert_eq!(key.of_invalid(&row, scratch).to_string(), pinned, "{name}");
         }
-        let texts = PINNED.map(|(name, _)| (named(name), format!("value of {name}")));
-        let values = || texts.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
-        assert_eq!(key.of_invalid(values(), scratch).to_string(), "08b495842fbf7331");
-        assert_eq!(key.of_passed_over(values(), scratch).to_string(), "f8e6955273947e1f");
-        assert_eq!(key.of_invalid(std::iter::empty(), scratch).to_string(), "59b6edc908b37ae7");
-        let mut builder = UpdateBuilder::default();
-        values().for_each(|(parameter, value)| builder.set(parameter, value));
-        assert_eq!(key.of_values(builder.values(), scratch).to_string(), "4b632450e18c59df");
-        assert_eq!(key.of_update(&builder.build().unwrap(), scratch).to_string(), "4b632450e18c59df");
+        let row = row(&PINNED.map(|(name, _)| (named(name), format!("value of {name}"))));
+        assert_eq!(key.of_invalid(&row, scratch).to_string(), "08b495842fbf7331");
+        assert_eq!(key.of_passed_over(&row, scratch).to_string(), "f8e6955273947e1f");
+        assert_eq!(key.of_invalid(&Values::default(), scratch).to_string(), "59b6edc908b37ae7");
+        let update = Update::new(row, &mut Vec::new()).unwrap();
+        assert_eq!(key.of_update(&update, scratch).to_string(), "4b632450e18c59df");
         // Its length in bytes has four digits.
         let long = "Rīga\n".repeat(300);
         let row = [(Parameter::CustomerId, "191"), (Parameter::City, &long)];
@@ -235,9 +215,9 @@ mod tests {
         ) {
             let key = FingerprintKey::from_secret(b"key");
             let of = |lengths: &[usize]| {
-                let values = lengths.iter().map(|length| vec![b'x'; *length]).collect::<Vec<_>>();
-                let parameters = [Parameter::City, Parameter::State, Parameter::Zip];
-                key.of_invalid(parameters.into_iter().zip(values.iter().map(Vec::as_slice)), &mut Vec::new())
+                let parameters = [Parameter::City, Parameter::State, Parameter::Zip].into_iter();
+                let values: Vec<_> = parameters.zip(lengths.iter().map(|length| "x".repeat(*length))).collect();
+                key.of_invalid(&row(&values), &mut Vec::new())
             };
             let mut others = lengths.clone();
             let one = index.get_mut(&mut others[..]);
@@ -255,17 +235,13 @@ mod tests {
     fn the_order_in_which_values_come_does_not_matter() {
         assert_eq!(fingerprint("key", &ROW), fingerprint("key", &[ROW[1], ROW[0]]));
         let key = FingerprintKey::from_secret(b"key");
-        let of = |row: [(Parameter, &str); 2]| {
-            let values = row.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
-            key.of_invalid(values, &mut Vec::new())
-        };
+        let of = |values: [(Parameter, &str); 2]| key.of_invalid(&row(&values), &mut Vec::new());
         assert_eq!(of(ROW), of([ROW[1], ROW[0]]));
     }
 
     #[test]
     fn an_invalid_row_never_has_the_fingerprint_of_an_update() {
-        let values = ROW.iter().map(|(parameter, value)| (*parameter, value.as_bytes()));
-        let invalid = FingerprintKey::from_secret(b"key").of_invalid(values, &mut Vec::new());
+        let invalid = FingerprintKey::from_secret(b"key").of_invalid(&row(&ROW), &mut Vec::new());
         assert_ne!(invalid, fingerprint("key", &ROW));
     }
 

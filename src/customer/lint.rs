@@ -155,9 +155,9 @@ fn is_spreadsheet_error(text: &str) -> bool {
 /// Words that programs write for no value, bare or in brackets, and signs alone. Not `NA`, the code of Namibia.
 fn is_null(text: &str) -> bool {
     let is_any_of = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    let inner = [('(', ')'), ('<', '>'), ('[', ']'), ('{', '}')]
-        .iter()
-        .find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
+    let is_bracketed =
+        matches!(text.as_bytes(), [b'(', .., b')'] | [b'<', .., b'>'] | [b'[', .., b']'] | [b'{', .., b'}']);
+    let inner = is_bracketed.then(|| &text[1..text.len() - 1]);
     is_any_of(inner.unwrap_or(text), &["null", "nil", "none", "nan", "n/a", "undefined", "object Object"])
         || inner.is_some_and(|inner| is_any_of(inner, &["na", "empty", "blank"]))
         || ["\\N", "NaT"].contains(&text)
@@ -190,13 +190,8 @@ fn is_of_digits(text: &str) -> bool {
 /// As spreadsheets write long numbers: `1.23E+11`.
 fn is_scientific(text: &str) -> bool {
     let number = text.strip_prefix(['+', '-']).unwrap_or(text);
-    // Most texts end here, before the slower search for the exponent.
-    if !number.starts_with(|first: char| first.is_ascii_digit()) {
-        return false;
-    }
-    let Some((mantissa, exponent)) = number.split_once("E+").or_else(|| number.split_once("e+")) else {
-        return false;
-    };
+    let Some((mantissa, exponent)) = number.split_once(['E', 'e']) else { return false };
+    let Some(exponent) = exponent.strip_prefix('+') else { return false };
     let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
     is_of_digits(whole) && is_of_digits(part) && (2..4).contains(&exponent.len()) && is_of_digits(exponent)
 }

@@ -1,115 +1,149 @@
-//! The values of one row as they lie in somebody's buffer: looked at without being copied.
+//! The values of one row.
 
-use super::{Parameter, Update, value_fault};
+use super::Parameter;
+use std::fmt;
+use std::ops::Range;
 
-/// Where a value lies in a text.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Place {
-    /// Its first byte. Half as long as an address: there is a place for each parameter of each row that is looked at.
-    start: u32,
-    /// The byte behind it.
-    end: u32,
+/// The values of one row by parameter, valid or not, as they would be sent. An empty value is no value.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    /// All values that are text, in the order of [`Parameter::ALL`].
+    text: String,
+    /// The end of each parameter's value in `text`. It begins where the one before ends.
+    ends: [u32; Parameter::COUNT],
+    /// Values that are no text: bytes that are no character in the encoding of the file.
+    damaged: Vec<(Parameter, Box<[u8]>)>,
 }
 
-impl Place {
-    /// From a first byte to the one behind the last; `None` of a text longer than a request can be.
+impl Values {
+    /// No values yet, with memory for this many bytes.
     #[must_use]
-    #[inline]
-    pub fn new(start: usize, end: usize) -> Option<Place> {
-        Some(Place { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
+    pub fn with_capacity(bytes: usize) -> Values {
+        Values { text: String::with_capacity(bytes), ..Values::default() }
     }
 
-    /// What lies there.
-    #[must_use]
-    #[inline]
-    pub fn of(self, text: &[u8]) -> &[u8] {
-        &text[self.start as usize..self.end as usize]
+    /// Sets the value of a parameter.
+    pub fn set(&mut self, parameter: Parameter, value: &str) {
+        self.clear(parameter);
+        let index = parameter.index();
+        self.text.insert_str(self.ends[index] as usize, value);
+        let length = u32::try_from(value.len()).expect("a record has at most 1 GiB");
+        self.ends[index..].iter_mut().for_each(|end| *end += length);
     }
 
-    /// Whether nothing lies there.
-    #[must_use]
-    #[inline]
-    pub fn is_empty(self) -> bool {
-        self.start == self.end
+    /// Sets a value that is no text.
+    pub fn set_damaged(&mut self, parameter: Parameter, value: &[u8]) {
+        self.clear(parameter);
+        self.damaged.push((parameter, value.into()));
     }
 
-    fn len(self) -> usize {
-        (self.end - self.start) as usize
-    }
-}
-
-/// Where each parameter's value lies.
-pub type Places = [Place; Parameter::COUNT];
-
-/// A row's values by parameter; a parameter without one has an empty one.
-#[derive(Clone, Copy)]
-pub struct Values<'row> {
-    text: &'row [u8],
-    places: &'row Places,
-}
-
-impl<'row> Values<'row> {
-    /// Values that lie in a text.
-    #[must_use]
-    pub fn new(text: &'row [u8], places: &'row Places) -> Values<'row> {
-        Values { text, places }
-    }
-
-    /// The text in which they lie.
-    #[must_use]
-    pub fn text(&self) -> &'row [u8] {
-        self.text
-    }
-
-    /// Where in that text.
-    #[must_use]
-    pub fn places(&self) -> &'row Places {
-        self.places
-    }
-
-    /// The value of a parameter.
-    #[must_use]
-    pub fn get(&self, parameter: Parameter) -> &'row [u8] {
-        self.places[parameter.index()].of(self.text)
-    }
-
-    /// Every parameter that has a value, in the order of the API page.
-    pub fn iter(&self) -> impl Iterator<Item = (Parameter, &'row [u8])> {
-        let text = self.text;
-        let values = Parameter::ALL.into_iter().zip(self.places);
-        values.map(|(parameter, place)| (parameter, place.of(text))).filter(|(_, value)| !value.is_empty())
-    }
-
-    /// Whether these make an update, if all of them are text without a NUL and together no longer than a request can
-    /// be. Nothing is said of why not: [`super::UpdateBuilder::check`] does.
-    #[must_use]
-    pub fn make_an_update(&self) -> bool {
-        let (lookups, fields) = self.places.split_at(Parameter::LOOKUPS);
-        let is_sound = |parameter| value_fault(parameter, self.get(parameter)).is_none();
-        let has_any = |places: &[Place]| !places.iter().all(|place| place.is_empty());
-        has_any(lookups)
-            && has_any(fields)
-            // Only these have rules of their own.
-            && [Parameter::CustomerId, Parameter::SubscriptionId, Parameter::Password].into_iter().all(is_sound)
-    }
-
-    /// The update of values that were checked; `None` of others that are no text.
-    #[must_use]
-    pub fn update(&self) -> Option<Update> {
-        let mut text = String::with_capacity(self.places.iter().map(|place| place.len()).sum());
-        let mut ends = [0; Parameter::COUNT];
-        for (end, parameter) in ends.iter_mut().zip(Parameter::ALL) {
-            text.push_str(std::str::from_utf8(self.get(parameter)).ok()?);
-            *end = u32::try_from(text.len()).ok()?;
+    fn clear(&mut self, parameter: Parameter) {
+        self.damaged.retain(|(damaged, _)| *damaged != parameter);
+        let Range { start, end } = self.range(parameter);
+        if start < end {
+            self.text.drain(start as usize..end as usize);
+            self.ends[parameter.index()..].iter_mut().for_each(|later| *later -= end - start);
         }
-        Some(Update::new(text.into_boxed_str(), ends))
+    }
+
+    /// The bytes of a parameter's value in the text.
+    fn range(&self, parameter: Parameter) -> Range<u32> {
+        let index = parameter.index();
+        if index == 0 { 0..self.ends[0] } else { self.ends[index - 1]..self.ends[index] }
+    }
+
+    /// The value of a parameter; empty if it has none.
+    ///
+    /// # Errors
+    /// The bytes of a value that is no text.
+    pub fn get(&self, parameter: Parameter) -> Result<&str, &[u8]> {
+        match self.damaged.iter().find(|(found, _)| *found == parameter) {
+            None => Ok(self.text(parameter)),
+            Some((_, bytes)) => Err(bytes),
+        }
+    }
+
+    /// The value of a parameter; empty if it has none or the value is no text.
+    #[must_use]
+    pub fn text(&self, parameter: Parameter) -> &str {
+        let Range { start, end } = self.range(parameter);
+        &self.text[start as usize..end as usize]
+    }
+
+    /// The bytes of a value, text or not; empty if the parameter has none.
+    #[must_use]
+    pub fn bytes(&self, parameter: Parameter) -> &[u8] {
+        self.get(parameter).map_or_else(|bytes| bytes, str::as_bytes)
+    }
+
+    /// Every parameter that has a value, with the bytes of the value, in the order of the API page.
+    pub fn iter(&self) -> impl Iterator<Item = (Parameter, &[u8])> {
+        let all = Parameter::ALL.into_iter().map(|parameter| (parameter, self.bytes(parameter)));
+        all.filter(|(_, value)| !value.is_empty())
+    }
+
+    /// Whether the row has an id.
+    #[must_use]
+    pub fn has_id(&self) -> bool {
+        self.ends[Parameter::LOOKUPS - 1] > 0
+            || self.damaged.iter().any(|(parameter, _)| parameter.is_lookup())
+    }
+
+    /// Whether the row sets anything, its ids aside.
+    #[must_use]
+    pub fn has_field(&self) -> bool {
+        self.ends[Parameter::LOOKUPS - 1] < self.ends[Parameter::COUNT - 1]
+            || self.damaged.iter().any(|(parameter, _)| !parameter.is_lookup())
     }
 }
 
-/// Says which parameters have a value, and no value.
-impl std::fmt::Debug for Values<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = Parameter::ALL.into_iter().filter(|parameter| !self.get(*parameter).is_empty());
-        formatter.debug_tuple("Values").field(&names.map(Parameter::name).collect::<Vec<_>>()).finish()
+/// Names only: values are personal data and may be passwords.
+impl fmt::Debug for Values {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.iter().map(|(parameter, _)| parameter.name());
+        formatter.debug_tuple("Values").field(&names.collect::<Vec<_>>()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_keep_their_bytes_in_whatever_order_they_come(
+            order in Just(Parameter::ALL.to_vec()).prop_shuffle(),
+            texts in proptest::collection::vec("\\PC{0,6}", Parameter::COUNT),
+            damaged in proptest::sample::select(Parameter::ALL.to_vec()),
+        ) {
+            let mut values = Values::default();
+            Parameter::ALL.iter().step_by(2).for_each(|parameter| values.set(*parameter, "an earlier value"));
+            values.set_damaged(Parameter::City, b"an earlier value\xff");
+            for parameter in order {
+                match parameter == damaged {
+                    true => values.set_damaged(parameter, b"\xff"),
+                    false => values.set(parameter, &texts[parameter.index()]),
+                }
+            }
+            let expected = |parameter: Parameter| {
+                if parameter == damaged { &b"\xff"[..] } else { texts[parameter.index()].as_bytes() }
+            };
+            for parameter in Parameter::ALL {
+                prop_assert_eq!(values.bytes(parameter), expected(parameter));
+            }
+            prop_assert_eq!(values.text(damaged), "");
+            let all: Vec<_> = Parameter::ALL.into_iter().map(|parameter| (parameter, expected(parameter))).collect();
+            let there: Vec<_> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            prop_assert_eq!(values.iter().collect::<Vec<_>>(), there);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut values = Values::default();
+        values.set(Parameter::Password, "hunter2");
+        values.set_damaged(Parameter::City, b"Riga\xff");
+        assert_eq!(format!("{values:?}"), r#"Values(["city", "password"])"#);
     }
 }

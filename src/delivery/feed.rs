@@ -66,7 +66,8 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
     let (mut batch, mut bytes) = (Vec::with_capacity(most), 0);
     let (mut scratch, mut encoder) = (Vec::new(), Encoder::default());
     loop {
-        let row = match rows.next_row_of(|number| !done.rows.contains(number)) {
+        let next = rows.skip_rows(|number| done.rows.contains(number)).and_then(|()| rows.next_row());
+        let row = match next {
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(error) => {
@@ -95,8 +96,8 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
     let _ = sender.blocking_send(Message::End);
 }
 
-fn job(row: Row, fingerprint: Fingerprint, done: &mut Done, encoder: &mut Encoder) -> Job {
-    let Row { number, line, has_status, content } = row;
+fn job(row: Row<'_>, fingerprint: Fingerprint, done: &mut Done, encoder: &mut Encoder) -> Job {
+    let Row { number, line, has_status, content, .. } = row;
     Job {
         row: number,
         line,
@@ -112,7 +113,7 @@ fn job(row: Row, fingerprint: Fingerprint, done: &mut Done, encoder: &mut Encode
                     Work::Send(encoder.request(update), keys)
                 }
             },
-            Err(invalid) => unfit(line, invalid),
+            Err(invalid) => unfit(line, *invalid),
         },
     }
 }

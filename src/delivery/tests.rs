@@ -1,7 +1,7 @@
 //! The delivery loop against simulated servers, in virtual time: hours pass in milliseconds.
 
 use super::*;
-use crate::customer::{Fingerprint, Parameter, Update, UpdateBuilder};
+use crate::customer::{Fingerprint, Parameter, Update, Values};
 use crate::journal::{Log, Status};
 use crate::offerit::{Attempt, AttemptEvents, Fault, Reply, Request, Transport};
 use crate::resume::LaneKeys;
@@ -180,11 +180,11 @@ fn unusable(fault: Fault) -> Answer {
 
 /// A row by its ids; its number is its field's value.
 fn update(row: u64, customer: &str, subscription: &str) -> Update {
-    let mut builder = UpdateBuilder::default();
-    builder.set(Parameter::CustomerId, customer.as_bytes());
-    builder.set(Parameter::SubscriptionId, subscription.as_bytes());
-    builder.set(Parameter::City, row.to_string().as_bytes());
-    builder.build().unwrap()
+    let mut values = Values::default();
+    values.set(Parameter::CustomerId, customer);
+    values.set(Parameter::SubscriptionId, subscription);
+    values.set(Parameter::City, &row.to_string());
+    Update::new(values, &mut Vec::new()).unwrap()
 }
 
 /// Rows that are all there at once.

@@ -22,7 +22,7 @@ pub use columns::{
 pub(crate) use csv::quoted_length;
 pub use csv::{Limit, Limits, TooLong};
 pub use error::Error;
-pub use rows::{Checked, Invalid, Original, Problem, Row, Rows};
+pub use rows::{Invalid, Original, Problem, Row, Rows};
 pub use source::{Charset, Compression, Delimiter, Format, Reading, Snapshot};
 
 /// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.

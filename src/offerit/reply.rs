@@ -233,16 +233,17 @@ fn target(headers: &HeaderMap, row: &Row<'_>) -> String {
 mod tests {
     use super::super::ApiKey;
     use super::*;
-    use crate::customer::{Parameter, UpdateBuilder};
+    use crate::customer::{Parameter, Update, Values};
     use http::header::{HeaderValue, RETRY_AFTER};
 
     fn reply(status: u16, body: &str) -> Reply {
         let body = ReplyBody { bytes: body.as_bytes().to_vec(), is_cut: false };
         let status = StatusCode::from_u16(status).unwrap();
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, b"191");
-        builder.set(Parameter::City, b"Riga");
-        let (update, key) = (builder.build().unwrap(), ApiKey::new("44b5498dbcb4").unwrap());
+        let mut values = Values::default();
+        values.set(Parameter::CustomerId, "191");
+        values.set(Parameter::City, "Riga");
+        let (update, key) =
+            (Update::new(values, &mut Vec::new()).unwrap(), ApiKey::new("44b5498dbcb4").unwrap());
         meaning(status, &HeaderMap::new(), &body, || Row::new(&update, &key))
     }
 

@@ -1,7 +1,7 @@
 //! Whether a row of the input still is the row of its record, with the API key or without it.
 
 use crate::customer::{Fingerprint, FingerprintKey};
-use crate::input::Checked;
+use crate::input::Row;
 use crate::journal::{self, Keep, Mark};
 
 /// Compares rows with their records: by fingerprint, or without a key by the ids alone.
@@ -34,7 +34,7 @@ impl ChangeDetector {
     }
 
     /// Computes from a row what is compared with its record.
-    pub fn print(&mut self, row: &Checked<'_>) -> Fingerprint {
+    pub fn print(&mut self, row: &Row<'_>) -> Fingerprint {
         match &self.key {
             Some(key) => row.fingerprint(key, &mut self.scratch),
             None => identity_of(row),
@@ -42,7 +42,7 @@ impl ChangeDetector {
     }
 
     /// Whether a row differs from the row of its record.
-    pub fn has_changed(&mut self, mark: Mark, row: &Checked<'_>) -> bool {
+    pub fn has_changed(&mut self, mark: Mark, row: &Row<'_>) -> bool {
         if mark.is_of(self.print(row)) {
             return false;
         }
@@ -61,7 +61,7 @@ impl ChangeDetector {
 
 /// Computes from a row what can be compared with its record without the key: its ids.
 #[must_use]
-pub fn identity_of(row: &Checked<'_>) -> Fingerprint {
+pub fn identity_of(row: &Row<'_>) -> Fingerprint {
     let [customer_id, subscription_id] = row.ids();
     journal::identity(customer_id.unwrap_or_default(), subscription_id.unwrap_or_default())
 }

@@ -86,14 +86,14 @@ impl LaneKeys {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::customer::UpdateBuilder;
+    use crate::customer::Values;
 
     pub fn keys(maker: &mut LaneKeys, customer: &str, subscription: &str) -> Keys {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, customer.as_bytes());
-        builder.set(Parameter::SubscriptionId, subscription.as_bytes());
-        builder.set(Parameter::City, b"Riga");
-        maker.keys(&builder.build().unwrap())
+        let mut values = Values::default();
+        values.set(Parameter::CustomerId, customer);
+        values.set(Parameter::SubscriptionId, subscription);
+        values.set(Parameter::City, "Riga");
+        maker.keys(&Update::new(values, &mut Vec::new()).unwrap())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A shard: one of several parts of the customers, for a job that runs on several machines.
 
 use crate::customer::{Parameter, alike};
-use crate::input::Checked;
+use crate::input::Row;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -106,7 +106,7 @@ impl Shard {
 
 /// Whether a row belongs to a shard. Without a shard, every row does.
 #[must_use]
-pub fn is_in_shard(shard: Option<Shard>, row: &Checked<'_>) -> bool {
+pub fn is_in_shard(shard: Option<Shard>, row: &Row<'_>) -> bool {
     let Some(shard) = shard else { return true };
     let [customer_id, subscription_id] = row.ids();
     shard.holds(row.number, customer_id, subscription_id)

@@ -6,7 +6,7 @@
 
 use super::Shard;
 use crate::customer::Parameter;
-use crate::input::{Checked, Error, Input};
+use crate::input::{Error, Input, Row};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -39,7 +39,7 @@ struct SubscriptionRows {
 impl SubscriptionRows {
     fn count(input: &Input) -> Result<SubscriptionRows, Error> {
         let (mut rows, mut counts) = (input.rows()?, SubscriptionRows::default());
-        while let Some(row) = rows.check_next()? {
+        while let Some(row) = rows.next_row()? {
             if let (Ok(_), [customer_id, Some(_)]) = (&row.content, row.ids()) {
                 *if customer_id.is_some() { &mut counts.with_customer } else { &mut counts.alone } += 1;
             }
@@ -92,7 +92,7 @@ impl Pass {
         with_customer: bool,
     ) -> Result<Option<SplitSubscription>, Error> {
         let mut rows = input.rows()?;
-        while let Some(row) = rows.check_next()? {
+        while let Some(row) = rows.next_row()? {
             let [customer_id, Some(_)] = row.ids() else { continue };
             if row.content.is_ok()
                 && customer_id.is_some() == with_customer
@@ -104,7 +104,7 @@ impl Pass {
         Ok(None)
     }
 
-    fn observe(&mut self, shard: Shard, row: &Checked<'_>) -> Option<SplitSubscription> {
+    fn observe(&mut self, shard: Shard, row: &Row<'_>) -> Option<SplitSubscription> {
         let [customer_id, subscription_id] = row.ids();
         let id = Shard::hash_id(Parameter::SubscriptionId, subscription_id?);
         if id % self.of != self.number {

@@ -211,14 +211,14 @@ fn fields(update: &Update) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::{Fingerprint, Parameter, UpdateBuilder};
+    use crate::customer::{Fingerprint, Parameter, Values};
 
     fn update(customer: &str, subscription: &str, fields: &[Parameter]) -> Update {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, customer.as_bytes());
-        builder.set(Parameter::SubscriptionId, subscription.as_bytes());
-        fields.iter().for_each(|field| builder.set(*field, b"x"));
-        builder.build().unwrap()
+        let mut values = Values::default();
+        values.set(Parameter::CustomerId, customer);
+        values.set(Parameter::SubscriptionId, subscription);
+        fields.iter().for_each(|field| values.set(*field, "x"));
+        Update::new(values, &mut Vec::new()).unwrap()
     }
 
     fn found(rows: &[(Update, RowPlan)]) -> HashMap<u64, SupersededRow> {

@@ -5,7 +5,7 @@ use super::{
     ChangesSince, Done, InputMismatch, LastDelivery, RowPlan, Shard, SupersededSearch, Workload, is_in_shard,
 };
 use crate::customer::{Fingerprint, FingerprintKey, Update};
-use crate::input::Checked;
+use crate::input::Row;
 use crate::journal::{Marks, Status};
 
 /// The settings of a triage.
@@ -51,7 +51,7 @@ impl<'run> Triage<'run> {
     }
 
     /// Decides what is done with the next row. False: it belongs to another shard.
-    pub fn observe(&mut self, row: &Checked<'_>) -> bool {
+    pub fn observe(&mut self, row: &Row<'_>) -> bool {
         if !is_in_shard(self.terms.shard, row) {
             self.workload.add_elsewhere(&self.marks, row.number);
             self.done.rows.insert(row.number);
@@ -102,22 +102,21 @@ impl<'run> Triage<'run> {
 
     /// Rows before the first row that is not done supersede nothing. While the run will probably be refused, the rows of
     /// the other input take no memory: if it is not refused, [`Triage::restart_search`] observes them again.
-    fn search_superseded(&mut self, row: &Checked<'_>, plan: RowPlan) {
+    fn search_superseded(&mut self, row: &Row<'_>, plan: RowPlan) {
         let is_probably_refused =
             !self.terms.accepts_changed_input && self.workload.changed * 2 > self.marks.in_sync();
         if self.workload.to_do() == 0 {
             self.superseded.pass_over(row.ids());
         } else if !is_probably_refused && let Some(update) = self.relevant_update(row) {
-            self.superseded.observe(row.number, &update, plan, &self.marks);
+            self.superseded.observe(row.number, update, plan, &self.marks);
         }
     }
 
     /// The update of a row that can supersede, be superseded or join two ids.
-    fn relevant_update(&self, row: &Checked<'_>) -> Option<Update> {
+    fn relevant_update<'row>(&self, row: &'row Row<'_>) -> Option<&'row Update> {
         let names_both_ids = || row.ids().iter().all(Option::is_some);
-        let is_relevant =
-            row.content.is_ok() && (row.number <= self.marks.last_in_sync() || names_both_ids());
-        if is_relevant { row.values.update() } else { None }
+        let is_relevant = row.number <= self.marks.last_in_sync() || names_both_ids();
+        row.content.as_ref().ok().filter(|_| is_relevant)
     }
 
     /// Why the run is to be refused after the first pass, if it is: the result file belongs to another input.
@@ -144,14 +143,14 @@ impl<'run> Triage<'run> {
     }
 
     /// Observes a row of a later pass.
-    pub fn observe_again(&mut self, row: &Checked<'_>) {
+    pub fn observe_again(&mut self, row: &Row<'_>) {
         if self.done.unchanged.contains(row.number) || !is_in_shard(self.terms.shard, row) {
             return;
         }
         if let Some(update) = self.relevant_update(row) {
             let print = row.fingerprint(self.terms.key, &mut self.scratch);
             let plan = RowPlan::decide(&self.marks, row.number, print);
-            self.superseded.observe(row.number, &update, plan, &self.marks);
+            self.superseded.observe(row.number, update, plan, &self.marks);
         }
     }
 

@@ -38,10 +38,7 @@ fn sent(table: impl AsRef<[u8]>) -> (Vec<String>, Vec<u64>) {
     file.write_all(table.as_ref()).expect("a file written");
     let input = Input::open(file.path(), Reading::default()).expect("a file").mapped(Mapping::default());
     let (mut rows, mut sent, mut invalid) = (input.rows().expect("a header"), Vec::new(), Vec::new());
-    let mut looked_at = input.rows().expect("a header");
     while let Some(row) = rows.next_row().expect("a row") {
-        let checked = looked_at.check_next().expect("a row").expect("as many rows");
-        assert_eq!((row.content.is_err(), row.line), (checked.is_invalid(), checked.line));
         match row.content {
             Ok(update) => sent
                 .push(update.get(offerit_sync::customer::Parameter::CustomerId).expect("an id").to_owned()),

@@ -1,7 +1,7 @@
 //! Collects what is found in the rows: everything is counted, the first of each kind are kept.
 
 use crate::customer::{Parameter, Suspicion};
-use crate::input::{Checked, Problem};
+use crate::input::{Problem, Row};
 use crate::report::{Example, Finding, SHOWN, Severity, masked};
 
 /// What was found so far.
@@ -28,7 +28,7 @@ impl Findings {
     }
 
     /// A rule that a row broke; `value` is what stands in the column.
-    pub(super) fn add_problem(&mut self, row: &Checked<'_>, problem: &Problem, value: Option<&[u8]>) {
+    pub(super) fn add_problem(&mut self, row: &Row<'_>, problem: &Problem, value: Option<&[u8]>) {
         let finding = self.of(Severity::Error, problem.rule, || title(problem));
         if finding.examples.len() < SHOWN {
             let message = (finding.message != problem.message).then(|| problem.message.clone());
@@ -40,13 +40,14 @@ impl Findings {
     /// A value that is hardly meant, in a column (from 1).
     pub(super) fn add_suspicion(
         &mut self,
-        row: &Checked<'_>,
+        row: &Row<'_>,
         column: (usize, Parameter),
+        value: &str,
         suspicion: Suspicion,
     ) {
         let finding = self.of(Severity::Warning, suspicion.name(), || suspicion.message().to_owned());
         if finding.examples.len() < SHOWN {
-            let example = self.example(row, Some(column), Some(row.values.get(column.1)));
+            let example = self.example(row, Some(column), Some(value.as_bytes()));
             self.keep(suspicion.name(), example);
         }
     }
@@ -81,7 +82,7 @@ impl Findings {
     /// One place where something was found.
     pub(super) fn example(
         &self,
-        row: &Checked<'_>,
+        row: &Row<'_>,
         column: Option<(usize, Parameter)>,
         value: Option<&[u8]>,
     ) -> Example {

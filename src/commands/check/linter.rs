@@ -7,7 +7,7 @@ use super::shapes::Shapes;
 use crate::commands::plans::{finished, passed_over};
 use crate::customer::{Cell, Parameter, Update, find_suspicious};
 use crate::exit::ExitCode;
-use crate::input::{Checked, Input, Mapping, Rows, Transform};
+use crate::input::{Input, Mapping, Row, Rows, Transform};
 use crate::report::{CheckReport, CheckedRows, Note, Severity};
 use crate::resume::{Shard, is_in_shard};
 
@@ -64,12 +64,12 @@ impl Linter {
     }
 
     /// Looks at the next row.
-    pub(super) fn look_at(&mut self, row: &Checked<'_>) {
+    pub(super) fn look_at(&mut self, row: &Row<'_>) {
         if !is_in_shard(self.shard, row) {
             return;
         }
         match &row.content {
-            Ok(()) => self.look_at_update(row),
+            Ok(update) => self.look_at_update(row, update),
             Err(invalid) if invalid.is_passed_over => self.rows.passed_over += 1,
             Err(invalid) => {
                 self.rows.invalid += 1;
@@ -82,29 +82,31 @@ impl Linter {
         }
     }
 
-    fn look_at_update(&mut self, row: &Checked<'_>) {
+    fn look_at_update(&mut self, row: &Row<'_>, update: &Update) {
         self.rows.valid += 1;
         if self.first.len() < REQUESTS {
-            self.first.extend(row.values.update());
+            self.first.push(update.clone());
         }
+        let value = |parameter| update.get(parameter).unwrap_or_default();
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
-            self.duplicates.see(parameter, row.values.get(parameter), row.line);
+            self.duplicates.see(parameter, value(parameter).as_bytes(), row.line);
         }
         let raw_country = self.country.and_then(|number| row.cell(number)).unwrap_or_default();
-        let countries = [raw_country, row.values.get(Parameter::Country)].map(text);
+        let countries = [text(raw_country), value(Parameter::Country)];
         let Linter { columns, findings, rows, .. } = self;
         for Column { number, parameter, transform, shapes } in columns {
             let (number, parameter) = (*number, *parameter);
-            let (raw, value) = (row.cell(number).unwrap_or_default(), row.values.get(parameter));
+            let (raw, value) = (row.cell(number).unwrap_or_default(), value(parameter));
+            if raw.is_empty() && value.is_empty() {
+                continue;
+            }
             // Nearly all cells are sent as they are.
-            let sent = text(value);
-            let raw = if raw == value { sent } else { text(raw) };
-            let value = sent;
+            let raw = if raw == value.as_bytes() { value } else { text(raw) };
             let is_translated = transform.as_ref().is_some_and(|transform| transform.translates(raw));
             let raw = if is_translated { value } else { raw };
             if let Some(suspicion) = find_suspicious(&Cell { parameter, raw, value, countries }) {
                 rows.warnings += 1;
-                findings.add_suspicion(row, (number, parameter), suspicion);
+                findings.add_suspicion(row, (number, parameter), value, suspicion);
             } else if parameter.is_lookup() && !value.is_empty() {
                 shapes
                     .see(value, || findings.example(row, Some((number, parameter)), Some(value.as_bytes())));
@@ -141,7 +143,7 @@ impl Linter {
     }
 }
 
-/// A value of a valid row, or the cell that it was made of.
+/// A cell of a valid row.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("a valid row has been found to be text")
 }

@@ -1,7 +1,7 @@
 //! How many rows of the input may be invalid: looked at before the first request.
 
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Checked, Input};
+use crate::input::{Input, Row};
 use crate::report::harmless;
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub(super) struct FirstInvalid(Vec<String>);
 
 impl FirstInvalid {
     /// Sees a row.
-    pub(super) fn see(&mut self, input: &Input, row: &Checked<'_>) {
+    pub(super) fn see(&mut self, input: &Input, row: &Row<'_>) {
         let Err(invalid) = &row.content else { return };
         if self.0.len() < NAMED
             && !invalid.is_passed_over

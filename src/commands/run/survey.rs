@@ -74,7 +74,7 @@ fn survey(
     let mut triage = Triage::new(TriageTerms { shard, key, accepts_changed_input }, marks, changes);
     let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = rows.next_row()? {
         if triage.observe(&row) {
             first_invalid.see(input, &row);
         }
@@ -96,7 +96,7 @@ fn survey(
 
 fn observe_again(input: &Input, triage: &mut Triage<'_>) -> Result<(), Failure> {
     let mut rows = input.rows()?;
-    while let Some(row) = rows.check_next()? {
+    while let Some(row) = rows.next_row()? {
         triage.observe_again(&row);
     }
     Ok(())
@@ -106,9 +106,10 @@ fn observe_again(input: &Input, triage: &mut Triage<'_>) -> Result<(), Failure> 
 /// nothing could come of it.
 pub(super) fn rows_to_send(input: &Input, workload: Option<&Workload>) -> Result<Rows, Failure> {
     let mut rows = input.rows()?;
-    rows.wait_for_first()?;
+    // An input without rows is refused before anything is sent.
+    rows.skip_rows(|_| false)?;
     if workload.is_some_and(|workload| workload.to_do() == 0) {
-        rows.pass_over_all();
+        rows.skip_all();
     }
     Ok(rows)
 }

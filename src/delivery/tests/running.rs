@@ -149,11 +149,11 @@ async fn rows_larger_than_the_bound_of_all_bodies_go_one_at_a_time() {
     let mut rows = Rows::distinct(4);
     for job in rows.0.iter_mut().flatten() {
         let Work::Send(request, _) = &mut job.work else { panic!("it is sent") };
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, job.row.to_string().as_bytes());
-        builder.set(Parameter::City, job.row.to_string().as_bytes());
-        builder.set(Parameter::Lastname, &vec![b'/'; 12 << 20]);
-        *request = Request::from(builder.build().unwrap());
+        let mut values = Values::default();
+        values.set(Parameter::CustomerId, &job.row.to_string());
+        values.set(Parameter::City, &job.row.to_string());
+        values.set(Parameter::Lastname, &"/".repeat(12 << 20));
+        *request = Request::from(Update::new(values, &mut Vec::new()).unwrap());
     }
     let (ending, lines) = run(&settings("unlimited", 4), &server, rows).await;
     assert!(ending.stop.is_none());

@@ -4,12 +4,11 @@
 use super::fault::{HeaderFault, MOST_LISTED, shown};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
-use super::nearest::{is_same, nearest};
+use super::nearest::{bare, nearest};
 use super::planned::{PlanColumns, is_name_of_plan};
-use super::transform::{Empty, Transform, is_blank_password, trimmed, trimmed_at};
-use crate::customer::{Parameter, Place, Places, UpdateBuilder};
+use super::transform::{Empty, Transform};
+use crate::customer::{Parameter, Values, Violation};
 use crate::input::csv::Record;
-use csv::ByteRecord;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -20,14 +19,14 @@ pub struct Header {
     columns: Vec<Option<Column>>,
     /// How many columns there are, those left out included.
     width: usize,
-    constants: Vec<(Parameter, Box<[u8]>)>,
-    /// The columns that are not left out, if every value is the cell or a part of it: else empty.
-    borrowed: Vec<Borrowed>,
+    constants: Vec<(Parameter, String)>,
     /// The numbers, from 0, of the columns that hold ids.
     ids: Vec<usize>,
     /// The names of all columns, as they are compared.
     names: HashSet<String>,
-    /// Where the columns of a plan are.
+    /// The names of the parameters that are ids, without signs.
+    id_names: [String; Parameter::LOOKUPS],
+    /// The columns of a plan.
     plan: Option<PlanColumns>,
 }
 
@@ -93,31 +92,10 @@ impl Faults {
     }
 }
 
-/// A column of which every value is the cell or a part of it.
-#[derive(Debug)]
-struct Borrowed {
-    /// Its number, from 0.
-    index: usize,
-    parameter: Parameter,
-    only_trims: bool,
-}
-
 #[derive(Debug)]
 struct Column {
     parameter: Parameter,
     transform: Transform,
-    /// Whether all there is to do is to trim: most columns, and the fast way through [`Header::fill`].
-    only_trims: bool,
-    /// Whether the value is the cell or a part of it.
-    only_borrows: bool,
-}
-
-impl Column {
-    fn new(parameter: Parameter, transform: Transform) -> Column {
-        let only_trims = transform.only_trims();
-        let only_borrows = transform.only_borrows();
-        Column { parameter, transform, only_trims, only_borrows }
-    }
 }
 
 impl Header {
@@ -127,12 +105,12 @@ impl Header {
     /// # Errors
     /// Everything that is wrong, in the order of the columns.
     pub fn map(
-        record: &ByteRecord,
+        names: &[Vec<u8>],
         mapping: &Mapping,
         known: &KnownColumns<'_>,
     ) -> Result<Header, Vec<HeaderFault>> {
         let names: Vec<String> =
-            record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         if names.iter().any(|name| is_name_of_plan(&folded(name))) {
             return Header::map_plan(&names, mapping, known);
         }
@@ -159,14 +137,9 @@ impl Header {
         if !faults.is_empty() {
             return Err(faults.into_all());
         }
-        let constants = mapping
-            .constants
-            .iter()
-            .map(|constant| (constant.parameter, constant.value.as_bytes().into()))
-            .collect();
-        let borrowed = if mapping.constants.is_empty() { borrowed(&columns) } else { Vec::new() };
-        let ids = ids(&columns);
-        Ok(Header { columns, width: names.len(), constants, borrowed, ids, names: folded_names, plan: None })
+        let constants = mapping.constants.iter();
+        let constants = constants.map(|constant| (constant.parameter, constant.value.clone())).collect();
+        Ok(Header::new(columns, &names, constants, None))
     }
 
     /// Maps the header of a plan: nothing that was said about columns applies, and cells are sent as they are.
@@ -180,26 +153,37 @@ impl Header {
         let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
         let (plan, sent) = PlanColumns::find(&names[..named], mapping, known, |fault| faults.add(|_| fault));
         let exact = |parameter| Transform { trim: false, ..Transform::of(parameter, Empty::Keep) };
-        let column = |parameter: Option<Parameter>| parameter.map(|it| Column::new(it, exact(it)));
-        let columns: Vec<Option<Column>> = sent.into_iter().map(column).collect();
+        let column = |parameter| Column { parameter, transform: exact(parameter) };
+        let columns = sent.into_iter().map(|parameter| parameter.map(column)).collect();
         if faults.is_empty() && plan.set().next().is_none() {
             faults.add(|_| HeaderFault::NoField);
         }
         if !faults.is_empty() {
             return Err(faults.into_all());
         }
-        Ok(Header {
-            width: names.len(),
-            constants: Vec::new(),
-            borrowed: borrowed(&columns),
-            ids: ids(&columns),
-            columns,
-            names: names.iter().map(|name| folded(name)).collect(),
-            plan: Some(plan),
-        })
+        Ok(Header::new(columns, names, Vec::new(), Some(plan)))
     }
 
-    /// Where the columns of a plan are that are not sent; `None` of an ordinary input.
+    fn new(
+        columns: Vec<Option<Column>>,
+        names: &[String],
+        constants: Vec<(Parameter, String)>,
+        plan: Option<PlanColumns>,
+    ) -> Header {
+        let is_id =
+            |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
+        Header {
+            width: names.len(),
+            constants,
+            ids: (0..columns.len()).filter(|index| is_id(&columns[*index])).collect(),
+            columns,
+            names: names.iter().map(|name| folded(name)).collect(),
+            id_names: [Parameter::CustomerId, Parameter::SubscriptionId].map(|id| bare(id.name())),
+            plan,
+        }
+    }
+
+    /// The columns of a plan; `None` of an ordinary input.
     pub fn plan(&self) -> Option<&PlanColumns> {
         self.plan.as_ref()
     }
@@ -207,13 +191,11 @@ impl Header {
     /// Whether a record has the name of a column, or of a parameter that is an id, for an id. The second of two files may
     /// have brought its byte order mark along.
     pub fn is_repeated_by(&self, record: Record<'_>) -> bool {
-        self.ids.iter().filter_map(|index| record.field(*index)).any(|(_, cell)| {
-            // Nearly all ids begin with a digit.
-            !cell.first().is_none_or(u8::is_ascii_digit) && {
-                let cell = folded(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
-                let is_id = |parameter: &Parameter| parameter.is_lookup() && is_same(&cell, parameter.name());
-                !cell.is_empty() && (self.names.contains(&cell) || Parameter::ALL.iter().any(is_id))
-            }
+        // Nearly all ids begin with a digit.
+        let ids = self.ids.iter().filter_map(|index| record.cell(*index));
+        ids.filter(|cell| !cell.first().is_none_or(u8::is_ascii_digit)).any(|cell| {
+            let name = folded(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
+            !name.is_empty() && (self.names.contains(&name) || self.id_names.contains(&bare(&name)))
         })
     }
 
@@ -222,41 +204,34 @@ impl Header {
         self.columns.get(column.checked_sub(1)?)?.as_ref().map(|column| &column.transform)
     }
 
-    /// Sets what a record asks for. Gives whether there is anything in the cells that count.
+    /// Inserts the values of a record, and adds the rules that its cells break. Reports whether any of the cells holds
+    /// anything.
     pub fn fill<'record>(
         &self,
         cells: impl Iterator<Item = &'record [u8]>,
-        builder: &mut UpdateBuilder,
+        values: &mut Values,
+        broken: &mut Vec<Violation>,
     ) -> bool {
         let mut has_text = false;
         for (column, cell) in self.columns.iter().zip(cells) {
-            let Some(Column { parameter, transform, only_trims, .. }) = column else { continue };
-            if *only_trims {
-                let value = trimmed(cell);
-                builder.set(*parameter, value);
-                has_text |= !value.is_empty();
-            } else {
-                has_text |= transform.apply(*parameter, cell, builder);
+            let Some(Column { parameter, transform }) = column else { continue };
+            let Ok(cell) = std::str::from_utf8(cell) else {
+                has_text = true;
+                values.set_damaged(*parameter, if transform.trim { cell.trim_ascii() } else { cell });
+                continue;
+            };
+            let cell = if transform.trims(*parameter, cell) { cell.trim() } else { cell };
+            has_text |= !cell.is_empty();
+            match transform.apply(cell) {
+                Ok(value) => values.set(*parameter, &value),
+                Err((rule, value)) => {
+                    values.set(*parameter, &value);
+                    broken.push(Violation { parameter: Some(*parameter), rule });
+                }
             }
         }
         for (parameter, value) in &self.constants {
-            builder.set(*parameter, value);
-        }
-        has_text
-    }
-
-    /// Where the values of a record lie in it, if every value is a cell or a part of one. Gives whether that is so and
-    /// there is anything in the cells that count. The other way to the same values is [`Header::fill`]. `places` are
-    /// those of the record before.
-    pub fn locate(&self, record: Record<'_>, places: &mut Places) -> bool {
-        let mut has_text = false;
-        for Borrowed { index, parameter, only_trims } in &self.borrowed {
-            let Some((start, cell)) = record.field(*index) else { return false };
-            let (before, value) = if *only_trims { trimmed_at(cell) } else { kept_at(*parameter, cell) };
-            let start = start + before;
-            let Some(place) = Place::new(start, start + value.len()) else { return false };
-            places[parameter.index()] = place;
-            has_text |= !value.is_empty();
+            values.set(*parameter, value);
         }
         has_text
     }
@@ -280,18 +255,18 @@ impl Header {
     /// The first of these, from 1, in which a record has a value. It has one field a column.
     pub fn column_without_name(&self, record: Record<'_>) -> Option<usize> {
         let Range { start, end } = self.unnamed();
-        let (behind, _) = record.field(start)?;
         // Nearly always all of them are empty, and there may be thousands.
-        if record.cells[behind..].is_empty() {
+        if record.cells_from(start).is_empty() {
             return None;
         }
-        let has_value =
-            |index: &usize| record.field(*index).is_some_and(|(_, cell)| !trimmed(cell).is_empty());
-        (start..end).find(has_value).map(|index| index + 1)
+        let is_blank = |cell: &[u8]| String::from_utf8_lossy(cell).trim().is_empty();
+        (start..end)
+            .find(|index| record.cell(*index).is_some_and(|cell| !is_blank(cell)))
+            .map(|index| index + 1)
     }
 
     /// The columns that are left out; `names` are those of all.
-    pub fn left_out(&self, names: &ByteRecord) -> Vec<LeftOut> {
+    pub fn left_out(&self, names: &[Vec<u8>]) -> Vec<LeftOut> {
         let mut left_out: Vec<LeftOut> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let is_of_plan = self.plan.as_ref().is_some_and(|plan| plan.contains(index));
@@ -313,31 +288,6 @@ impl Header {
     pub fn column_of(&self, parameter: Parameter) -> Option<usize> {
         position(&self.columns, parameter).map(|index| index + 1)
     }
-}
-
-/// The numbers, from 0, of the columns that hold ids.
-fn ids(columns: &[Option<Column>]) -> Vec<usize> {
-    let is_id = |column: &Option<Column>| column.as_ref().is_some_and(|column| column.parameter.is_lookup());
-    (0..columns.len()).filter(|index| is_id(&columns[*index])).collect()
-}
-
-fn borrowed(columns: &[Option<Column>]) -> Vec<Borrowed> {
-    if !columns.iter().flatten().all(|column| column.only_borrows) {
-        return Vec::new();
-    }
-    let numbered = columns.iter().enumerate();
-    let there = numbered.filter_map(|(index, column)| Some((index, column.as_ref()?)));
-    let borrowed = there.map(|(index, Column { parameter, only_trims, .. })| Borrowed {
-        index,
-        parameter: *parameter,
-        only_trims: *only_trims,
-    });
-    borrowed.collect()
-}
-
-/// A cell that is not trimmed, with the number of bytes before it.
-fn kept_at(parameter: Parameter, cell: &[u8]) -> (usize, &[u8]) {
-    if is_blank_password(parameter, cell) { trimmed_at(cell) } else { (0, cell) }
 }
 
 fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
@@ -380,7 +330,7 @@ fn roles(
 
 /// What the column of this folded name is.
 fn role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
-    let column = |parameter, transform| Role::Known(Box::new(Column::new(parameter, transform)));
+    let column = |parameter, transform| Role::Known(Box::new(Column { parameter, transform }));
     if let Some(rule) = known.rule(name) {
         return column(rule.parameter, rule.transform.clone());
     }

@@ -7,7 +7,6 @@ use super::planned::is_name_of_plan;
 use crate::customer::Parameter;
 use crate::input::csv::{Records, behind_lines};
 use crate::input::source::{Delimiter, Reading};
-use csv::ByteRecord;
 use std::collections::{HashMap, HashSet};
 
 /// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
@@ -82,7 +81,7 @@ impl<'mapping> KnownColumns<'mapping> {
 
     /// The line of a header that stands below the line in which it was looked for, with these names: of the first ten, the
     /// one with the most known columns, if it has more of them. `head` is the text of the input's first bytes.
-    pub fn line_below(&self, head: &str, reading: &Reading, line: u64, names: &ByteRecord) -> Option<u64> {
+    pub fn line_below(&self, head: &str, reading: &Reading, line: u64, names: &[Vec<u8>]) -> Option<u64> {
         let count_in = |skipped: u64| {
             let rest = behind_lines(head, skipped);
             let delimiter = reading.delimiter.unwrap_or_else(|| Delimiter::of_header(rest, reading.limits));
@@ -94,7 +93,7 @@ impl<'mapping> KnownColumns<'mapping> {
         let lines = (line..reading.skip_lines + MOST_LINES).rev();
         let counted = lines.map(|skipped| (count_in(skipped), skipped + 1));
         let (count, line) = counted.max_by_key(|(count, _)| *count)?;
-        (count > self.count(names.iter())).then_some(line)
+        (count > self.count(names.iter().map(Vec::as_slice))).then_some(line)
     }
 }
 

@@ -27,6 +27,7 @@ fn likeness(wanted: &str, name: &str) -> f64 {
     strsim::jaro_winkler(wanted, name).max(if is_one_slip { ALIKE } else { 0.0 })
 }
 
-fn bare(name: &str) -> String {
+/// A name without case, blanks and signs.
+pub fn bare(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -298,7 +298,7 @@ impl PlanWatch {
 
     /// Looks at the next record. One whose quotes are not where they must be has no cells.
     pub fn observe(&mut self, record: Record<'_>) {
-        let cells = self.columns.cells(|column| record.field(column - 1).map(|(_, cell)| cell));
+        let cells = self.columns.cells(|column| record.cell(column - 1));
         let number = cells.number().filter(|_| cells.fit(&mut self.scratch));
         self.fault = match number {
             None => Some(PlanFault::Check),

@@ -1,7 +1,7 @@
 //! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
 //! One transform a column, made once; the common one, which trims and no more, copies nothing.
 
-use crate::customer::{Parameter, REMOVE, Rule, UpdateBuilder, decimal_digit, is_digit_separator};
+use crate::customer::{Parameter, REMOVE, Rule, decimal_digit, is_digit_separator};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -156,55 +156,40 @@ impl Transform {
         self.table.as_ref().and_then(translation).unwrap_or(false)
     }
 
-    /// Whether it does nothing but trim.
-    pub fn only_trims(&self) -> bool {
-        self.trim && self.only_borrows()
+    /// Whether blanks around a cell are dropped. Blanks may belong to a password; a cell of nothing else is what exports
+    /// with columns of one width write for no password.
+    pub fn trims(&self, parameter: Parameter, cell: &str) -> bool {
+        self.trim || parameter == Parameter::Password && cell.trim().is_empty()
     }
 
-    /// Whether what becomes of a cell is the cell or a part of it.
-    pub fn only_borrows(&self) -> bool {
-        self.letters == Letters::Keep
-            && self.table.is_none()
-            && self.default.is_none()
-            && self.empty == Empty::Keep
-    }
-
-    /// Sets a parameter to what becomes of a cell. Gives whether there is anything in the cell.
-    pub fn apply(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) -> bool {
-        let cell = if self.trim || is_blank_password(parameter, cell) { trimmed(cell) } else { cell };
-        self.apply_rest(parameter, cell, builder);
-        !cell.is_empty()
-    }
-
-    fn apply_rest(&self, parameter: Parameter, cell: &[u8], builder: &mut UpdateBuilder) {
-        let mut value = match std::str::from_utf8(cell).map(|text| (text, self.letters.apply(text))) {
-            // Not text, which the builder says.
-            Err(_) | Ok((REMOVE, _)) => return builder.set(parameter, cell),
-            Ok((_, Some(value))) => value,
-            Ok((_, None)) => {
-                builder.set(parameter, cell);
-                return builder.refuse(parameter, NOT_DIGITS);
-            }
-        };
+    /// The value of a cell whose blanks are dropped.
+    ///
+    /// # Errors
+    /// The rule that the cell breaks, with the value that a report shows.
+    pub fn apply<'cell>(&'cell self, cell: &'cell str) -> Result<Cow<'cell, str>, (Rule, Cow<'cell, str>)> {
+        if cell == REMOVE {
+            return Ok(cell.into());
+        }
+        let Some(value) = self.letters.apply(cell) else { return Err((NOT_DIGITS, cell.into())) };
         if value == REMOVE {
-            builder.set(parameter, cell);
-            return builder.refuse(parameter, BECOMES_REMOVE);
+            return Err((BECOMES_REMOVE, cell.into()));
         }
-        if let Some(table) = self.table.as_ref().filter(|_| !value.is_empty()) {
-            match table.values.get(value.as_ref()) {
-                Some(found) => value = Cow::Borrowed(found),
-                None if table.otherwise == Otherwise::Invalid => {
-                    builder.refuse(parameter, NOT_IN_TABLE);
-                }
-                None => {}
-            }
-        }
-        let default = self.default.as_deref().filter(|_| value.is_empty());
-        let value = default.unwrap_or(&value);
-        let is_removed = value.is_empty() && self.empty == Empty::Remove;
-        builder.set(parameter, if is_removed { REMOVE } else { value }.as_bytes());
-        if is_removed && !cell.is_empty() {
-            builder.refuse(parameter, BECOMES_EMPTY);
+        let value = match &self.table {
+            Some(table) if !value.is_empty() => match table.values.get(&*value) {
+                Some(found) => found.into(),
+                None if table.otherwise == Otherwise::Invalid => return Err((NOT_IN_TABLE, value)),
+                None => value,
+            },
+            _ => value,
+        };
+        let value = match &self.default {
+            Some(default) if value.is_empty() => default.into(),
+            _ => value,
+        };
+        match () {
+            () if !value.is_empty() || self.empty == Empty::Keep => Ok(value),
+            () if cell.is_empty() => Ok(REMOVE.into()),
+            () => Err((BECOMES_EMPTY, REMOVE.into())),
         }
     }
 }
@@ -232,63 +217,6 @@ const BECOMES_REMOVE: Rule = Rule {
     message: "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant",
 };
 
-/// Whether a cell is empty although a blank may belong to a password: one of nothing else is what exports with columns
-/// of one width write where there is none.
-#[inline]
-pub fn is_blank_password(parameter: Parameter, cell: &[u8]) -> bool {
-    parameter == Parameter::Password && trimmed(cell).is_empty()
-}
-
-/// A cell without the blanks around it: every white space of Unicode, the no-break space of Excel too.
-#[inline]
-pub fn trimmed(cell: &[u8]) -> &[u8] {
-    trimmed_at(cell).1
-}
-
-/// The same, with the number of bytes before it.
-#[inline]
-pub fn trimmed_at(cell: &[u8]) -> (usize, &[u8]) {
-    match cell {
-        [] => (0, cell),
-        [first, .., last] | [first @ last] if first.is_ascii_graphic() && last.is_ascii_graphic() => {
-            (0, cell)
-        }
-        _ => trimmed_with_care(cell),
-    }
-}
-
-fn trimmed_with_care(cell: &[u8]) -> (usize, &[u8]) {
-    // Every blank beyond ASCII begins with one of these bytes in UTF-8.
-    let may_begin =
-        |byte: &u8| !byte.is_ascii_graphic() && (*byte < 0xc2 || matches!(byte, 0xc2 | 0xe1..=0xe3));
-    let may_end = match cell {
-        [.., 0xc3..=0xdf, 0x80..=0xbf] => false,
-        [.., last] => !last.is_ascii_graphic(),
-        [] => false,
-    };
-    if !may_end && !cell.first().is_some_and(may_begin) {
-        return (0, cell);
-    }
-    let value = trimmed_slowly(cell);
-    let is_at_end = value.is_empty();
-    (if is_at_end { cell.len() } else { cell.len() - start_trimmed(cell).len() }, value)
-}
-
-/// A cell without the blanks before it.
-fn start_trimmed(cell: &[u8]) -> &[u8] {
-    match std::str::from_utf8(cell) {
-        Ok(text) => text.trim_start().as_bytes(),
-        Err(_) => cell.trim_ascii_start(),
-    }
-}
-
-fn trimmed_slowly(cell: &[u8]) -> &[u8] {
-    match std::str::from_utf8(cell) {
-        Ok(text) => text.trim().as_bytes(),
-        Err(_) => cell.trim_ascii(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,13 +227,10 @@ mod tests {
         parameter: Parameter,
         cell: &str,
     ) -> Result<Option<String>, &'static str> {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, b"1");
-        builder.set(Parameter::Zip, b"1");
-        transform.apply(parameter, cell.as_bytes(), &mut builder);
-        match builder.build() {
-            Ok(update) => Ok(update.get(parameter).map(str::to_owned)),
-            Err(violations) => Err(violations[0].rule.message),
+        let cell = if transform.trims(parameter, cell) { cell.trim() } else { cell };
+        match transform.apply(cell) {
+            Ok(value) => Ok(Some(value.into_owned()).filter(|value| !value.is_empty())),
+            Err((rule, _)) => Err(rule.message),
         }
     }
 
@@ -378,15 +303,6 @@ mod tests {
             let transform = Transform::of(parameter, Empty::Remove);
             assert_eq!(transform.empty == Empty::Remove, parameter.is_removable(), "{}", parameter.name());
         }
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_left_to_the_builder() {
-        let mut transform = Transform::of(Parameter::City, Empty::Remove);
-        transform.letters = Letters::Lower;
-        let mut builder = UpdateBuilder::default();
-        assert!(transform.apply(Parameter::City, b" M\xfcnchen ", &mut builder));
-        assert!(builder.build().unwrap_err()[0].rule.message.contains("not valid UTF-8"));
     }
 
     #[test]
@@ -490,20 +406,6 @@ mod tests {
             cell.push_str(other.as_deref().unwrap_or_default());
             let expected = other.is_none().then_some(plain);
             prop_assert_eq!(Letters::Digits.apply(cell.trim()).map(Cow::into_owned), expected);
-        }
-
-        #[test]
-        fn trimming_twice_is_trimming_once(cell in proptest::collection::vec(any::<u8>(), 0..12)) {
-            let once = trimmed(&cell);
-            prop_assert_eq!(trimmed(once), once);
-        }
-
-        #[test]
-        fn trimming_drops_blanks_and_nothing_else(
-            before in "[ \t\r\n\u{a0}\u{2003}]{0,4}", text in "\\PC{0,8}", behind in "[ \t\r\n\u{a0}\u{2003}]{0,4}",
-        ) {
-            let cell = format!("{before}{text}{behind}");
-            prop_assert_eq!(trimmed(cell.as_bytes()), text.trim().as_bytes());
         }
 
         #[test]

@@ -37,10 +37,16 @@ impl<'records> Record<'records> {
         self.text
     }
 
-    /// A cell (from 0) without the quotes around it, and where it begins among the cells.
-    pub fn field(self, index: usize) -> Option<(usize, &'records [u8])> {
+    /// A cell (from 0) without the quotes around it.
+    pub fn cell(self, index: usize) -> Option<&'records [u8]> {
         let start = if index == 0 { 0 } else { *self.ends.get(index - 1)? };
-        Some((start, &self.cells[start..*self.ends.get(index)?]))
+        Some(&self.cells[start..*self.ends.get(index)?])
+    }
+
+    /// The bytes of all cells from a number (from 0) on.
+    pub fn cells_from(self, index: usize) -> &'records [u8] {
+        let start = if index == 0 { Some(&0) } else { self.ends.get(index - 1) };
+        start.map_or(&[], |start| &self.cells[*start..])
     }
 
     /// The column, from 1, whose quotes would enclose the whole field if there were no blank beside them. For a record

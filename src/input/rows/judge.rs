@@ -1,7 +1,7 @@
-//! What a record comes to: one field a column, and values that make an update, or everything that is wrong with it.
+//! Judges a record: its values make an update, or every rule that it breaks is listed.
 
 use super::row::{Invalid, Problem};
-use crate::customer::{NOT_UTF_8, Parameter, Places, Rule, UpdateBuilder, Values, Violation};
+use crate::customer::{NOT_UTF_8, Parameter, Rule, Update, Values, Violation};
 use crate::input::columns::{EmptyRows, Header, PlanFault, quote_advice};
 use crate::input::csv::Records;
 use crate::input::source::Format;
@@ -16,47 +16,42 @@ pub(super) struct Judge<'rows, R> {
     pub(super) plan_fault: Option<PlanFault>,
 }
 
-impl<'rows, R: Read> Judge<'rows, R> {
-    /// The values as they lie in the record, if they are easily seen to make an update. Where not, they may make one
-    /// all the same. `places` are those of the record before.
-    pub(super) fn plain_update(&self, places: &'rows mut Places) -> Option<Values<'rows>> {
+impl<R: Read> Judge<'_, R> {
+    /// The update that the record asks for.
+    pub(super) fn content(&self) -> Result<Update, Box<Invalid>> {
         let record = self.records.record();
-        let is_text =
-            std::str::from_utf8(record.text()).is_ok() && memchr::memchr(0, record.text()).is_none();
-        let is_plain = is_text
-            && self.records.is_well_quoted()
-            && !self.records.is_broken()
-            && record.len() == self.header.width()
-            && self.header.column_without_name(record).is_none()
-            && !self.header.is_repeated_by(record)
-            && self.plan_fault.is_none();
-        let is_located = is_plain && self.header.locate(record, places);
-        Some(Values::new(record.cells, places)).filter(|values| is_located && values.make_an_update())
-    }
-
-    /// Whether the record is an update, whose values are in the builder then.
-    pub(super) fn content(&self, builder: &mut UpdateBuilder) -> Result<(), Invalid> {
-        builder.clear();
-        let has_text = self.header.fill(self.records.record().iter(), builder);
+        let (mut values, mut broken) = (Values::with_capacity(record.cells_from(0).len()), Vec::new());
+        let has_text = self.header.fill(record.iter(), &mut values, &mut broken);
         if let Some((rule, message)) = self.malformed() {
-            return Err(refused(rule, message, builder));
+            return Err(Box::new(refused(rule, message, values)));
         }
-        let told = |violation| problem(violation, self.header, self.format);
-        let problems: Vec<Problem> = match builder.check() {
-            Ok(()) => return Ok(()),
-            Err(violations) => violations.iter().map(told).collect(),
+        let values = match Update::new(values, &mut broken) {
+            Ok(update) => return Ok(update),
+            Err(values) => values,
         };
+        let problems: Vec<Problem> = broken.iter().map(|violation| self.problem(violation)).collect();
         // Constants and defaults alone do not fill a row.
-        let is_empty = !(has_text && builder.has_field());
+        let is_empty = !(has_text && values.has_field());
         let is_sound = problems.iter().all(|problem| problem.column.is_none());
         let is_passed_over = self.empty_rows == EmptyRows::Skip && is_empty && is_sound;
-        let values = owned(builder);
-        let id = |wanted: Parameter| {
-            let found = values.iter().find(|(parameter, _)| *parameter == wanted);
-            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        let id = |parameter| {
+            let id = Some(values.bytes(parameter)).filter(|id| !id.is_empty());
+            id.map(|id| String::from_utf8_lossy(id).into_owned())
         };
         let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
-        Err(Invalid { problems, is_passed_over, customer_id, subscription_id, values })
+        Err(Box::new(Invalid { problems, is_passed_over, customer_id, subscription_id, values }))
+    }
+
+    fn problem(&self, violation: &Violation) -> Problem {
+        let column =
+            violation.parameter.and_then(|parameter| Some((self.header.column_of(parameter)?, parameter)));
+        let Rule { name, message } = violation.rule;
+        let message = if violation.rule == NOT_UTF_8 {
+            self.format.encoding.complaint(self.format.is_proven)
+        } else {
+            message.to_owned()
+        };
+        Problem { column, rule: name, message }
     }
 
     /// Why the record is no row: not one field a column, or a header.
@@ -109,28 +104,13 @@ const PADDED: &str = "holds NUL characters, which no text has: the file was padd
 
 const REPEATED_HEADER: &str = "has the name of a column for an id: it is a second header, as of two files put together; delete that line";
 
-/// A row that is wrong as a whole. Which cell belongs to which column is unknown: not even the ids are trusted.
-pub(super) fn refused(rule: &'static str, message: String, builder: &UpdateBuilder) -> Invalid {
+/// A row that is wrong as a whole. It is unknown which cell belongs to which column: not even the ids are trusted.
+fn refused(rule: &'static str, message: String, values: Values) -> Invalid {
     Invalid {
         problems: vec![Problem { column: None, rule, message }],
         is_passed_over: false,
         customer_id: None,
         subscription_id: None,
-        values: owned(builder),
+        values,
     }
-}
-
-fn problem(violation: &Violation, header: &Header, format: Format) -> Problem {
-    let column = violation.parameter.and_then(|parameter| Some((header.column_of(parameter)?, parameter)));
-    let Rule { name, message } = violation.rule;
-    let message = if violation.rule == NOT_UTF_8 {
-        format.encoding.complaint(format.is_proven)
-    } else {
-        message.to_owned()
-    };
-    Problem { column, rule: name, message }
-}
-
-fn owned(builder: &UpdateBuilder) -> Vec<(Parameter, Box<[u8]>)> {
-    builder.raw_values().map(|(parameter, value)| (parameter, value.into())).collect()
 }

@@ -1,10 +1,9 @@
 //! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
 
 mod judge;
-mod original;
 mod row;
 
-use crate::customer::{Parameter, Places, UpdateBuilder};
+use crate::customer::Parameter;
 use crate::input::columns::{
     EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, OF_FAILURES, PlanColumns, PlanWatch,
     Transform, folded, nearest, shown,
@@ -12,15 +11,13 @@ use crate::input::columns::{
 use crate::input::csv::{Fault, Limits, LineEnd, Records};
 use crate::input::error::Error;
 use crate::input::source::{Format, Opened, Reading};
-use csv::ByteRecord;
-use judge::{Judge, refused};
+use judge::Judge;
 use std::io::Read;
 use std::iter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub use original::Original;
-pub use row::{Checked, Invalid, Problem, Row};
+pub use row::{Invalid, Original, Problem, Row};
 
 /// What is read from.
 type Source = Box<dyn Read + Send>;
@@ -29,22 +26,20 @@ type Source = Box<dyn Read + Send>;
 pub struct Rows {
     path: PathBuf,
     format: Format,
-    pub(super) records: Records<Source>,
-    pub(super) names: ByteRecord,
-    pub(super) header: Header,
+    records: Records<Source>,
+    /// The names of the columns as they are written in the input.
+    names: Vec<Vec<u8>>,
+    header: Header,
     header_line: u64,
-    builder: UpdateBuilder,
     empty_rows: EmptyRows,
-    /// Of a plan.
+    /// Watches the rows of a plan.
     plan: Option<PlanWatch>,
     /// The column, from 0, that `failures` writes a row's status to.
     status_column: Option<usize>,
-    /// Where the values of a row lie that was not copied.
-    places: Places,
     number: u64,
-    /// A row that was read ahead.
-    ahead: Option<Box<Row>>,
-    /// Whether nobody wants what is left.
+    /// Whether the record of the next row is read.
+    is_ahead: bool,
+    /// Whether there is no next row, or none is wanted.
     is_over: bool,
     /// Whether the input ends within the line of the row read last.
     ends_without_line_end: bool,
@@ -60,7 +55,7 @@ impl Rows {
     ) -> Result<Rows, Error> {
         let (format, head) = (opened.format, opened.head.take());
         let records = at_header(&path, opened, head.as_deref(), reading.limits)?;
-        let (names, line) = (ByteRecord::from_iter(records.record().iter()), records.line());
+        let (names, line) = (records.record().iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), records.line());
         let known = KnownColumns::of(mapping);
         let map = match stray_quote(&records) {
             None => Header::map(&names, mapping, &known),
@@ -81,10 +76,8 @@ impl Rows {
             };
             Error::Header { path: path.clone(), line, faults }
         })?;
-        let (builder, empty_rows) = (UpdateBuilder::default(), mapping.empty_rows);
-        let is_status = |name: &[u8]| folded(&String::from_utf8_lossy(name)) == OF_FAILURES[0];
+        let is_status = |name: &Vec<u8>| folded(&String::from_utf8_lossy(name)) == OF_FAILURES[0];
         let status_column = names.iter().position(is_status);
-        let (places, number, ahead, is_over) = (Places::default(), 0, None, false);
         let plan = header.plan().cloned().map(PlanWatch::new);
         Ok(Rows {
             path,
@@ -93,14 +86,12 @@ impl Rows {
             names,
             header,
             header_line: line,
-            builder,
-            empty_rows,
+            empty_rows: mapping.empty_rows,
             plan,
             status_column,
-            places,
-            number,
-            ahead,
-            is_over,
+            number: 0,
+            is_ahead: false,
+            is_over: false,
             ends_without_line_end: false,
         })
     }
@@ -111,80 +102,63 @@ impl Rows {
         self.format
     }
 
-    /// Reads the first row ahead, so that an input without any shows now. Waits for it if it has not come yet.
-    ///
-    /// # Errors
-    /// As [`Rows::next_row`].
-    pub fn wait_for_first(&mut self) -> Result<(), Error> {
-        self.ahead = self.next_row()?.map(Box::new);
-        Ok(())
-    }
-
-    /// The next row, or `None` behind the last.
+    /// The next row; `None` behind the last.
     ///
     /// # Errors
     /// If the file cannot be read on, if a field has no end, or if there is not a single row.
-    pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        self.next_row_of(|_| true)
-    }
-
-    /// The next row whose number is wanted, or `None` behind the last. The others are not looked at.
-    ///
-    /// # Errors
-    /// As [`Rows::next_row`].
-    pub fn next_row_of(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<Option<Row>, Error> {
-        if let Some(row) = self.ahead.take().filter(|row| is_wanted(row.number)) {
-            return Ok(Some(*row));
-        }
-        if !self.advance_to(is_wanted)? {
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
+        self.skip_rows(|_| false)?;
+        if !std::mem::take(&mut self.is_ahead) {
             return Ok(None);
         }
-        let (number, line) = (self.number, self.records.line());
-        let judge = Judge {
-            records: &self.records,
-            header: &self.header,
-            format: self.format,
-            empty_rows: self.empty_rows,
-            plan_fault: self.plan.as_ref().and_then(|plan| plan.fault),
-        };
-        let content = judge.content(&mut self.builder).and_then(|()| {
-            let refused = || refused("too-long", "cannot be sent".to_owned(), &self.builder);
-            self.builder.update().ok_or_else(refused)
-        });
-        let status = self.status_column.and_then(|column| self.records.record().iter().nth(column));
-        let has_status = status.is_some_and(|cell| !cell.trim_ascii().is_empty());
-        Ok(Some(Row { number, line, has_status, content }))
-    }
-
-    /// Reads and checks the next row without making an update of it; `None` behind the last. Most rows are not even
-    /// copied.
-    ///
-    /// # Errors
-    /// As [`Rows::next_row`].
-    pub fn check_next(&mut self) -> Result<Option<Checked<'_>>, Error> {
-        if self.ahead.take().is_none() && !self.advance_to(|_| true)? {
-            return Ok(None);
-        }
-        let Rows { records, header, format, empty_rows, builder, plan, places, number, .. } = self;
-        let plan_fault = plan.as_ref().and_then(|plan| plan.fault);
+        let Rows { records, header, format, empty_rows, number, .. } = &*self;
+        let plan_fault = self.plan.as_ref().and_then(|plan| plan.fault);
         let judge = Judge { records, header, format: *format, empty_rows: *empty_rows, plan_fault };
-        let (content, values) = match judge.plain_update(places) {
-            Some(values) => (Ok(()), values),
-            None => (judge.content(builder).map_err(Box::new), builder.values()),
-        };
-        Ok(Some(Checked {
+        let status = self.status_column.and_then(|column| records.record().cell(column));
+        Ok(Some(Row {
+            has_status: status.is_some_and(|cell| !cell.trim_ascii().is_empty()),
             number: *number,
             line: records.line(),
             last_line: records.last_line(),
-            content,
-            values,
+            content: judge.content(),
             record: records.record(),
         }))
     }
 
+    /// Skips the rows that are done, by their numbers: their cells are not looked at. Waits for the first row that is not
+    /// done, which is the next row.
+    ///
+    /// # Errors
+    /// As [`Rows::next_row`].
+    pub fn skip_rows(&mut self, is_done: impl Fn(u64) -> bool) -> Result<(), Error> {
+        while !self.is_over {
+            if !self.is_ahead {
+                if !advance(&self.path, &mut self.records)? {
+                    self.is_over = true;
+                    break;
+                }
+                self.number += 1;
+                if let Some(plan) = &mut self.plan {
+                    plan.observe(self.records.record());
+                }
+                self.ends_without_line_end = self.records.line_end() == LineEnd::Missing;
+            }
+            self.is_ahead = !is_done(self.number);
+            if self.is_ahead {
+                break;
+            }
+        }
+        // A plan without rows changes nothing, and is done.
+        if self.number == 0 && self.plan.is_none() {
+            let faults = vec![HeaderFault::NoRows];
+            return Err(Error::Header { path: self.path.clone(), line: self.header_line, faults });
+        }
+        Ok(())
+    }
+
     /// Reads no further: the row read last was the last one.
-    pub fn pass_over_all(&mut self) {
-        (self.ahead, self.is_over) = (None, true);
+    pub fn skip_all(&mut self) {
+        (self.is_ahead, self.is_over) = (false, true);
     }
 
     /// How many rows were read.
@@ -203,6 +177,11 @@ impl Rows {
     #[must_use]
     pub fn has_mixed_line_ends(&self) -> bool {
         self.records.has_mixed_line_ends() && !self.records.demands_crlf()
+    }
+
+    /// The names of the columns as they are written in the input.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.iter().map(Vec::as_slice)
     }
 
     /// The parameters that have a column, each with its number from 1.
@@ -238,7 +217,7 @@ impl Rows {
     /// number of the column. As they may be shown.
     #[must_use]
     pub fn not_left_out(&self, ignored: &[String]) -> Vec<(String, String, usize)> {
-        let names: Vec<_> = self.names.iter().map(String::from_utf8_lossy).collect();
+        let names: Vec<_> = self.names().map(String::from_utf8_lossy).collect();
         let is_there = |wanted: &str| names.iter().any(|name| folded(name) == wanted);
         let sent = || self.columns().map(|(column, _)| (column, names[column - 1].trim()));
         let absent = ignored.iter().filter(|name| !is_there(&folded(name)));
@@ -248,26 +227,6 @@ impl Rows {
             Some((shown(name.trim()), shown(near), column))
         });
         near.collect()
-    }
-
-    /// Reads on to the next row that is wanted; `false` at the end.
-    fn advance_to(&mut self, is_wanted: impl Fn(u64) -> bool) -> Result<bool, Error> {
-        while !self.is_over && advance(&self.path, &mut self.records)? {
-            self.number += 1;
-            if let Some(plan) = &mut self.plan {
-                plan.observe(self.records.record());
-            }
-            self.ends_without_line_end = self.records.line_end() == LineEnd::Missing;
-            if is_wanted(self.number) {
-                return Ok(true);
-            }
-        }
-        // A plan without rows changes nothing, and is done.
-        if self.number == 0 && self.plan.is_none() {
-            let faults = vec![HeaderFault::NoRows];
-            return Err(Error::Header { path: self.path.clone(), line: self.header_line, faults });
-        }
-        Ok(false)
     }
 }
 
@@ -353,19 +312,31 @@ fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::FingerprintKey;
+    use crate::customer::{Fingerprint, FingerprintKey, Update};
     use crate::input::source;
     use proptest::prelude::*;
 
-    fn rows(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Error> {
+    /// A row as the tests compare it.
+    #[derive(Debug)]
+    struct ReadRow {
+        number: u64,
+        line: u64,
+        content: Result<Update, Box<Invalid>>,
+        fingerprint: Fingerprint,
+        debug: String,
+    }
+
+    fn rows(text: impl AsRef<[u8]>) -> Result<Vec<ReadRow>, Error> {
         mapped(text, &Mapping::default())
     }
 
-    fn mapped(text: impl AsRef<[u8]>, mapping: &Mapping) -> Result<Vec<Row>, Error> {
+    fn mapped(text: impl AsRef<[u8]>, mapping: &Mapping) -> Result<Vec<ReadRow>, Error> {
         let mut rows = start(text, mapping)?;
         let mut all = Vec::new();
         while let Some(row) = rows.next_row()? {
-            all.push(row);
+            let fingerprint = row.fingerprint(&FingerprintKey::from_secret(b"key"), &mut Vec::new());
+            let (debug, Row { number, line, content, .. }) = (format!("{row:?}"), row);
+            all.push(ReadRow { number, line, content, fingerprint, debug });
         }
         Ok(all)
     }
@@ -458,7 +429,7 @@ mod tests {
         let invalid = all[0].content.as_ref().unwrap_err();
         assert!(invalid.problems[0].to_string().starts_with("column 2 (password) is REMOVE"));
         assert_eq!(invalid.customer_id.as_deref(), Some("7"));
-        assert!(!format!("{:?}", all[0]).contains("Riga"));
+        assert!(!all[0].debug.contains("Riga"));
     }
 
     #[test]
@@ -491,30 +462,33 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_wanted_keep_their_numbers_and_lines() {
+    fn rows_behind_skipped_rows_keep_their_numbers_and_lines() {
         let text = "customer_id,city\n1,a\n\n2,\"b\nc\"\n3\n4,d\n";
         let mut rows = start(text, &Mapping::default()).unwrap();
-        rows.wait_for_first().unwrap();
-        let row = rows.next_row_of(|number| number % 2 == 0).unwrap().unwrap();
+        rows.skip_rows(|_| false).unwrap();
+        rows.skip_rows(|number| number % 2 != 0).unwrap();
+        let row = rows.next_row().unwrap().unwrap();
         assert_eq!((row.number, row.line), (2, 4));
-        let row = rows.next_row_of(|number| number > 3).unwrap().unwrap();
+        rows.skip_rows(|number| number <= 3).unwrap();
+        let row = rows.next_row().unwrap().unwrap();
         assert_eq!((row.number, row.line), (4, 7));
-        assert!(rows.next_row_of(|_| true).unwrap().is_none());
+        rows.skip_rows(|_| false).unwrap();
+        assert!(rows.next_row().unwrap().is_none());
     }
 
     #[test]
-    fn nothing_is_read_of_what_is_passed_over() {
+    fn nothing_is_read_of_rows_that_are_all_skipped() {
         let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
         let mut rows = start(text, &Mapping::default()).unwrap();
-        rows.wait_for_first().unwrap();
-        rows.pass_over_all();
-        assert!(rows.next_row().unwrap().is_none() && rows.check_next().unwrap().is_none());
+        rows.skip_rows(|_| false).unwrap();
+        rows.skip_all();
+        assert!(rows.next_row().unwrap().is_none());
     }
 
     #[test]
     fn rows_with_nothing_to_send_are_passed_over_on_request_and_known_by_their_ids() {
         let text = "customer_id,city,country\n5,,\n,,\n ,\t,\n\"5\n6\",,\n,Riga,\n7,Riga,\n";
-        let is_passed_over = |rows: Vec<Row>| -> Vec<Option<bool>> {
+        let is_passed_over = |rows: Vec<ReadRow>| -> Vec<Option<bool>> {
             rows.iter().map(|row| row.content.as_ref().err().map(|bad| bad.is_passed_over)).collect()
         };
         let invalid = [Some(false); 5].into_iter().chain([None]).collect::<Vec<_>>();
@@ -523,10 +497,7 @@ mod tests {
         let passed = [Some(true), Some(true), Some(true), Some(false), Some(false), None];
         assert_eq!(is_passed_over(mapped(text, &skip).unwrap()), passed);
 
-        let key = FingerprintKey::from_secret(b"key");
-        let print = |text: &str, mapping: &Mapping| {
-            mapped(text, mapping).unwrap()[0].fingerprint(&key, &mut Vec::new())
-        };
+        let print = |text: &str, mapping: &Mapping| mapped(text, mapping).unwrap()[0].fingerprint;
         let empty = "customer_id,city\n5,\n";
         assert_eq!(print(empty, &skip), print("city,customer_id\n , 5\n", &skip));
         assert_ne!(print(empty, &skip), print(empty, &Mapping::default()));

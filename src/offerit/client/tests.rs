@@ -2,7 +2,7 @@
 
 use super::super::ApiKey;
 use super::*;
-use crate::customer::{Parameter, UpdateBuilder};
+use crate::customer::{Parameter, Update, Values};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
@@ -14,10 +14,10 @@ use std::thread;
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 fn request() -> Request {
-    let mut builder = UpdateBuilder::default();
-    builder.set(Parameter::City, "a&b=c d+e%\u{e9}\n".as_bytes());
-    builder.set(Parameter::CustomerId, b"007");
-    Request::from(builder.build().unwrap())
+    let mut values = Values::default();
+    values.set(Parameter::City, "a&b=c d+e%\u{e9}\n");
+    values.set(Parameter::CustomerId, "007");
+    Request::from(Update::new(values, &mut Vec::new()).unwrap())
 }
 
 #[test]
@@ -305,11 +305,11 @@ fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
             wait();
         }
     });
-    let mut builder = UpdateBuilder::default();
-    builder.set(Parameter::CustomerId, b"007");
+    let mut values = Values::default();
+    values.set(Parameter::CustomerId, "007");
     // More than the buffers of a connection take.
-    builder.set(Parameter::City, &vec![b'a'; 64 << 20]);
-    let long = Request::from(builder.build().unwrap());
+    values.set(Parameter::City, &"a".repeat(64 << 20));
+    let long = Request::from(Update::new(values, &mut Vec::new()).unwrap());
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         assert_eq!(client.attempt(&long, &Events::default()).await.reply, CONFIRMED);

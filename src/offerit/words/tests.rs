@@ -1,16 +1,16 @@
 //! What is kept of a server's text: refusals stay readable, and no text leaves anything but listed words, ids and numbers.
 
 use super::*;
-use crate::customer::UpdateBuilder;
+use crate::customer::{Update, Values};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 const KEY: &str = "44b5498dbcb4";
 
 fn update(values: &[(Parameter, &str)]) -> Update {
-    let mut builder = UpdateBuilder::default();
-    values.iter().for_each(|(parameter, value)| builder.set(*parameter, value.as_bytes()));
-    builder.build().unwrap()
+    let mut row = Values::default();
+    values.iter().for_each(|(parameter, value)| row.set(*parameter, value));
+    Update::new(row, &mut Vec::new()).unwrap()
 }
 
 fn kept(text: &str, values: &[(Parameter, &str)]) -> String {

@@ -59,17 +59,17 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::UpdateBuilder;
+    use crate::customer::Values;
     use proptest::prelude::*;
     use std::process::Command;
 
     fn update(values: &[(Parameter, &str)]) -> Update {
-        let mut builder = UpdateBuilder::default();
-        builder.set(Parameter::CustomerId, b"191");
+        let mut row = Values::default();
+        row.set(Parameter::CustomerId, "191");
         for (parameter, value) in values {
-            builder.set(*parameter, value.as_bytes());
+            row.set(*parameter, value);
         }
-        builder.build().unwrap()
+        Update::new(row, &mut Vec::new()).unwrap()
     }
 
     /// What a shell makes of a word.

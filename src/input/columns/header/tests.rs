@@ -3,10 +3,12 @@
 use super::super::mapping::Constant;
 use super::super::transform::Empty;
 use super::*;
+use crate::customer::Update;
 use proptest::prelude::*;
 
 fn map(names: &[&str], mapping: &Mapping) -> Result<Header, Vec<HeaderFault>> {
-    Header::map(&ByteRecord::from(names.to_vec()), mapping, &KnownColumns::of(mapping))
+    let names: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Header::map(&names, mapping, &KnownColumns::of(mapping))
 }
 
 fn rule(name: &str, parameter: Parameter) -> ColumnRule {
@@ -183,12 +185,12 @@ proptest! {
             empty,
             ..Mapping::default()
         };
-        let names: Vec<String> = columns.iter().map(name).collect();
-        let header = Header::map(&ByteRecord::from(names), &mapping, &KnownColumns::of(&mapping)).unwrap();
+        let names: Vec<Vec<u8>> = columns.iter().map(|index| name(index).into_bytes()).collect();
+        let header = Header::map(&names, &mapping, &KnownColumns::of(&mapping)).unwrap();
         let cells: Vec<String> = columns.iter().map(|index| format!("value {index}")).collect();
-        let mut builder = UpdateBuilder::default();
-        prop_assert!(header.fill(ByteRecord::from(cells).iter(), &mut builder));
-        let update = builder.build().unwrap();
+        let (mut values, mut broken) = (Values::default(), Vec::new());
+        prop_assert!(header.fill(cells.iter().map(String::as_bytes), &mut values, &mut broken));
+        let update = Update::new(values, &mut broken).unwrap();
         for (index, parameter) in Parameter::ALL.into_iter().enumerate() {
             let expected = format!("value {index}");
             prop_assert_eq!(update.get(parameter), Some(expected.as_str()));

@@ -1,0 +1,89 @@
+//! The rules that a row's values must keep, each written once.
+
+use super::{Parameter, Values};
+use std::fmt;
+
+/// The value that removes a field (API page, "Parameters"). Exactly these six letters; `password` has no such
+/// option.
+pub const REMOVE: &str = "REMOVE";
+
+/// A rule that a row must keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// A short name that never changes.
+    pub name: &'static str,
+    /// What is wrong with a value that breaks it, and what to do. Never holds the value.
+    pub message: &'static str,
+}
+
+/// Its message.
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.message)
+    }
+}
+
+/// A rule that a row broke, with the parameter whose column shows it (none: the row as a whole).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The parameter in the row.
+    pub parameter: Option<Parameter>,
+    /// The broken rule.
+    pub rule: Rule,
+}
+
+/// A value that is no text. The input replaces its message, as it knows the encoding of the file.
+pub const NOT_UTF_8: Rule = rule("not-text", "is not valid UTF-8: save the file as UTF-8");
+
+const NO_CUSTOMER: Rule = rule("no-customer", "names no customer: fill in customer_id or subscription_id");
+const NO_FIELD: Rule = rule("no-field", "has no field to set: fill in at least one column besides the ids");
+const NUL: Rule = rule("nul", "holds a NUL character: the file is damaged or not plain text");
+const REMOVED_PASSWORD: Rule = rule(
+    "remove-password",
+    "is REMOVE, but a password cannot be removed (API page): set one or leave it empty",
+);
+const BLANK_ID: Rule = rule("blank-id", "is blank: an id must name a customer");
+const CONTROL_IN_ID: Rule =
+    rule("control-in-id", "holds a control character (a line break, a tab …): an id cannot have one");
+const REMOVED_ID: Rule = rule("remove-id", "is REMOVE: an id names the customer and cannot be removed");
+
+const fn rule(name: &'static str, message: &'static str) -> Rule {
+    Rule { name, message }
+}
+
+/// The rule that a value breaks, if it breaks one. An empty value is no value and breaks none.
+#[must_use]
+pub fn value_fault(parameter: Parameter, value: &str) -> Option<Rule> {
+    match () {
+        () if value.is_empty() => None,
+        () if parameter.is_lookup() => id_fault(value),
+        () if value.contains('\0') => Some(NUL),
+        () if parameter == Parameter::Password && value == REMOVE => Some(REMOVED_PASSWORD),
+        () => None,
+    }
+}
+
+fn id_fault(id: &str) -> Option<Rule> {
+    match () {
+        () if id.trim().is_empty() => Some(BLANK_ID),
+        () if id.contains(char::is_control) => Some(CONTROL_IN_ID),
+        () if id == REMOVE => Some(REMOVED_ID),
+        () => None,
+    }
+}
+
+/// Every rule that a row's values break: by parameter in the order of the API page, those of the row as a whole last.
+pub(super) fn violations(values: &Values) -> impl Iterator<Item = Violation> {
+    let of_value = |parameter| {
+        let rule = match values.get(parameter) {
+            Ok(text) => value_fault(parameter, text)?,
+            Err(_) => NOT_UTF_8,
+        };
+        Some(Violation { parameter: Some(parameter), rule })
+    };
+    let no_customer = (!values.has_id()).then_some(NO_CUSTOMER);
+    let no_field = (!values.has_field()).then_some(NO_FIELD);
+    let of_row = no_customer.into_iter().chain(no_field);
+    let of_row = of_row.map(|rule| Violation { parameter: None, rule });
+    Parameter::ALL.into_iter().filter_map(of_value).chain(of_row)
+}
