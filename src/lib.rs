@@ -14,4 +14,5 @@ pub mod journal;
 pub mod offerit;
 pub mod input;
 pub mod customer;
+pub mod text;
 pub mod sandbox;

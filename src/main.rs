@@ -12,9 +12,13 @@ fn main() -> process::ExitCode {
     let typed = match Typed::from_process() {
         Ok(typed) => typed,
         Err(error) => {
-            // A closed terminal is no reason to fail.
+            if error.use_stderr() {
+                report::show_usage(error.render());
+                return ExitCode::Usage.into();
+            }
+            // A closed standard output is no reason to fail.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::InSync }.into();
+            return ExitCode::InSync.into();
         }
     };
     // A bug must neither look like success nor like another ending.

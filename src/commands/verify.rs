@@ -9,6 +9,7 @@ use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};
 use crate::report::{Account, put, say};
 use crate::resume::{Shard, is_in_shard};
+use crate::text::escape_json;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -213,6 +214,6 @@ impl Document<'_> {
             reason,
             exit_code: reason.exit_code().number(),
         };
-        put(serde_json::to_string_pretty(&document)?)
+        put(escape_json(&serde_json::to_string_pretty(&document)?))
     }
 }

@@ -5,7 +5,7 @@ use super::mapping::MappingOptions;
 use super::target::Environment;
 use crate::customer::Parameter;
 use crate::input::folded;
-use crate::report::harmless;
+use crate::text::{escape_and_shorten, quote_for_toml};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::fmt::Write;
@@ -54,7 +54,7 @@ fn value(
         let setting = layers.in_force.iter().find(|setting| setting.key == long)?;
         let value = match &setting.value {
             super::file::Value::Switch(on) => on.to_string(),
-            super::file::Value::Text(text) => quoted(text),
+            super::file::Value::Text(text) => quote_for_toml(text),
             _ => return None,
         };
         return Some((value, place.to_string()));
@@ -65,26 +65,27 @@ fn value(
     };
     if let Some(matches) = typed.filter(is_typed) {
         let raw = matches.get_raw(id).and_then(|mut values| values.next());
-        let value =
-            raw.filter(|_| !is_switch).map_or("true".to_owned(), |raw| quoted(&raw.to_string_lossy()));
+        let value = raw
+            .filter(|_| !is_switch)
+            .map_or("true".to_owned(), |raw| quote_for_toml(&raw.to_string_lossy()));
         return Some((value, format!("--{long}")));
     }
     if let Some((variable, value)) = environment.variable(long) {
         // The variable of the key holds the key, and takes the place of the option that names its file.
         let value = value.to_str().filter(|_| variable != Environment::API_KEY);
-        return value.map(|value| (quoted(value), variable.to_owned()));
+        return value.map(|value| (quote_for_toml(value), variable.to_owned()));
     }
     if is_switch {
         return Some(("false".to_owned(), "default".to_owned()));
     }
     let default = default(arg)?;
     let value = default.split(", ").next().unwrap_or_default();
-    (!value.contains(' ')).then(|| (quoted(value), "default".to_owned()))
+    (!value.contains(' ')).then(|| (quote_for_toml(value), "default".to_owned()))
 }
 
 /// A base URL may hold a password or a key by mistake.
 fn masked(long: &str, value: String) -> String {
-    if long == "url" && value.contains(['@', '?', '#']) { quoted(MASK) } else { value }
+    if long == "url" && value.contains(['@', '?', '#']) { quote_for_toml(MASK) } else { value }
 }
 
 /// The default that the help names: there is no second list of them.
@@ -104,7 +105,7 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
     if !ignored.is_empty() {
         text.push_str("ignore-column = [\n");
         for (name, origin, _) in ignored {
-            let _ = writeln!(text, "    {}, # {}", quoted(&name), harmless(&origin));
+            let _ = writeln!(text, "    {}, # {}", quote_for_toml(&name), escape_and_shorten(&origin));
         }
         text.push_str("]\n");
     }
@@ -114,37 +115,27 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
     }
     for constant in &checked.constants {
         let is_secret = constant.parameter == Parameter::Password;
-        let value = if is_secret { quoted(MASK) } else { quoted(&constant.value) };
-        let _ = writeln!(text, "{} = {value} # {}", constant.parameter.name(), harmless(&constant.origin));
+        let value = if is_secret { quote_for_toml(MASK) } else { quote_for_toml(&constant.value) };
+        let _ = writeln!(
+            text,
+            "{} = {value} # {}",
+            constant.parameter.name(),
+            escape_and_shorten(&constant.origin)
+        );
     }
     let tables = mapping.tables();
     for rule in &checked.columns {
-        let _ = writeln!(text, "\n[columns.{}] # {}", quoted(&rule.name), harmless(&rule.origin));
-        let _ = writeln!(text, "parameter = {}", quoted(rule.parameter.name()));
+        let _ = writeln!(
+            text,
+            "\n[columns.{}] # {}",
+            quote_for_toml(&rule.name),
+            escape_and_shorten(&rule.origin)
+        );
+        let _ = writeln!(text, "parameter = {}", quote_for_toml(rule.parameter.name()));
         let is_secret = rule.parameter == Parameter::Password;
-        let shown = |value: &str| quoted(if is_secret { MASK } else { value });
+        let shown = |value: &str| quote_for_toml(if is_secret { MASK } else { value });
         for line in tables.get(&folded(&rule.name)).map(|table| table.lines(shown)).unwrap_or_default() {
             let _ = writeln!(text, "{line}");
         }
     }
-}
-
-/// A text as TOML has it; a number as such.
-fn quoted(text: &str) -> String {
-    if text.parse::<u64>().is_ok_and(|number| number.to_string() == text) {
-        return text.to_owned();
-    }
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            _ if letter.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
-            }
-            _ => quoted.push(letter),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -1,10 +1,10 @@
 //! The server and the credentials, from options, environment and files.
 
 use super::RunOptions;
-use super::outputs::quoted;
 use crate::exit::Failure;
 use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Route, Settings};
-use crate::report::{harmless, say};
+use crate::report::say;
+use crate::text::{escape_and_shorten, shell_word};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -142,11 +142,11 @@ fn warn_of_others(path: &Path) {
     let file = fs::metadata(path).ok().filter(|metadata| metadata.is_file());
     if let Some(metadata) = file.filter(|metadata| metadata.mode() & OTHERS != 0) {
         let shown = path.display().to_string();
-        say(harmless(&format!(
+        say(escape_and_shorten(&format!(
             "--api-key-file: {shown}: other users of this machine may read the key (mode {:04o}). To keep it to yourself: \
              chmod 600 {}",
             metadata.mode() & 0o7777,
-            quoted(&shown)
+            shell_word(&shown)
         )));
     }
 }

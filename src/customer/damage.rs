@@ -1,9 +1,7 @@
 //! Letters that were damaged on their way: read in a wrong encoding, lost, invisible, written for a web page.
 
-use super::letters::{is_joiner, is_unseen};
+use crate::text::{has_one_script, is_joiner, is_sign_of_utf_8, is_unseen};
 use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1251, WINDOWS_1252};
-use icu_properties::CodePointMapData;
-use icu_properties::props::Script;
 use std::sync::LazyLock;
 
 /// The upper half of code page 437, of DOS and of a console of Windows (Unicode, VENDORS/MICSFT/PC/CP437.TXT).
@@ -64,36 +62,6 @@ fn is_meant(bytes: &[u8]) -> bool {
     }
     let words = String::from_utf8_lossy(bytes);
     meant > 0 && meant >= faults && words.split(|letter: char| !letter.is_alphabetic()).all(has_one_script)
-}
-
-/// Whether the bytes of a word are UTF-8 that does not come about by chance in another encoding: two letters or more of one
-/// script.
-#[must_use]
-pub fn is_word_of_utf_8(word: &[u8]) -> bool {
-    std::str::from_utf8(word).is_ok_and(|word| {
-        word.contains(is_sign_of_utf_8)
-            && word.chars().filter(|letter| letter.is_alphabetic()).count() > 1
-            && has_one_script(word)
-    })
-}
-
-/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No rare letters and marks (U+01C0 to U+037F):
-/// `CHLOÉ’S`, `«École»` and `LIBERTÉ…` would be damaged.
-fn is_sign_of_utf_8(letter: char) -> bool {
-    match letter {
-        '\0'..='\u{7f}' | '\u{1c0}'..='\u{37f}' => false,
-        '\u{80}'..='\u{bf}' | '\u{2000}'.. => true,
-        letter => letter.is_alphabetic(),
-    }
-}
-
-/// Of the letters that take two bytes or one. Those of three do not come about by chance, and Japanese mixes scripts.
-fn has_one_script(word: &str) -> bool {
-    let scripts = CodePointMapData::<Script>::new();
-    let short = word.chars().filter(|letter| *letter < '\u{800}').map(|letter| scripts.get(letter));
-    let mut known = short.filter(|script| *script != Script::Common);
-    let first = known.next();
-    known.all(|script| Some(script) == first)
 }
 
 /// A control character other than a line break or tab. C1 controls are mojibake.

@@ -1,8 +1,8 @@
 //! Finds values that are hardly meant: what is in the cell, and what is sent for it.
 
 use super::damage::{has_control, has_entity, has_unseen, is_mojibake};
-use super::letters::{decimal_digit, is_unseen};
 use super::{Parameter, REMOVE, Suspicion};
+use crate::text::{decimal_digit, is_unseen};
 
 /// One cell of a row, to look at.
 #[derive(Clone, Copy)]

@@ -4,7 +4,6 @@
 mod damage;
 mod fingerprint;
 mod id;
-mod letters;
 mod lint;
 mod parameter;
 mod rules;
@@ -12,10 +11,8 @@ mod suspicion;
 mod update;
 mod values;
 
-pub use damage::is_word_of_utf_8;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use id::alike;
-pub use letters::{decimal_digit, is_digit_separator};
 pub use lint::{Cell, find_suspicious};
 pub use parameter::Parameter;
 pub use rules::{NOT_UTF_8, REMOVE, Rule, Violation, value_fault};

@@ -1,7 +1,7 @@
 //! One line of the result file, as it is read: strictly. What this program does not write is a fault.
 
 use super::commas::{WORD, commas};
-use super::record::{FIELDS, Status, hash};
+use super::record::{FIELDS, Status, hash, safe_error, shown_id};
 use crate::customer::Fingerprint;
 use crate::input::quoted_length;
 use std::borrow::Cow;
@@ -41,8 +41,8 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// A record as it stands in the result file, every field of it checked. Its texts are as harmless as
-/// [`super::Record`] writes them: one line each, no control character, no spreadsheet formula.
+/// A record of the result file, every field of it checked. Its texts are as safe as [`super::Record`] writes them, whatever
+/// an edited file holds: one line each, no control character, no spreadsheet formula.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRef<'file> {
     pub(super) text: &'file [u8],
@@ -82,13 +82,13 @@ impl<'file> RecordRef<'file> {
     /// The row's `customer_id` as it is shown; empty if it has none.
     #[must_use]
     pub fn customer_id(&self) -> Cow<'file, str> {
-        self.unquoted(2)
+        safe_id(self.unquoted(2))
     }
 
     /// The row's `subscription_id` as it is shown; empty if it has none.
     #[must_use]
     pub fn subscription_id(&self) -> Cow<'file, str> {
-        self.unquoted(3)
+        safe_id(self.unquoted(3))
     }
 
     /// What became of the row.
@@ -125,7 +125,7 @@ impl<'file> RecordRef<'file> {
     /// Why the row is not in sync, or was not sent; empty for `updated`.
     #[must_use]
     pub fn error(&self) -> Cow<'file, str> {
-        self.unquoted(9)
+        safe_error(self.unquoted(9))
     }
 
     /// Of the row as it was in the run that wrote it.
@@ -158,6 +158,14 @@ impl<'file> RecordRef<'file> {
             Some(inner) if !inner.contains(&b'"') => String::from_utf8_lossy(inner),
             Some(inner) => Cow::Owned(String::from_utf8_lossy(inner).replace("\"\"", "\"")),
         }
+    }
+}
+
+/// An id by [`shown_id`] once more: an edited file may hold anything.
+fn safe_id(id: Cow<'_, str>) -> Cow<'_, str> {
+    match id {
+        Cow::Borrowed(id) => shown_id(id),
+        Cow::Owned(id) => Cow::Owned(shown_id(&id).into_owned()),
     }
 }
 

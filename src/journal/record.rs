@@ -1,8 +1,8 @@
 //! One line of the result file, as it is written.
 
-use super::text::{one_line, push_field, shorten, starts_formula};
 use super::timestamp::Timestamp;
 use crate::customer::Fingerprint;
+use crate::text::{disarm_formula, escape_line, push_csv_field, shorten};
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
@@ -113,9 +113,9 @@ impl Record<'_> {
         line.push(b',');
         push_number(line, self.line);
         line.push(b',');
-        push_field(line, &shown_id(self.customer_id));
+        push_csv_field(line, &shown_id(self.customer_id));
         line.push(b',');
-        push_field(line, &shown_id(self.subscription_id));
+        push_csv_field(line, &shown_id(self.subscription_id));
         line.push(b',');
         line.extend_from_slice(self.status.name().as_bytes());
         line.push(b',');
@@ -130,7 +130,7 @@ impl Record<'_> {
         line.extend_from_slice(&self.finished_at.text);
         line.push(b',');
         if !self.error.is_empty() {
-            push_field(line, &no_formula(shorten(one_line(self.error), LONGEST_ERROR)));
+            push_csv_field(line, &safe_error(self.error.into()));
         }
         line.push(b',');
         line.extend_from_slice(self.fingerprint.to_string().as_bytes());
@@ -151,25 +151,23 @@ pub fn shown_id(id: &str) -> Cow<'_, str> {
     }
     let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit());
-    let id = shorten(one_line(id), LONGEST_ID);
-    Cow::Owned(if is_number { id } else { no_formula(id) })
+    let id = escape_line(id);
+    Cow::Owned(shorten(if is_number { id } else { disarm_formula(id) }, LONGEST_ID))
 }
 
-/// A text that a spreadsheet does not take for a formula.
-fn no_formula(mut text: String) -> String {
-    if starts_formula(&text) {
-        text.insert(0, '\'');
-    }
-    text
+/// An error as it is written, and as it is read again: an edited file may hold anything.
+pub(super) fn safe_error(error: Cow<'_, str>) -> Cow<'_, str> {
+    let safe = shorten(disarm_formula(escape_line(&error)), LONGEST_ERROR);
+    if *error == safe { error } else { Cow::Owned(safe) }
 }
 
 /// Stands for a row's ids as its record shows them: what can be compared without the key.
 #[must_use]
 pub fn identity(customer_id: &str, subscription_id: &str) -> Fingerprint {
     let mut fields = Vec::new();
-    push_field(&mut fields, &shown_id(customer_id));
+    push_csv_field(&mut fields, &shown_id(customer_id));
     fields.push(b',');
-    push_field(&mut fields, &shown_id(subscription_id));
+    push_csv_field(&mut fields, &shown_id(subscription_id));
     hash(&fields)
 }
 

@@ -3,8 +3,9 @@
 
 use super::bar::bar;
 use super::pauses::Kind;
-use super::summary::{Counts, grouped, rounded_up, share};
-use console::measure_text_width;
+use super::summary::Counts;
+use crate::text::{grouped, rounded_up, share};
+use console::{measure_text_width, truncate_str};
 use std::time::Duration;
 
 /// Below so many columns the counts get two lines.
@@ -69,7 +70,7 @@ impl View {
 
     fn bar(&self, width: usize, is_coloured: bool) -> String {
         let Some(to_send) = self.to_send else {
-            return cut(&format!("{} rows", grouped(self.done)), width);
+            return truncate_str(&format!("{} rows", grouped(self.done)), width, "…").into_owned();
         };
         let mut figures =
             vec![share(self.sent, to_send), format!("{} of {}", grouped(self.sent), grouped(to_send))];
@@ -111,7 +112,7 @@ impl View {
 
     fn state(&self, width: usize, is_coloured: bool) -> String {
         let (texts, colour) = match self.pause {
-            None => return cut("sending", width),
+            None => return truncate_str("sending", width, "…").into_owned(),
             Some((Kind::Held, left)) => {
                 let left = rounded_up(left);
                 let texts = [
@@ -134,7 +135,7 @@ impl View {
         let fits = measure_text_width(&long) <= width;
         // What the server said may be as long as it likes.
         let text = if fits || width >= NARROW { long } else { short };
-        painted(&cut(&text, width), colour, is_coloured)
+        painted(&truncate_str(&text, width, "…"), colour, is_coloured)
     }
 }
 
@@ -161,12 +162,7 @@ fn wrapped(parts: &[String], width: usize, height: usize) -> Vec<String> {
         }
         line.push_str(part);
     }
-    lines.iter().map(|line| cut(line, width)).collect()
-}
-
-/// At most so many columns; a mark stands where something was cut.
-fn cut(text: &str, width: usize) -> String {
-    console::truncate_str(text, width, "…").into_owned()
+    lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
 }
 
 fn painted(text: &str, colour: Colour, is_coloured: bool) -> String {

@@ -2,6 +2,7 @@
 
 use super::latency::Percentiles;
 use super::summary::Counts;
+use crate::text::escape_json;
 use serde::{Serialize, Serializer};
 use std::io;
 use std::time::Duration;
@@ -131,6 +132,6 @@ impl Document {
     /// # Errors
     /// Never, as there is nothing in it that JSON cannot hold.
     pub fn to_json(&self) -> io::Result<String> {
-        Ok(serde_json::to_string_pretty(self)?)
+        Ok(escape_json(&serde_json::to_string_pretty(self)?))
     }
 }

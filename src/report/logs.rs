@@ -2,6 +2,7 @@
 //! switch makes JSON of every line. Events of other crates are left out: they may hold what nobody should see.
 
 use super::screen;
+use crate::text::{escape_json, escape_line};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -169,7 +170,9 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         if format() == LogFormat::Json {
-            return self.json.format_event(context, writer, event);
+            let mut json = String::new();
+            self.json.format_event(context, Writer::new(&mut json), event)?;
+            return writer.write_str(&escape_json(&json));
         }
         if is_wanted(IS_VERBOSE) {
             let level = *event.metadata().level();
@@ -183,7 +186,8 @@ where
     }
 }
 
-/// The sentence of an event, without its fields: they say the same for machines.
+/// The sentence of an event, without its fields: they say the same for machines. Every message passes here, so that nothing
+/// that comes from outside, such as the name of a file, reaches the terminal as it is.
 struct Message<'line, 'writer> {
     writer: &'line mut Writer<'writer>,
     outcome: fmt::Result,
@@ -192,7 +196,7 @@ struct Message<'line, 'writer> {
 impl tracing::field::Visit for Message<'_, '_> {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.outcome = write!(self.writer, "{value:?}");
+            self.outcome = self.writer.write_str(&escape_line(&format!("{value:?}")));
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The summary of a run as Markdown, for the page of a CI job.
 
 use super::document::Document;
-use super::harmless;
-use super::summary::{grouped, rounded};
+use crate::text::{escape_and_shorten, grouped, rounded};
 use std::fmt::Write;
 
 /// A section of its own.
@@ -55,7 +54,7 @@ pub fn job_summary(document: &Document) -> String {
 /// Text from outside: nothing in it is Markdown or HTML.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
-    for letter in harmless(text).chars() {
+    for letter in escape_and_shorten(text).chars() {
         match letter {
             '&' => plain.push_str("&amp;"),
             '<' => plain.push_str("&lt;"),
@@ -75,7 +74,7 @@ fn plain(text: &str) -> String {
 
 /// A span of code that holds whatever the text has.
 fn code(text: &str) -> String {
-    let text = harmless(text);
+    let text = escape_and_shorten(text);
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     format!("{fence} {text} {fence}")

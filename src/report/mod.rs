@@ -19,7 +19,7 @@ mod summary;
 mod watch;
 
 use crate::customer::{Parameter, Update};
-use crate::journal::{one_line, shorten};
+use crate::text::{escape_and_shorten, escape_lines};
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -34,11 +34,8 @@ pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
 pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
-pub use summary::{Account, Counts, counted, rounded, rounded_up, share};
+pub use summary::{Account, Counts};
 pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
-
-/// The longest line that is shown of a text from outside, in characters.
-const LONGEST: usize = 1000;
 
 /// Says something on standard error.
 pub fn say(text: impl Display) {
@@ -47,7 +44,7 @@ pub fn say(text: impl Display) {
 
 /// Reports at any verbosity that a run still reads its input: somebody has asked for its progress.
 pub fn say_preparing(input: &str) {
-    let input = harmless(input);
+    let input = escape_and_shorten(input);
     tracing::info!(
         target: logs::ALWAYS_LOGGED,
         event = "progress",
@@ -62,7 +59,7 @@ pub fn insist(text: impl Display) {
 
 /// Says what went wrong on standard error. The text may hold words from outside.
 pub fn complain(text: impl Display) {
-    let text = harmless(&text.to_string());
+    let text = escape_and_shorten(&text.to_string());
     match logs::format() {
         LogFormat::Text => tracing::error!("error: {text}"),
         LogFormat::Json => tracing::error!("{text}"),
@@ -71,7 +68,7 @@ pub fn complain(text: impl Display) {
 
 /// Says what the server replied about a row, in full. The text may hold values of the row.
 pub fn show_reply(update: &Update, status: u16, text: &str) {
-    let id = |parameter| update.get(parameter).map(harmless);
+    let id = |parameter| update.get(parameter).map(escape_and_shorten);
     let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
     let ids = [("customer", &customer_id), ("subscription", &subscription_id)];
     let ids = ids.into_iter().filter_map(|(name, id)| Some(format!("{name} {}", id.as_ref()?)));
@@ -82,7 +79,7 @@ pub fn show_reply(update: &Update, status: u16, text: &str) {
         http_status = status,
         "{}: the server replied with HTTP {status}: {}",
         ids.collect::<Vec<_>>().join(", "),
-        harmless(text)
+        escape_and_shorten(text)
     );
 }
 
@@ -94,8 +91,7 @@ pub fn put(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// A text as it may be shown: on one line, without what a terminal would obey, and of bounded length.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    shorten(one_line(text), LONGEST)
+/// Writes what is wrong with the command line to standard error. It quotes words of the command line.
+pub fn show_usage(text: impl Display) {
+    screen::write_lines(escape_lines(&text.to_string()).as_bytes());
 }

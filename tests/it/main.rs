@@ -46,6 +46,7 @@ mod summary;
 mod support_itself;
 mod terminal;
 mod tls;
+mod untrusted_text;
 mod usage;
 mod verify;
 mod version;

@@ -5,8 +5,9 @@ use crate::delivery::{self, Rate};
 use crate::input::{Format, Input};
 use crate::journal::ResultFile;
 use crate::offerit::Endpoint;
-use crate::report::{Plan, counted, rounded_up, say};
+use crate::report::{Plan, say};
 use crate::resume::{Done, Shard, Workload};
+use crate::text::{counted, rounded_up};
 use std::num::NonZeroU64;
 use tokio::time::Instant;
 

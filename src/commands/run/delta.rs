@@ -2,8 +2,9 @@
 
 use crate::exit::{ExitCode, Failure};
 use crate::journal::Error;
-use crate::report::{counted, say, share};
+use crate::report::say;
 use crate::resume::{ChangesSince, LastDeliveries, MassChange, MaxChanges, SendReasons, Workload};
+use crate::text::{counted, share};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -4,8 +4,9 @@ use super::stopped::{pulled, reached, told};
 use crate::delivery::{Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Status;
-use crate::report::{Counts, LogFormat, Observed, complain, counted, harmless, insist, log_format, say};
+use crate::report::{Counts, LogFormat, Observed, complain, insist, log_format, say};
 use crate::resume::Workload;
+use crate::text::{counted, escape_and_shorten};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -262,7 +263,7 @@ impl Outcome {
     }
 }
 
-/// A command as it is shown, if it is right when it is typed like that: a line break in a name cannot be shown.
+/// A command on a line of its own. `None` for one that is too long to be read, as it would be cut.
 fn typed(command: &str) -> Option<String> {
-    (harmless(command) == command).then(|| format!("    {command}"))
+    (escape_and_shorten(command) == command).then(|| format!("    {command}"))
 }

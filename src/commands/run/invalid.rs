@@ -2,7 +2,7 @@
 
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Row};
-use crate::report::harmless;
+use crate::text::escape_and_shorten;
 use std::fmt;
 
 /// So many of the invalid rows are named.
@@ -48,7 +48,7 @@ impl FirstInvalid {
             && let Some(problem) = invalid.problems.first()
         {
             let place = format!("{}: line {}: row {}", input.path().display(), row.line, row.number);
-            self.0.push(harmless(&format!("{place}: {problem}")));
+            self.0.push(escape_and_shorten(&format!("{place}: {problem}")));
         }
     }
 

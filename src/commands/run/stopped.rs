@@ -1,7 +1,7 @@
 //! What ended a run early, in words for people.
 
 use crate::delivery::{Brake, Limit, MaxFailures, Refusal};
-use crate::report::{counted, harmless, rounded};
+use crate::text::{counted, escape_and_shorten, rounded};
 
 /// Which bound the run has reached.
 pub(super) fn reached(limit: Limit) -> String {
@@ -30,7 +30,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
             format!(
                 "{of} were refused or failed, and --max-failures is {most}. The commonest reason ({}): {}",
                 counted(*alike, "row"),
-                harmless(why)
+                escape_and_shorten(why)
             )
         }
         Brake::NothingAccepted { rows, is_start, why, alike } => {
@@ -51,7 +51,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
                 "the server has answered nothing for {} ({}). The next run with --resume sends the rows that were \
                  open{at_fault}",
                 rounded(*lasted),
-                harmless(why)
+                escape_and_shorten(why)
             )
         }
         Brake::RetryAfter { asked, most } => format!(
@@ -64,7 +64,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
 
 /// That no row was accepted, and how to go on all the same.
 fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String {
-    let why = harmless(why);
+    let why = escape_and_shorten(why);
     let hint = if is_start && why.starts_with("HTTP 404") { ". Is --url right?" } else { "." };
     let what = match is_start {
         true => format!("the first {rows} rows were all refused with {why}{hint}"),
@@ -84,23 +84,23 @@ pub(super) fn told(refusal: &Refusal) -> String {
         Refusal::Denied { status: status @ (407 | 511), text } => format!(
             "a proxy or gateway between here and the server wants credentials (HTTP {status}: {}). Check HTTPS_PROXY \
              and the network; no row was recorded as rejected for it",
-            harmless(text)
+            escape_and_shorten(text)
         ),
         Refusal::Denied { status, text } => format!(
             "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (an admin \
              account) and that this machine's IP address is on the account's allow-list; no row was recorded as \
              rejected for it",
-            harmless(text)
+            escape_and_shorten(text)
         ),
         Refusal::Unusable { why } => format!(
             "the server cannot be used: {}. Waiting does not heal that: check --url, and --ca-cert if the server's \
              certificate is one of your own authority",
-            harmless(why)
+            escape_and_shorten(why)
         ),
         Refusal::Redirected { status, target } => format!(
             "the server redirects to {} (HTTP {status}), which is not followed: it would carry the API key and the \
              row to another place. If that is your account's address, give it as --url",
-            harmless(target)
+            escape_and_shorten(target)
         ),
     }
 }

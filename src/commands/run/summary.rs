@@ -6,7 +6,8 @@ use super::survey::Refused;
 use crate::delivery::{Brake, Ending, FeedError, Interrupt, Limit, Rate, Refusal, Stop, Tally};
 use crate::exit::{ExitCode, Failure};
 use crate::input;
-use crate::report::{Attempts, Counts, Document, Observed, Pauses, Program, Rates, RowCounts, harmless};
+use crate::report::{Attempts, Counts, Document, Observed, Pauses, Program, Rates, RowCounts};
+use crate::text::escape_and_shorten;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -63,7 +64,7 @@ impl Outcome {
             duration: observed.duration,
             exit_code: code.number(),
             reason: self.reason(code),
-            message: message.map(|message| harmless(&message)),
+            message: message.map(|message| escape_and_shorten(&message)),
             next_command: self.next_command(code),
             rows: RowCounts {
                 total: self.workload.as_ref().map(|workload| workload.rows),

@@ -5,8 +5,9 @@ use crate::commands::check::{Terms, lint};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
-use crate::report::{Finding, Severity, counted, say};
+use crate::report::{Finding, Severity, say};
 use crate::resume::Shard;
+use crate::text::counted;
 
 /// Looks at every row as `check` does, in one pass, and says how many warnings there are, and what else is worth knowing.
 /// `is_strict`: the run does not begin if there is a warning.

@@ -261,12 +261,3 @@ fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String
 fn typable(name: &str) -> &str {
     if name.contains(['\'', '\\', '…']) { "COLUMN" } else { name }
 }
-
-/// A name from the file as it may be shown: one short line without control characters.
-pub fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-    if name.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown
-}

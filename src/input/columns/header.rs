@@ -1,7 +1,7 @@
 //! Which column holds which parameter, and what becomes of its cells: the mapping held against a header, once a
 //! file. From then on a row costs no decision.
 
-use super::fault::{HeaderFault, MOST_LISTED, shown};
+use super::fault::{HeaderFault, MOST_LISTED};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::{bare, nearest};
@@ -9,6 +9,7 @@ use super::planned::{PlanColumns, is_name_of_plan};
 use super::transform::{Empty, Transform};
 use crate::customer::{Parameter, Values, Violation};
 use crate::input::csv::Record;
+use crate::text::escape_name as shown;
 use std::collections::HashSet;
 use std::ops::Range;
 

@@ -8,7 +8,8 @@ mod nearest;
 mod planned;
 mod transform;
 
-pub use fault::{HeaderFault, quote_advice, shown};
+pub use crate::text::escape_name as shown;
+pub use fault::{HeaderFault, quote_advice};
 pub use header::{Header, LeftOut};
 pub use known::{KnownColumns, OF_FAILURES};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};

@@ -2,12 +2,13 @@
 //! columns are not. Check digits (a [checksum](https://en.wikipedia.org/wiki/Checksum)) prove that nobody rewrote what
 //! names the customer and what undo needs; the numbers in `_row` prove that nobody sorted the rows.
 
-use super::fault::{HeaderFault, shown};
+use super::fault::HeaderFault;
 use super::known::KnownColumns;
 use super::mapping::{Mapping, folded};
 use super::nearest::nearest;
 use crate::customer::Parameter;
 use crate::input::csv::Record;
+use crate::text::escape_name as shown;
 
 /// Before the parameter in the name of a column that is sent.
 pub const SET: &str = "set:";

@@ -1,7 +1,8 @@
 //! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
 //! One transform a column, made once; the common one, which trims and no more, copies nothing.
 
-use crate::customer::{Parameter, REMOVE, Rule, decimal_digit, is_digit_separator};
+use crate::customer::{Parameter, REMOVE, Rule};
+use crate::text::{decimal_digit, is_digit_separator};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;

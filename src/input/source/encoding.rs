@@ -2,7 +2,7 @@
 //! encoding becomes a byte that no UTF-8 has, so that the row it stands in is invalid like one of a damaged UTF-8
 //! file, and no replacement character is ever sent.
 
-use crate::customer::is_word_of_utf_8;
+use crate::text::is_word_of_utf_8;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::memmem;

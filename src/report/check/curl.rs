@@ -4,6 +4,7 @@
 
 use super::mask::{is_harmless, mask};
 use crate::customer::{Parameter, Update};
+use crate::text::quote_for_shell;
 use std::fmt::Write;
 
 /// The command, several lines joined by backslashes.
@@ -23,7 +24,7 @@ fn argument(parameter: Parameter, value: &str, show_values: bool) -> String {
     let name = parameter.name();
     let is_shown = parameter != Parameter::Password && (show_values || is_harmless(parameter, value));
     if is_shown {
-        return quoted(&format!("{name}={value}"));
+        return quote_for_shell(&format!("{name}={value}"));
     }
     let variable = format!("NEW_{}", name.to_uppercase());
     let hint = if parameter == Parameter::Password { String::new() } else { mask(value) };
@@ -31,36 +32,10 @@ fn argument(parameter: Parameter, value: &str, show_values: bool) -> String {
     format!("\"{name}=${{{variable}:?{hint}}}\"")
 }
 
-/// A text as one word of a shell that stays on one line: in single quotes, or, with characters that would be obeyed
-/// or not be seen, in `$'…'` of bash, ksh and zsh. Without the sign that opens an old kind of command of GitHub Actions
-/// anywhere in a line.
-fn quoted(text: &str) -> String {
-    if crate::journal::one_line(text) == text {
-        return format!("'{}'", text.replace('\'', r"'\''").replace("##[", "##''["));
-    }
-    let mut word = "$'".to_owned();
-    for letter in text.chars() {
-        match letter {
-            '\'' | '\\' => word.extend(['\\', letter]),
-            '\n' => word.push_str("\\n"),
-            _ if crate::journal::one_line(letter.encode_utf8(&mut [0; 4])).chars().count() == 1 => {
-                word.push(letter)
-            }
-            // By its bytes: always three digits, so that no digit behind them is taken for one.
-            _ => letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
-                let _ = write!(word, "\\{byte:03o}");
-            }),
-        }
-    }
-    word.push('\'');
-    word.replace("##[", r"##\133")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::customer::Values;
-    use proptest::prelude::*;
     use std::process::Command;
 
     fn update(values: &[(Parameter, &str)]) -> Update {
@@ -70,12 +45,6 @@ mod tests {
             row.set(*parameter, value);
         }
         Update::new(row, &mut Vec::new()).unwrap()
-    }
-
-    /// What a shell makes of a word.
-    fn by_shell(word: &str) -> Option<String> {
-        let output = Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().ok()?;
-        String::from_utf8(output.stdout).ok()
     }
 
     #[test]
@@ -103,15 +72,5 @@ mod tests {
         let output =
             Command::new("bash").args(["-c", &format!("printf %s {word}; echo sent")]).output().unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn a_shell_reads_back_what_was_quoted(value in "([\\PC'\"$`!\\\\\n\r\t\u{1b}\u{202e}0-9]|##\\[){1,20}") {
-            let word = quoted(&value);
-            prop_assert!(word.lines().count() == 1 && !word.contains("##["));
-            prop_assert_eq!(by_shell(&word), Some(value));
-        }
     }
 }

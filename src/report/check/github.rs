@@ -3,7 +3,7 @@
 //! ever begins one.
 
 use super::{CheckReport, Example, Finding};
-use crate::journal::one_line;
+use crate::text::escape_line;
 use std::fmt::Write;
 
 /// All of it, without the last line end.
@@ -83,7 +83,7 @@ fn command(name: &str, file: &str, place: Place, kind: &str, message: &str) -> S
 
 /// What stands behind the last `::`. Nothing in it is obeyed by a terminal either.
 fn data(text: &str) -> String {
-    one_line(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    escape_line(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// The value of a property.

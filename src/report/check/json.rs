@@ -3,7 +3,7 @@
 use super::mask::masked;
 use super::{CheckReport, Example, Finding, Note, Repeated, curl};
 use crate::input::LeftOut;
-use crate::report::harmless;
+use crate::text::{escape_and_shorten, escape_json};
 use serde_json::{Value, json};
 
 /// Grows if a key is renamed, removed or means something else.
@@ -15,7 +15,7 @@ pub(super) fn json(report: &CheckReport) -> String {
     let duplicates = &report.duplicates;
     let object = json!({
         "version": VERSION,
-        "input": harmless(&report.input.display().to_string()),
+        "input": escape_and_shorten(&report.input.display().to_string()),
         "format": {
             "encoding": report.format.encoding.to_string(),
             "encoding_guessed": report.format.is_guess,
@@ -45,19 +45,19 @@ pub(super) fn json(report: &CheckReport) -> String {
         "strict": report.is_strict,
         "exit_code": report.exit_code,
     });
-    format!("{object:#}")
+    escape_json(&format!("{object:#}"))
 }
 
 /// Of an input that cannot be used as a whole, without the last line end.
 pub(super) fn unusable(input: &str, line: Option<u64>, messages: &[String], exit_code: u8) -> String {
-    let error = |message: &String| json!({ "line": line, "message": harmless(message) });
+    let error = |message: &String| json!({ "line": line, "message": escape_and_shorten(message) });
     let object = json!({
         "version": VERSION,
-        "input": harmless(input),
+        "input": escape_and_shorten(input),
         "errors": messages.iter().map(error).collect::<Vec<_>>(),
         "exit_code": exit_code,
     });
-    format!("{object:#}")
+    escape_json(&format!("{object:#}"))
 }
 
 fn finding(finding: &Finding) -> Value {

@@ -2,7 +2,7 @@
 //! harmless in any case.
 
 use crate::customer::{Parameter, REMOVE};
-use crate::journal::{one_line, shorten};
+use crate::text::{escape_line, shorten};
 
 /// Stands for what is never shown.
 pub(super) const SECRET: &str = "***";
@@ -23,7 +23,7 @@ pub fn masked(parameter: Parameter, value: &[u8], show: bool) -> String {
     let text = String::from_utf8_lossy(value);
     if show {
         // The sign opens an old kind of command of GitHub Actions, anywhere in a line.
-        return format!("'{}'", shorten(one_line(&text), LONGEST).replace("##[", "## ["));
+        return format!("'{}'", shorten(escape_line(&text), LONGEST).replace("##[", "## ["));
     }
     if is_harmless(parameter, &text) { format!("'{text}'") } else { mask(&text) }
 }

@@ -3,12 +3,13 @@
 use super::curl;
 use super::mask::masked;
 use super::{CheckReport, Example, Finding, SHOWN, Severity};
-use crate::report::{harmless, rounded};
+use crate::text::{escape_and_shorten, rounded};
 use std::fmt::Write;
 
 /// All of it, without the last line end.
 pub(super) fn text(report: &CheckReport) -> String {
-    let mut text = format!("{}: {}\n", harmless(&report.input.display().to_string()), report.format);
+    let mut text =
+        format!("{}: {}\n", escape_and_shorten(&report.input.display().to_string()), report.format);
     for (severity, title) in [(Severity::Error, "errors"), (Severity::Warning, "warnings")] {
         findings(
             &mut text,

@@ -8,8 +8,7 @@ use super::runs::RULE;
 use super::scale::{counted, moment, until};
 use super::survey::Survey;
 use super::words::{headline, notices};
-use crate::journal::one_line;
-use crate::report::harmless;
+use crate::text::escape_and_shorten;
 use maud::{Markup, PreEscaped, html};
 
 /// How every page begins: by this a file is known as one.
@@ -25,7 +24,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The whole document. `name` is the result file's.
 pub(super) fn document(name: &str, survey: &Survey) -> String {
-    let name = &harmless(name);
+    let name = &escape_and_shorten(name);
     let headline = headline(&survey.rows, survey.input_rows);
     // Written out, so that there is one text that a page begins with.
     let rest = html! {
@@ -103,11 +102,6 @@ fn footer(name: &str, survey: &Survey) -> Markup {
                 " (byte " (super::scale::count(survey.tail.whole)) ")." }
         }
     }
-}
-
-/// A text from the file as it may be shown.
-fn plain(text: &str) -> String {
-    one_line(text)
 }
 
 /// A cell of a table whose columns become lines on a phone.

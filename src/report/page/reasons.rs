@@ -2,7 +2,8 @@
 //! holds: rows with further reasons are counted together.
 
 use super::survey::reason_of;
-use crate::journal::{RecordRef, Status, push_reason_key, shorten};
+use crate::journal::{RecordRef, Status, push_reason_key};
+use crate::text::shorten;
 use std::collections::HashMap;
 
 /// The most reasons that are told apart.
@@ -63,7 +64,7 @@ impl Reasons {
             reason.records += 1;
             reason.seen = (reason.seen.0.min(finished_at), reason.seen.1.max(finished_at));
             let pattern = &self.scratch[start..];
-            if reason.text != *pattern && reason.text != shown(&text) {
+            if reason.text != *pattern && reason.text != shorten(text.to_string(), LONGEST) {
                 reason.text = pattern.to_owned();
             }
             return *number;
@@ -72,7 +73,7 @@ impl Reasons {
             self.others += 1;
             return OTHERS;
         }
-        let (text, seen) = (shown(&text), (finished_at, finished_at));
+        let (text, seen) = (shorten(text.into_owned(), LONGEST), (finished_at, finished_at));
         self.all.push(Reason { status, http_status, text, rows: 1, records: 1, seen });
         let number = self.all.len() as u16;
         self.numbers.insert(self.scratch.clone(), number);
@@ -106,9 +107,4 @@ impl Reasons {
     pub fn others(&self) -> u64 {
         self.others
     }
-}
-
-/// A text as it is compared at most.
-fn shown(text: &str) -> String {
-    shorten(text.to_owned(), LONGEST)
 }

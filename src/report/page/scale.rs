@@ -1,6 +1,6 @@
 //! Numbers, times and axes as people read them.
 
-use crate::report::{rounded, share};
+use crate::text::{rounded, share};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Steps of a time axis, in milliseconds.

@@ -2,12 +2,12 @@
 
 use super::super::block::View;
 use super::super::flood::reason;
+use super::super::insist;
 use super::super::logs::ALWAYS_LOGGED;
 use super::super::pauses::Kind;
-use super::super::summary::{counted, grouped, rounded, share};
-use super::super::{harmless, insist};
 use super::Watch;
 use crate::delivery::{FailedRow, Notice, Observer, Pause, Retry, Tally};
+use crate::text::{counted, escape_and_shorten, grouped, rounded, share};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Watch {
                     status = status.name(),
                     http_status,
                     "… and {more} more like it: {status}: {}",
-                    harmless(&error)
+                    escape_and_shorten(&error)
                 ),
                 None => tracing::warn!(
                     event = "rows_failed",
@@ -104,12 +104,12 @@ impl Observer for &RefCell<Watch> {
                 rounded(*asked)
             ),
             Notice::Outage { why, patience } => {
-                self.borrow_mut().why = harmless(why);
+                self.borrow_mut().why = escape_and_shorten(why);
                 tracing::info!(
                     event = "outage",
                     patience_seconds = patience.as_secs(),
                     "Server unreachable ({}). Paused; retrying for up to {}.",
-                    harmless(why),
+                    escape_and_shorten(why),
                     rounded(*patience)
                 );
             }
@@ -149,7 +149,7 @@ impl Observer for &RefCell<Watch> {
             retry.line,
             rounded(retry.pause),
             retry.attempts,
-            harmless(retry.why)
+            escape_and_shorten(retry.why)
         );
     }
 
@@ -168,7 +168,7 @@ impl Observer for &RefCell<Watch> {
             row.row,
             row.line,
             row.status,
-            harmless(reason(row))
+            escape_and_shorten(reason(row))
         );
     }
 

@@ -3,7 +3,7 @@
 use super::super::reasons::{BLANK, Reason};
 use super::super::scale::{count, counted, moment, percent, until};
 use super::super::survey::{Named, Survey};
-use super::plain;
+use crate::text::escape_line;
 use maud::{Markup, html};
 
 /// The section; empty if there is nothing to tell.
@@ -38,7 +38,7 @@ pub(super) fn section(survey: &Survey) -> Markup {
 }
 
 fn one(reason: &Reason, bad: u64, rows: &[Named]) -> Markup {
-    let text = plain(&reason.text);
+    let text = escape_line(&reason.text);
     let (from, to) = reason.seen;
     html! {
         li {
@@ -65,16 +65,16 @@ fn one(reason: &Reason, bad: u64, rows: &[Named]) -> Markup {
 fn place(row: &Named) -> Markup {
     html! {
         b { "row " (row.row) } ", line " (row.line)
-        @if !row.customer_id.is_empty() { ", customer " span.id { (plain(&row.customer_id)) } }
-        @if !row.subscription_id.is_empty() { ", subscription " span.id { (plain(&row.subscription_id)) } }
+        @if !row.customer_id.is_empty() { ", customer " span.id { (escape_line(&row.customer_id)) } }
+        @if !row.subscription_id.is_empty() { ", subscription " span.id { (escape_line(&row.subscription_id)) } }
     }
 }
 
 /// What the row's record says, where that is not what the reason says.
 fn differing(row: &Named, text: &str) -> Markup {
-    let error = plain(&row.error);
+    let error = escape_line(&row.error);
     // That a text names the row's own id is nothing new.
-    let is_told = |id: &str| !id.is_empty() && error.replace(&plain(id), BLANK) == text;
+    let is_told = |id: &str| !id.is_empty() && error.replace(&escape_line(id), BLANK) == text;
     let is_new = error != text && !is_told(&row.customer_id) && !is_told(&row.subscription_id);
     html! { @if is_new { span.own { (error) } } }
 }

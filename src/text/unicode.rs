@@ -1,6 +1,8 @@
 //! What Unicode says of single characters, where the standard library is silent.
 
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, JoinControl, VariationSelector};
+use icu_properties::props::{
+    DefaultIgnorableCodePoint, GeneralCategory, JoinControl, Script, VariationSelector,
+};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 fn category(letter: char) -> GeneralCategory {
@@ -36,7 +38,8 @@ pub fn is_digit_separator(letter: char) -> bool {
 }
 
 /// Whether nobody sees it, or sees it as a common blank: default ignorable, format or separator by Unicode's properties.
-pub(super) fn is_unseen(letter: char) -> bool {
+#[must_use]
+pub fn is_unseen(letter: char) -> bool {
     let is_separator = || {
         matches!(
             category(letter),
@@ -52,9 +55,42 @@ pub(super) fn is_unseen(letter: char) -> bool {
 }
 
 /// Whether it joins or varies the character before it, as in many emoji and in Persian.
-pub(super) fn is_joiner(letter: char) -> bool {
+#[must_use]
+pub fn is_joiner(letter: char) -> bool {
     CodePointSetData::new::<JoinControl>().contains(letter)
         || CodePointSetData::new::<VariationSelector>().contains(letter)
+}
+
+/// Whether the bytes of a word are UTF-8 that does not come about by chance in another encoding: two letters or more of one
+/// script.
+#[must_use]
+pub fn is_word_of_utf_8(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|word| {
+        word.contains(is_sign_of_utf_8)
+            && word.chars().filter(|letter| letter.is_alphabetic()).count() > 1
+            && has_one_script(word)
+    })
+}
+
+/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No rare letters and marks (U+01C0 to U+037F):
+/// `CHLOÉ’S`, `«École»` and `LIBERTÉ…` would be damaged.
+#[must_use]
+pub fn is_sign_of_utf_8(letter: char) -> bool {
+    match letter {
+        '\0'..='\u{7f}' | '\u{1c0}'..='\u{37f}' => false,
+        '\u{80}'..='\u{bf}' | '\u{2000}'.. => true,
+        letter => letter.is_alphabetic(),
+    }
+}
+
+/// Of the letters that take two bytes or one. Those of three do not come about by chance, and Japanese mixes scripts.
+#[must_use]
+pub fn has_one_script(word: &str) -> bool {
+    let scripts = CodePointMapData::<Script>::new();
+    let short = word.chars().filter(|letter| *letter < '\u{800}').map(|letter| scripts.get(letter));
+    let mut known = short.filter(|script| *script != Script::Common);
+    let first = known.next();
+    known.all(|script| Some(script) == first)
 }
 
 #[cfg(test)]
