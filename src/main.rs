@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 
 fn main() -> process::ExitCode {
+    commands::prepare();
     report::start_logs();
     let typed = match Typed::from_process() {
         Ok(typed) => typed,

@@ -6,6 +6,7 @@ pub mod failures;
 mod others;
 mod output;
 mod plans;
+mod process;
 pub mod report;
 pub mod completions;
 pub mod run;
@@ -17,6 +18,7 @@ pub mod verify;
 
 pub use comparison::Key;
 pub use output::Output;
+pub use process::prepare;
 
 use crate::exit::{ExitCode, Failure};
 use crate::{input, journal};

@@ -12,6 +12,7 @@ mod survey;
 mod warnings;
 
 use super::plans::is_plan;
+use super::process::affordable_requests;
 use super::signals::Signals;
 use super::{SANDBOX_CREDENTIALS, runtime};
 use crate::delivery::{self, ChannelFeed, Ending, deliver};
@@ -28,7 +29,7 @@ use announcement::{ToSend, announce, named, plan, warn_of_superseded};
 use ending::Outcome;
 use preparation::{Preparation, Prepared};
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 
@@ -94,9 +95,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         ("--strict", settings.is_strict),
     ];
     refuse_stream(&input, looked_at_first)?;
-    if input.is_at(&settings.result) {
-        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
-    }
+    refuse_input_as_result(&input, &settings.result)?;
     let runtime = runtime::start().map_err(cannot_start)?;
     let mut signals = runtime.block_on(async { Signals::listen() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
@@ -119,17 +118,19 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let prepared = runtime.block_on(preparation.unless(&mut signals));
     let Prepared { input, file, key, workload, done, rows } =
         prepared.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
-    let to_send = workload.as_ref().map(|rows| ToSend::of(rows, &done, settings.delivery.brakes.limit));
+    let concurrency = affordable_requests(settings.delivery.concurrency, sandbox.is_some());
+    let limits = delivery::Settings { concurrency, ..settings.delivery };
+    let to_send = workload.as_ref().map(|rows| ToSend::of(rows, &done, limits.brakes.limit));
     if !outputs.is_quiet {
         let name = named(&input, rows.format(), settings.shard, workload.as_ref());
-        announce(&name, workload.as_ref(), to_send, &file, &server.endpoint, &settings.delivery);
+        announce(&name, workload.as_ref(), to_send, &file, &server.endpoint, &limits);
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
     let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
     let (plan, started_at) = (plan(&outputs, workload.as_ref(), to_send, rate), SystemTime::now());
-    let (ending, observed) = drive(&runtime, &settings.delivery, &client, records, feed, signals, plan)?;
+    let (ending, observed) = drive(&runtime, &limits, &client, records, feed, signals, plan)?;
     sandbox.into_iter().for_each(Sandbox::stop);
     let outcome = Outcome {
         ending,
@@ -147,6 +148,13 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let (code, message) = outcome.conclude(outputs.is_quiet);
     Ok(files.write(&mut outcome.document(code, message), code))
+}
+
+fn refuse_input_as_result(input: &Input, result: &Path) -> Result<(), Failure> {
+    match input.is_at(result) {
+        true => Err(Failure::usage(format!("--result: {} is the input itself", result.display()))),
+        false => Ok(()),
+    }
 }
 
 /// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can

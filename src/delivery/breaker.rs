@@ -254,7 +254,7 @@ mod tests {
     fn the_state_table_holds_while_open() {
         let half = State::HalfOpen { pause: FIRST_PAUSE };
         let late_failure: Event = |breaker| fail(breaker, 9, Evidence::MayBeDown, 11);
-        let table: [(&str, CircuitBreaker, Event, bool, State); 6] = [
+        let table: [(&str, CircuitBreaker, Event, bool, State); 7] = [
             (
                 "open, late success",
                 open(),
@@ -265,6 +265,13 @@ mod tests {
             ("open, late failure", open(), late_failure, false, open_until(10.5, 0.5)),
             ("half-open, late success", half_open(), |breaker| breaker.succeeded(9 * SECOND), false, half),
             ("half-open, late failure", half_open(), late_failure, false, half),
+            (
+                "half-open, failure of an attempt from the time of the opening",
+                half_open(),
+                |breaker| fail(breaker, 10, Evidence::MayBeDown, 11),
+                false,
+                half,
+            ),
             (
                 "half-open, success",
                 half_open(),
@@ -324,8 +331,9 @@ mod tests {
     #[test]
     fn a_late_success_in_an_outage_makes_no_row_suspect() {
         let mut breaker = open();
+        assert!(!breaker.has_succeeded());
         breaker.succeeded(9 * SECOND);
-        assert!(!breaker.is_suspect(&log(Some(SECOND))));
+        assert!(breaker.has_succeeded() && !breaker.is_suspect(&log(Some(SECOND))));
         breaker.probe_started();
         breaker.succeeded(11 * SECOND);
         assert!(breaker.is_suspect(&log(Some(SECOND))));

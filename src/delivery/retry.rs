@@ -321,6 +321,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_has_the_status_and_the_load_of_its_reply_and_the_fault_of_its_connection() {
+        let unknown_name = not_sent(Some(Fault::UnknownName));
+        for (failure, status, load, is_name_unknown) in [
+            (overloaded(503), Some(503), Some(Load::Overloaded), false),
+            (page(), Some(200), Some(Load::Normal), false),
+            (lost(None), None, None, false),
+            (not_sent(Some(Fault::Certificate)), None, None, false),
+            (unknown_name, None, None, true),
+        ] {
+            let found = (failure.http_status(), failure.load(), failure.is_name_unknown());
+            assert_eq!(found, (status, load, is_name_unknown), "{failure:?}");
+        }
+    }
+
+    #[test]
     fn after_a_429_a_row_waits_for_a_second_at_least() {
         let random = &mut fastrand::Rng::new();
         for _ in 0..100 {

@@ -25,6 +25,7 @@ mod order;
 mod outage;
 mod pacing;
 mod plan_files;
+mod process;
 mod page;
 mod pages;
 mod proxies;

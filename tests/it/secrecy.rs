@@ -166,7 +166,9 @@ fn assert_echoes_are_redacted(status: &str, reply: fn(&str) -> Reply) {
     let output = offerit.send(&["--max-attempts", "1"]).expect_code(3);
     assert_silent(&offerit, &output);
     let outcomes = offerit.outcomes();
-    assert_eq!((outcomes.len(), server.count()), (2 * count, 2 * count));
+    assert_eq!(outcomes.len(), 2 * count);
+    // Ten failures side by side look like an outage, whose attempts are charged to no row.
+    assert!(server.count() == 2 * count || status == "unknown" && server.count() > 2 * count);
     for record in outcomes.values().filter(|record| record.row % 2 == 0) {
         assert_eq!(record.status, status, "{record:?}");
         assert!(record.error.contains("not valid >"), "the server's own words are kept: {record:?}");

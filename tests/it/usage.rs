@@ -270,7 +270,7 @@ fn every_help_has_the_exit_codes() {
             (1, "machine"),
             (2, "usage"),
             (3, "rejected"),
-            (4, "brake"),
+            (4, "a limit stopped it"),
             (5, "another run"),
             (6, "credentials"),
             (7, "--limit"),
