@@ -1,6 +1,7 @@
 //! What the system lets the process do: no core dumps, and as many open files as the user may have.
 
-use crate::report::{counted, say};
+use crate::report::say;
+use crate::text::counted;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::num::NonZeroUsize;
