@@ -9,29 +9,33 @@ mod preparation;
 mod stopped;
 mod summary;
 mod survey;
+mod updates;
 mod warnings;
 
 use super::plans::is_plan;
 use super::process::affordable_requests;
 use super::signals::Signals;
 use super::{SANDBOX_CREDENTIALS, runtime};
-use crate::delivery::{self, ChannelFeed, Ending, deliver};
+use crate::delivery::{self, ChannelFeed, Ending, Tally, deliver};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
-use crate::journal::{Existing, OwnFile, Writer};
+use crate::journal::{Existing, OwnFile, ResultFile, Writer};
 use crate::offerit::{
     ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings, ShowReply,
 };
-use crate::report::{Observed, Plan, Watch, keep_watching, show_reply};
+use crate::report::{Observed, Plan, Watch, keep_reporting, keep_watching, show_reply};
 use crate::resume::Shard;
 use crate::sandbox::{Options, Sandbox};
 use announcement::{ToSend, announce, named, plan, warn_of_superseded};
 use ending::Outcome;
+use outputs::Files;
 use preparation::{Preparation, Prepared};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::runtime::Runtime;
+use summary::About;
+use updates::Updates;
 
 pub use delta::Since;
 pub use invalid::MaxInvalid;
@@ -87,19 +91,11 @@ pub enum Target {
 /// # Errors
 /// If it cannot begin. How it ends is an exit code.
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping);
-    let looked_at_first = [
-        ("--resume", settings.existing == Existing::Resume),
-        ("--since", settings.since.is_some()),
-        ("--max-invalid", settings.max_invalid.is_some()),
-        ("--strict", settings.is_strict),
-    ];
-    refuse_stream(&input, looked_at_first)?;
-    refuse_input_as_result(&input, &settings.result)?;
+    let input = open_input(&settings)?;
     let runtime = runtime::start().map_err(cannot_start)?;
     let mut signals = runtime.block_on(async { Signals::listen() }).map_err(cannot_start)?;
     let outputs = settings.outputs;
-    let files = outputs.open(&settings.input, &settings.result)?;
+    let files = Arc::new(outputs.open(&settings.input, &settings.result)?);
     let (sandbox, server) = open_target(settings.target, settings.shows_replies)?;
     let preparation = Preparation {
         since: since_of(settings.since, &input)?,
@@ -127,10 +123,15 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         warn_of_superseded(done.superseded.len());
     }
     let client = Client::new(server).map_err(Failure::fault)?;
-    let records = OwnFile::new(settings.result.clone(), file.begin()?)?;
+    let writer = start_writer(&settings.result, file)?;
     let feed = ChannelFeed::start(rows, input.is_stream(), done, key).map_err(cannot_start)?;
-    let (plan, started_at) = (plan(&outputs, workload.as_ref(), to_send, rate), SystemTime::now());
-    let (ending, observed) = drive(&runtime, &limits, &client, records, feed, signals, plan)?;
+    let plan = plan(&outputs, workload.as_ref(), to_send, rate);
+    let go_on = outputs.go_on.as_deref().filter(|_| workload.is_some());
+    let started_at = SystemTime::now();
+    let about =
+        About::new(workload.as_ref(), started_at, (&origin, rate), &settings.input, &settings.result, go_on);
+    let run = deliver_watched((&limits, &client), writer, feed, signals, plan, &files, &about);
+    let (ending, observed) = runtime.block_on(run)?;
     sandbox.into_iter().for_each(Sandbox::stop);
     let outcome = Outcome {
         ending,
@@ -150,11 +151,20 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     Ok(files.write(&mut outcome.document(code, message), code))
 }
 
-fn refuse_input_as_result(input: &Input, result: &Path) -> Result<(), Failure> {
-    match input.is_at(result) {
-        true => Err(Failure::usage(format!("--result: {} is the input itself", result.display()))),
-        false => Ok(()),
+/// Opens the input, if it can be sent with these settings.
+fn open_input(settings: &Settings) -> Result<Input, Failure> {
+    let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
+    let looked_at_first = [
+        ("--resume", settings.existing == Existing::Resume),
+        ("--since", settings.since.is_some()),
+        ("--max-invalid", settings.max_invalid.is_some()),
+        ("--strict", settings.is_strict),
+    ];
+    refuse_stream(&input, looked_at_first)?;
+    if input.is_at(&settings.result) {
+        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
     }
+    Ok(input)
 }
 
 /// Rows are matched by their number, held against what was delivered, and counted before anything is sent: a stream can
@@ -207,27 +217,33 @@ fn open_target(target: Target, shows_replies: bool) -> Result<(Option<Sandbox>, 
     }
 }
 
-/// Runs the delivery loop.
-fn drive(
-    runtime: &Runtime,
-    settings: &delivery::Settings,
-    client: &Client,
-    records: OwnFile,
+/// Makes the result file ready for records.
+fn start_writer(path: &Path, file: ResultFile) -> Result<Writer, Failure> {
+    let records = OwnFile::new(path.to_path_buf(), file.begin()?)?;
+    Writer::start(records).map_err(cannot_start)
+}
+
+/// Runs the delivery loop, shows its progress, and writes it to the files that are asked for.
+async fn deliver_watched(
+    (settings, client): (&delivery::Settings, &Client),
+    writer: Writer,
     feed: ChannelFeed,
     signals: Signals,
     plan: Plan,
+    files: &Arc<Files>,
+    about: &About<'_>,
 ) -> Result<(Ending, Observed), Failure> {
-    let writer = Writer::start(records).map_err(cannot_start)?;
-    let Signals { interrupts, progress_requests } = signals;
-    runtime.block_on(async {
-        let watch = RefCell::new(Watch::new(plan));
-        let ending = tokio::select! {
-            biased;
-            ending = deliver(settings, client, writer, feed, interrupts, &watch) => ending,
-            never = keep_watching(&watch, progress_requests) => match never {},
-        };
-        Ok((ending, watch.into_inner().end()))
-    })
+    let watch = RefCell::new(Watch::new(plan));
+    let updates = Updates::start(Arc::clone(files), &about.running(&Tally::default(), &Observed::default()));
+    let updates = updates.map_err(cannot_start)?;
+    let ending = tokio::select! {
+        biased;
+        ending = deliver(settings, client, writer, feed, signals.interrupts, &watch) => ending,
+        never = keep_watching(&watch, signals.progress_requests) => match never {},
+        never = keep_reporting(&watch, |tally, observed| updates.submit(about.running(tally, observed))) =>
+            match never {},
+    };
+    Ok((ending, watch.into_inner().end()))
 }
 
 fn cannot_start(error: std::io::Error) -> Failure {

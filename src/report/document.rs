@@ -1,4 +1,4 @@
-//! The summary of a run for machines. Its schema stands in `samples/summary.schema.json`.
+//! The summary of a run for machines, while it goes on and at its end. Its schema stands in `samples/summary.schema.json`.
 
 use super::latency::Percentiles;
 use super::summary::Counts;
@@ -19,6 +19,8 @@ pub struct Document {
     pub version: u32,
     /// Who wrote it.
     pub program: Program,
+    /// The process of the run.
+    pub pid: u32,
     /// The CSV, as it was named.
     pub input: String,
     /// The result file, as it was named.
@@ -27,14 +29,16 @@ pub struct Document {
     pub server: String,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// RFC 3339, UTC.
-    pub finished_at: String,
-    /// How long sending took, in milliseconds.
+    /// When this was written: RFC 3339, UTC.
+    pub updated_at: String,
+    /// RFC 3339, UTC; `None` while the run goes on.
+    pub finished_at: Option<String>,
+    /// How long sending took so far, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
-    /// The exit code.
-    pub exit_code: u8,
-    /// Why it ended, in one word.
+    /// The exit code; `None` while the run goes on.
+    pub exit_code: Option<u8>,
+    /// Why it ended, in one word; `running` while it goes on.
     pub reason: &'static str,
     /// What went wrong, in words.
     pub message: Option<String>,
@@ -125,7 +129,7 @@ impl Document {
     /// Its format.
     pub const FORMAT: &'static str = "offerit-sync/summary";
     /// Its version.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// As it is written, without a line end.
     ///

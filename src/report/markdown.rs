@@ -8,7 +8,7 @@ use std::fmt::Write;
 #[must_use]
 pub fn job_summary(document: &Document) -> String {
     let Document { rows, attempts, holds, outages, .. } = document;
-    let mark = if document.exit_code == 0 { "✅" } else { "❌" };
+    let mark = if document.exit_code == Some(0) { "✅" } else { "❌" };
     let mut text = format!("### {mark} offerit-sync: {}\n\n", plain(&document.input));
     if let Some(message) = &document.message {
         let _ = writeln!(text, "{}\n", plain(message));
@@ -30,7 +30,10 @@ pub fn job_summary(document: &Document) -> String {
         row("**all**", total);
     }
     let mut facts = vec![
-        format!("exit code {} ({})", document.exit_code, document.reason.replace('_', " ")),
+        match document.exit_code {
+            Some(code) => format!("exit code {code} ({})", document.reason.replace('_', " ")),
+            None => document.reason.to_owned(),
+        },
         format!("{} attempts in {}", grouped(attempts.total), rounded(document.duration)),
     ];
     if attempts.retries > 0 {

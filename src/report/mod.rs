@@ -31,15 +31,20 @@ pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Progr
 pub use latency::Percentiles;
 pub use logs::{LogFormat, Logs, Verbosity, format as log_format, start as start_logs};
 pub use markdown::job_summary;
-pub use metrics::{OPENING as METRICS_OPENING, metrics};
+pub use metrics::{OPENING as METRICS_OPENING, last_run, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
 pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
 pub use summary::{Account, Counts};
-pub use watch::{Observed, Plan, ProgressMode, Watch, keep_watching};
+pub use watch::{Observed, Plan, ProgressMode, Watch, keep_reporting, keep_watching};
 
 /// Says something on standard error.
 pub fn say(text: impl Display) {
     tracing::info!("{text}");
+}
+
+/// Says what is wrong but ends nothing. The text may hold words from outside.
+pub fn warn(text: impl Display) {
+    tracing::warn!("warning: {}", escape_and_shorten(&text.to_string()));
 }
 
 /// Reports at any verbosity that a run still reads its input: somebody has asked for its progress.

@@ -20,13 +20,16 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::yield_now;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 /// Between two drawings of the block.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
 /// Between two lines where there is no block, and between two looks at what was not told one by one.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Between two reports of a run that goes on, to files. As often as Prometheus commonly scrapes.
+const REPORT_EVERY: Duration = Duration::from_secs(15);
 
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +62,7 @@ pub struct Plan {
 }
 
 /// What was seen of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// How long it took.
     pub duration: Duration,
@@ -187,6 +190,11 @@ impl Watch {
     #[must_use]
     pub fn end(mut self) -> Observed {
         self.tell_rest();
+        self.observed()
+    }
+
+    /// What was seen of the run so far.
+    fn observed(&self) -> Observed {
         let now = self.now();
         Observed {
             duration: now,
@@ -214,6 +222,17 @@ pub async fn keep_watching(watch: &RefCell<Watch>, mut asked: Signal) -> Infalli
             watch.borrow().say_progress();
         }
         watch.borrow_mut().tick();
+    }
+}
+
+/// Passes the state of a run to `report` every 15 seconds, for ever.
+pub async fn keep_reporting(watch: &RefCell<Watch>, mut report: impl FnMut(&Tally, &Observed)) -> Infallible {
+    let mut ticks = interval_at(Instant::now() + REPORT_EVERY, REPORT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let watch = watch.borrow();
+        report(&watch.tally, &watch.observed());
     }
 }
 

@@ -15,16 +15,11 @@ const METRICS: &str = "crm.prom";
 /// A value of a field that must not turn up anywhere.
 const SECRET: &str = "Hunter2-is-secret";
 
-fn schema() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/summary.schema.json");
-    serde_json::from_str(&fs::read_to_string(path).expect("a schema")).expect("a schema in JSON")
-}
-
 /// A summary that keeps to the schema, and has no field that the schema does not tell of.
 #[track_caller]
 fn valid(text: &str) -> Value {
     let document: Value = serde_json::from_str(text).expect("a summary in JSON");
-    let faults = schema::faults(&document, &schema());
+    let faults = schema::faults(&document, &schema::of_the_summary());
     assert!(faults.is_empty(), "{faults:?}\n{text}");
     document
 }

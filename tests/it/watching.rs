@@ -1,7 +1,8 @@
 //! A run that goes on, seen from another shell: SIGUSR1, the summary and metrics of a run that has not ended, `verify`.
 
-use crate::support::{Child, Offerit, RESULT, Reply, Server, table};
+use crate::support::{Child, Offerit, RESULT, Reply, Server, schema, table};
 use serde_json::Value;
+use std::fs;
 use std::io::Write;
 use std::process::Stdio;
 
@@ -75,4 +76,77 @@ fn sigusr1_is_answered_while_the_run_still_reads_its_input() {
     drop(pipe);
     child.wait().expect_code(0);
     assert_eq!(server.count(), 1);
+}
+
+const OUTPUTS: [&str; 4] = ["--summary", "run.json", "--metrics", "crm.prom"];
+
+/// The summary, held against its schema, and the metrics.
+#[track_caller]
+fn outputs(offerit: &Offerit) -> (Value, String) {
+    let text = |name| fs::read_to_string(offerit.path(name)).expect("a file");
+    let summary = serde_json::from_str(&text("run.json")).expect("a summary in JSON");
+    let faults = schema::faults(&summary, &schema::of_the_summary());
+    assert!(faults.is_empty(), "{faults:?}: {summary}");
+    (summary, text("crm.prom"))
+}
+
+/// The lines about the last run that has ended.
+fn last_run(metrics: &str) -> Vec<&str> {
+    metrics.lines().filter(|line| line.contains("offerit_sync_last_run_")).collect()
+}
+
+#[test]
+fn a_killed_run_leaves_a_summary_and_metrics_that_call_it_running() {
+    let (server, offerit) = held();
+    let child = offerit.start_sending(&[&OUTPUTS[..], &["--concurrency", "1"]].concat());
+    // They are there before the first request.
+    server.wait_for(1);
+    let pid = child.pid();
+    child.kill();
+    let (summary, metrics) = outputs(&offerit);
+    assert_eq!((&summary["version"], &summary["reason"]), (&2.into(), &"running".into()));
+    assert_eq!((&summary["exit_code"], &summary["finished_at"]), (&Value::Null, &Value::Null));
+    assert_eq!((&summary["pid"], &summary["rows"]["total"]), (&pid.into(), &100.into()));
+    assert!(summary["next_command"].as_str().is_some_and(|command| command.ends_with("--resume")));
+    assert!(metrics.contains("offerit_sync_running{sync=\"crm\"} 1"), "{metrics}");
+    assert!(metrics.contains("offerit_sync_current_run_rows_left{sync=\"crm\"} 100"), "{metrics}");
+    assert_eq!(last_run(&metrics), Vec::<&str>::new(), "no run has ended yet");
+}
+
+#[test]
+fn metrics_of_a_run_that_goes_on_keep_those_of_the_last_one() {
+    let server = Server::start(|_, number| match number {
+        0 => Reply::updated(),
+        1 => Reply::new(422),
+        _ => Reply::never(),
+    });
+    let offerit = Offerit::job(&server, table(1..=9));
+    offerit.input("two.csv", table(1..=2));
+    offerit.run(&[&["run", "two.csv", "--concurrency", "1"], &OUTPUTS[..]].concat()).expect_code(3);
+    let (_, ended) = outputs(&offerit);
+    assert!(ended.contains("offerit_sync_running{sync=\"crm\"} 0"), "{ended}");
+    assert!(ended.contains("offerit_sync_last_run_exit_code{sync=\"crm\"} 3"), "{ended}");
+    assert!(!ended.contains("current_run"), "{ended}");
+    // Killed once, so that a file of a run that never ended is carried on too.
+    for more in [&["--overwrite"][..], &["--resume"]] {
+        let before = server.count();
+        let child = offerit.start_sending(&[&OUTPUTS[..], &["--concurrency", "1"], more].concat());
+        server.wait_for(before + 1);
+        child.kill();
+        let (summary, running) = outputs(&offerit);
+        assert_eq!(summary["reason"], "running");
+        assert!(running.contains("offerit_sync_running{sync=\"crm\"} 1"), "{running}");
+        assert_eq!(last_run(&running), last_run(&ended));
+        prometheus_parse::Scrape::parse(running.lines().map(|line| Ok(line.to_owned()))).expect("metrics");
+    }
+}
+
+#[test]
+fn a_summary_on_standard_output_comes_once_at_the_end() {
+    let (server, offerit) = held();
+    let (child, _) = start_held(&offerit, &server, &["--summary", "-", "-q"]);
+    child.signal("TERM");
+    let output = child.wait().expect_code(143);
+    let summary: Value = serde_json::from_str(&output.stdout).expect("one summary");
+    assert_eq!((&summary["exit_code"], &summary["reason"]), (&143.into(), &"terminated".into()));
 }

@@ -1,14 +1,18 @@
-//! What a run leaves besides its result file: the JSON summary, the metrics, the summary on a CI job's page.
+//! What a run writes besides its result file: the JSON summary and the metrics, also while it goes on, and the summary
+//! on a CI job's page.
 
 use crate::exit::{ExitCode, Failure};
 use crate::report::{
     Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, is_one_file,
-    job_summary, metrics, put, say,
+    job_summary, last_run, metrics, put, say,
 };
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Bytes of an earlier metrics file that are read: hundreds of times what one takes.
+const LONGEST_METRICS: u64 = 1024 * 1024;
 
 /// What a run leaves and shows besides its result file.
 #[derive(Debug)]
@@ -33,11 +37,33 @@ pub struct Outputs {
     pub failures: Option<String>,
 }
 
-/// Files that can be written at the end, as far as that can be known at the beginning.
+/// Files that can be written, as far as that can be known at the beginning.
 pub(super) struct Files {
     summary: Summary,
-    metrics: Option<Replacement>,
+    metrics: Option<Metrics>,
     job_summary: Option<PathBuf>,
+}
+
+struct Metrics {
+    file: Replacement,
+    /// The lines about the last run, which stay until this one has ended.
+    last_run: String,
+}
+
+impl Metrics {
+    fn write(&self, document: &Document) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let text = metrics(document, &sync_of(self.file.path()), now, &self.last_run);
+        self.file.write(text.as_bytes())
+    }
+}
+
+/// A file that could not be written.
+pub(super) struct Unwritten<'files> {
+    /// The option that asks for it.
+    pub option: &'static str,
+    pub path: &'files Path,
+    pub error: io::Error,
 }
 
 enum Summary {
@@ -72,21 +98,27 @@ impl Outputs {
         // The collector runs as a user of its own, and figures name nobody.
         let metrics = metrics
             .map(|path| open("--metrics", path, &named, METRICS_OPENING, Access::Everybody))
-            .transpose()?;
+            .transpose()?
+            .map(|file| Metrics { last_run: last_run_in(file.path()), file });
         Ok(Files { summary, metrics, job_summary: self.job_summary.clone() })
     }
 }
 
 impl Files {
-    /// Writes everything and gives the code to end with: what was asked for and cannot be written is a fault, though
-    /// not in the place of a worse ending. The JSON summary comes last, so that it says so.
+    /// Writes the state of a run that goes on. Standard output and a CI job's page only get its end.
+    pub(super) fn update(&self, document: &Document) -> Vec<Unwritten<'_>> {
+        let summary = match &self.summary {
+            Summary::File(_) => self.write_summary(document),
+            Summary::None | Summary::Stdout => None,
+        };
+        self.write_metrics(document).into_iter().chain(summary).collect()
+    }
+
+    /// Writes everything at the end of a run and gives the code to end with: what was asked for and cannot be written is
+    /// a fault, though not in the place of a worse ending. The JSON summary comes last, so that it says so.
     pub(super) fn write(&self, document: &mut Document, mut code: ExitCode) -> ExitCode {
-        if let Some(file) = &self.metrics {
-            let finished_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            let text = metrics(document, &sync_of(file.path()), finished_at);
-            if let Err(error) = file.write(text.as_bytes()) {
-                code = spoilt("--metrics", file.path(), &error, document, code);
-            }
+        if let Some(unwritten) = self.write_metrics(document) {
+            code = spoilt(&unwritten, document, code);
         }
         if let Some(path) = &self.job_summary
             && let Err(error) = append(path, &job_summary(document))
@@ -94,33 +126,49 @@ impl Files {
             // Nobody asked for it, so nothing fails for it.
             say(format_args!("{}: the job summary cannot be written: {error}", path.display()));
         }
+        self.write_summary(document).map_or(code, |unwritten| spoilt(&unwritten, document, code))
+    }
+
+    fn write_metrics(&self, document: &Document) -> Option<Unwritten<'_>> {
+        let metrics = self.metrics.as_ref()?;
+        let error = metrics.write(document).err()?;
+        Some(Unwritten { option: "--metrics", path: metrics.file.path(), error })
+    }
+
+    fn write_summary(&self, document: &Document) -> Option<Unwritten<'_>> {
         let json = || document.to_json();
-        let written = match &self.summary {
-            Summary::None => Ok(()),
-            Summary::Stdout => json().and_then(put),
-            Summary::File(file) => json().and_then(|json| file.write(format!("{json}\n").as_bytes())),
+        let (path, written) = match &self.summary {
+            Summary::None => return None,
+            Summary::Stdout => (Path::new("-"), json().and_then(put)),
+            Summary::File(file) => {
+                (file.path(), json().and_then(|json| file.write(format!("{json}\n").as_bytes())))
+            }
         };
-        let path = match &self.summary {
-            Summary::File(file) => file.path(),
-            Summary::None | Summary::Stdout => Path::new("-"),
-        };
-        written.map_or_else(|error| spoilt("--summary", path, &error, document, code), |()| code)
+        Some(Unwritten { option: "--summary", path, error: written.err()? })
     }
 }
 
-fn spoilt(option: &str, path: &Path, error: &io::Error, document: &mut Document, code: ExitCode) -> ExitCode {
+fn spoilt(unwritten: &Unwritten<'_>, document: &mut Document, code: ExitCode) -> ExitCode {
+    let Unwritten { option, path, error } = unwritten;
     complain(format_args!("{option}: {}: cannot be written: {error}", path.display()));
     if code != ExitCode::InSync {
         return code;
     }
     document.reason = "output_fault";
-    document.exit_code = ExitCode::Fault.number();
+    document.exit_code = Some(ExitCode::Fault.number());
     ExitCode::Fault
 }
 
 /// What tells the metrics of several syncs on one machine apart: the name of the file, which only one of them has.
 fn sync_of(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// What an earlier metrics file says of the last run that ended. Where it cannot be read, these metrics are left out.
+fn last_run_in(path: &Path) -> String {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_METRICS).read_to_end(&mut text));
+    read.map_or_else(|_| String::new(), |_| last_run(&String::from_utf8_lossy(&text), &sync_of(path)))
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

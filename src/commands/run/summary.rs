@@ -1,4 +1,4 @@
-//! How a run ended, for machines.
+//! How a run goes and how it ended, for machines.
 
 use super::ending::Outcome;
 use super::outputs::Files;
@@ -7,9 +7,11 @@ use crate::delivery::{Brake, Ending, FeedError, Interrupt, Limit, Rate, Refusal,
 use crate::exit::{ExitCode, Failure};
 use crate::input;
 use crate::report::{Attempts, Counts, Document, Observed, Pauses, Program, Rates, RowCounts};
+use crate::resume::Workload;
 use crate::text::escape_and_shorten;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::process;
+use std::time::SystemTime;
 
 impl Refused {
     /// Leaves the summary and the metrics of a run that a brake stopped before anything was sent: whoever only looks at
@@ -24,12 +26,11 @@ impl Refused {
     ) -> Failure {
         let Refused { failure, reason } = self;
         let Some(reason) = reason else { return failure };
-        let none = Duration::ZERO;
         let outcome = Outcome {
             ending: Ending { tally: Tally::default(), stop: None },
             is_input_unchanged: true,
             workload: None,
-            observed: Observed { duration: none, latency: None, held: none, outage: none },
+            observed: Observed::default(),
             started_at: SystemTime::now(),
             origin: origin.to_owned(),
             rate,
@@ -44,36 +45,61 @@ impl Refused {
     }
 }
 
-impl Outcome {
-    /// The summary of a run that ended with this code, and with this trouble if there was any.
-    pub(super) fn document(&self, code: ExitCode, message: Option<String>) -> Document {
-        let (tally, observed) = (&self.ending.tally, &self.observed);
+/// What the summary says of a run besides how it goes.
+pub(super) struct About<'run> {
+    /// `None` for a stream.
+    pub workload: Option<&'run Workload>,
+    pub started_at: SystemTime,
+    /// Where it is sent to.
+    pub origin: &'run str,
+    pub rate: Rate,
+    pub input: &'run Path,
+    pub result: &'run Path,
+    /// The command that continues the run.
+    pub next_command: Option<&'run str>,
+}
+
+impl<'run> About<'run> {
+    /// Of a run to this server at this rate.
+    pub(super) fn new(
+        workload: Option<&'run Workload>,
+        started_at: SystemTime,
+        (origin, rate): (&'run str, Rate),
+        input: &'run Path,
+        result: &'run Path,
+        next_command: Option<&'run str>,
+    ) -> About<'run> {
+        About { workload, started_at, origin, rate, input, result, next_command }
+    }
+
+    /// The summary of the run while it goes on.
+    pub(super) fn running(&self, tally: &Tally, observed: &Observed) -> Document {
         let seconds = observed.duration.as_secs_f64();
         let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-        let in_sync_before = self.workload.as_ref().map_or(0, |workload| workload.in_sync);
-        let time = |time| humantime::format_rfc3339_millis(time).to_string();
+        let in_sync_before = self.workload.map_or(0, |workload| workload.in_sync);
         Document {
             format: Document::FORMAT,
             version: Document::VERSION,
             program: Program { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            pid: process::id(),
             input: self.input.to_string_lossy().into_owned(),
             result: self.result.to_string_lossy().into_owned(),
-            server: self.origin.clone(),
-            started_at: time(self.started_at),
-            finished_at: time(SystemTime::now()),
+            server: self.origin.to_owned(),
+            started_at: written(self.started_at),
+            updated_at: written(SystemTime::now()),
+            finished_at: None,
             duration: observed.duration,
-            exit_code: code.number(),
-            reason: self.reason(code),
-            message: message.map(|message| escape_and_shorten(&message)),
-            next_command: self.next_command(code),
+            exit_code: None,
+            reason: "running",
+            message: None,
+            next_command: self.next_command.map(str::to_owned),
             rows: RowCounts {
-                total: self.workload.as_ref().map(|workload| workload.rows),
+                total: self.workload.map(|workload| workload.rows),
                 in_sync_before,
                 recorded: tally.recorded(),
                 not_in_sync: tally.not_in_sync(),
                 left: self
                     .workload
-                    .as_ref()
                     .map(|workload| workload.rows.saturating_sub(in_sync_before + tally.recorded())),
             },
             counts: Counts::of(|status| tally.count(status)),
@@ -90,6 +116,34 @@ impl Outcome {
             },
             holds: Pauses { count: tally.holds, duration: observed.held },
             outages: Pauses { count: tally.outages, duration: observed.outage },
+        }
+    }
+}
+
+fn written(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+impl Outcome {
+    /// The summary of a run that ended with this code, and with this trouble if there was any.
+    pub(super) fn document(&self, code: ExitCode, message: Option<String>) -> Document {
+        let next_command = self.next_command(code);
+        let about = About {
+            workload: self.workload.as_ref(),
+            started_at: self.started_at,
+            origin: &self.origin,
+            rate: self.rate,
+            input: &self.input,
+            result: &self.result,
+            next_command: next_command.as_deref(),
+        };
+        let running = about.running(&self.ending.tally, &self.observed);
+        Document {
+            finished_at: Some(running.updated_at.clone()),
+            exit_code: Some(code.number()),
+            reason: self.reason(code),
+            message: message.map(|message| escape_and_shorten(&message)),
+            ..running
         }
     }
 

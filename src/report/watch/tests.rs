@@ -176,3 +176,27 @@ async fn without_a_terminal_there_is_a_line_every_30_seconds_and_where_the_rate_
         assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_is_reported_every_15_seconds_with_its_counts_so_far() {
+    let watch = RefCell::new(Watch::with_face(plan(), Face::None));
+    let mut reports = Vec::new();
+    let story = async {
+        (&mut &watch).paused(Some(Pause::Held { left: 20 * SECOND }));
+        let mut tally = Tally::default();
+        for _ in 0..47 {
+            tokio::time::sleep(SECOND).await;
+            tally.add(Status::Updated);
+            (&mut &watch).progressed(&tally);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = story => {}
+        never = keep_reporting(&watch, |tally, observed| {
+            reports.push((tally.count(Status::Updated), observed.duration, observed.held));
+        }) => match never {},
+    }
+    let expected: Vec<_> = [15_u32, 30, 45].map(|at| (u64::from(at), at * SECOND, at * SECOND)).to_vec();
+    assert_eq!(reports, expected);
+}

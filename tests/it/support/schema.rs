@@ -4,6 +4,14 @@
 
 use regex::Regex;
 use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// The schema of `--summary`.
+pub fn of_the_summary() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/summary.schema.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("a schema")).expect("a schema in JSON")
+}
 
 /// Every fault of a document, each with its place as a JSON pointer.
 pub fn faults(document: &Value, schema: &Value) -> Vec<String> {
