@@ -2,7 +2,7 @@
 
 use crate::config::{
     CheckOptions, CompletionsOptions, Environment, FailuresOptions, Layers, LogFormatChoice, MappingOptions,
-    ReportOptions, RunOptions, SandboxOptions, VerifyOptions,
+    PlanOptions, ReportOptions, RunOptions, SandboxOptions, UndoOptions, VerifyOptions,
 };
 use crate::exit::{ExitCode, Failure};
 use crate::report::{LogFormat, Logs};
@@ -28,6 +28,10 @@ pub enum Command {
     Run(Box<RunOptions>),
     /// Read and validate everything, send nothing
     Check(CheckOptions),
+    /// What would change against a baseline, field by field, as a CSV for run; sends nothing
+    Plan(Box<PlanOptions>),
+    /// A CSV of the values from before a plan that was sent
+    Undo(UndoOptions),
     /// Account for every input row against the result file, send nothing: for CI
     Verify(VerifyOptions),
     /// The rows that did not make it, with the reason, ready to correct and run again
@@ -109,9 +113,10 @@ impl Command {
         match self {
             Command::Run(options) => Some(&mut options.mapping),
             Command::Check(options) => Some(&mut options.mapping),
+            Command::Plan(options) => Some(&mut options.mapping),
             Command::Verify(options) => Some(&mut options.mapping),
             Command::Failures(options) => Some(&mut options.mapping),
-            Command::Report(_) | Command::Sandbox(_) | Command::Completions(_) => None,
+            Command::Undo(_) | Command::Report(_) | Command::Sandbox(_) | Command::Completions(_) => None,
         }
     }
 }

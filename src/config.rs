@@ -9,6 +9,7 @@ mod layers;
 mod mapping;
 mod options;
 mod outputs;
+mod plan;
 mod reading;
 mod run_options;
 mod sandbox;
@@ -34,6 +35,7 @@ pub use options::{
     CheckOptions, CompletionsChoice, CompletionsOptions, FailuresOptions, FileOptions, FormatChoice,
     ReportOptions, SandboxOptions, VerifyOptions,
 };
+pub use plan::{PlanFormatChoice, PlanOptions, UndoOptions};
 pub use reading::ReadingOptions;
 pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
 pub use target::Environment;

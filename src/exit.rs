@@ -54,15 +54,21 @@ impl ExitCode {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            ExitCode::InSync => "every row is in sync and recorded, the file is on disk",
+            ExitCode::InSync => {
+                "every row is in sync and recorded, the file is on disk (plan, undo: the file is written)"
+            }
             ExitCode::Fault => {
                 "a fault of the machine: an I/O error on the input or the result file, an input that changed under the \
                  run, a bug"
             }
             ExitCode::Usage => "wrong usage, configuration or input header; nothing was sent",
-            ExitCode::NotInSync => "finished, but some rows are invalid, rejected, failed or unknown",
+            ExitCode::NotInSync => {
+                "finished, but some rows are invalid, rejected, failed or unknown (plan: not planned, or with --exit-code \
+                 something would change; undo: something cannot be undone)"
+            }
             ExitCode::Brake => {
-                "a limit stopped it (failures, nothing accepted, changes, outage, a host name that does not exist); resumable"
+                "a limit stopped it (failures, nothing accepted, changes, missing rows, outage, a host name that does \
+                 not exist); resumable"
             }
             ExitCode::Locked => "another run holds the result file",
             ExitCode::Refused => {

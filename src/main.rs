@@ -48,6 +48,11 @@ fn execute(typed: Typed) -> Result<ExitCode, Failure> {
             commands::check::show(&shown)
         }
         Command::Check(options) => commands::check::check(&options.settings().map_err(located)?),
+        Command::Plan(options) => {
+            let settings = options.settings(&Cli::grammar(), &environment).map_err(located)?;
+            commands::plan::plan(&settings)
+        }
+        Command::Undo(options) => commands::undo::undo(&options.settings(&environment)?),
         Command::Verify(options) => {
             commands::verify::verify(&options.settings(&environment).map_err(located)?)
         }

@@ -4,7 +4,7 @@
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
 use super::output::{Existing, Output, Sink};
-use super::plans::{is_finished_plan, say_passed_over};
+use super::plan_input::{is_finished_plan, say_passed_over};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
 use crate::journal::{Keep, Lookup, Marks, Place, ResultFile};
@@ -14,9 +14,6 @@ use crate::text::counted;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Begins a UTF-8 file that Excel takes for one.
-const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Settings of the command.
 #[derive(Debug)]
@@ -182,16 +179,7 @@ impl Table {
         let earlier = (0..names.len()).filter(|index| is_ours(names[*index]));
         let left_out = earlier.chain(rows.unnamed()).collect();
         let mut table = Table { sink, delimiter: format.delimiter.byte(), width: names.len(), left_out };
-        let mut start = Vec::new();
-        if format.has_mark || format.encoding != crate::input::Charset::UTF_8 {
-            start.extend_from_slice(MARK);
-        }
-        // The lines that --skip-lines leaves out, so that the same options fit.
-        (0..format.skipped_lines).for_each(|_| start.push(b'\n'));
-        if format.has_sep_line {
-            start.extend_from_slice(&[b"sep=", &[table.delimiter][..], b"\n"].concat());
-        }
-        table.write(&start)?;
+        table.write(&format.preamble())?;
         let cells = table.kept(&names).chain(OF_FAILURES.map(str::as_bytes)).collect::<Vec<_>>();
         table.line(&cells)?;
         Ok(table)

@@ -5,7 +5,8 @@ mod comparison;
 pub mod failures;
 mod others;
 mod output;
-mod plans;
+pub mod plan;
+mod plan_input;
 mod process;
 pub mod report;
 pub mod completions;
@@ -14,6 +15,7 @@ pub mod sandbox;
 mod runtime;
 mod shard;
 mod signals;
+pub mod undo;
 pub mod verify;
 
 pub use comparison::Key;

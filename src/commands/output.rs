@@ -13,6 +13,11 @@ use tempfile::NamedTempFile;
 /// How much of a file that is to be replaced is looked at.
 const HEAD: u64 = 64 * 1024;
 
+/// Appends to a file that may not exist yet.
+pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
+    File::options().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}
+
 /// Where a command's data goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {

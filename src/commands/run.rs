@@ -12,7 +12,7 @@ mod survey;
 mod updates;
 mod warnings;
 
-use super::plans::is_plan;
+use super::plan_input::is_plan;
 use super::process::affordable_requests;
 use super::signals::Signals;
 use super::{SANDBOX_CREDENTIALS, runtime};

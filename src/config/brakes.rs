@@ -90,7 +90,12 @@ fn max_failures(text: &str) -> Result<MaxFailures, Failure> {
     }
 }
 
-fn most<T>(option: &str, text: &str, count: fn(u64) -> T, percent: fn(f64) -> T) -> Result<T, Failure> {
+pub(super) fn most<T>(
+    option: &str,
+    text: &str,
+    count: fn(u64) -> T,
+    percent: fn(f64) -> T,
+) -> Result<T, Failure> {
     // `parse` would take a sign, and of a part an exponent and words.
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let found = match text.strip_suffix('%') {

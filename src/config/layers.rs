@@ -23,6 +23,18 @@ const OF_A_CALL: [&str; 4] = [CONFIG, "show-config", "output", "help"];
 /// may cost corrections made by hand.
 const OVERWRITE: &str = "overwrite";
 
+/// In a file it concerns `check`: that of `plan` has other values.
+const FORMAT: &str = "format";
+
+/// Whether a key of a file concerns a command that has the option.
+fn concerns(command: &str, key: &str) -> bool {
+    match key {
+        OVERWRITE => command == "run",
+        FORMAT => command != "plan",
+        _ => true,
+    }
+}
+
 /// Options that are merged column by column, and tables of columns.
 const LISTS: [&str; 3] = ["map", "set", "ignore-column"];
 const COLUMNS: &str = "columns";
@@ -62,7 +74,7 @@ impl Layers {
         refuse_conflicts(command, &in_force)?;
         // Behind the command's name and before what was typed.
         let mut merged: Vec<OsString> = arguments.iter().take(2).cloned().collect();
-        for setting in in_force.iter().filter(|setting| name == "run" || setting.key != OVERWRITE) {
+        for setting in in_force.iter().filter(|setting| concerns(name, &setting.key)) {
             if let Some(arg) = option(command, &setting.key) {
                 merged.extend(as_arguments(arg, setting));
             }

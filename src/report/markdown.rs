@@ -55,7 +55,7 @@ pub fn job_summary(document: &Document) -> String {
 }
 
 /// Text from outside: nothing in it is Markdown or HTML.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::new();
     for letter in escape_and_shorten(text).chars() {
         match letter {

@@ -13,9 +13,11 @@ mod markdown;
 mod metrics;
 mod page;
 mod pauses;
+mod plan;
 mod replace;
 mod screen;
 mod summary;
+mod ticker;
 mod watch;
 
 use crate::customer::{Parameter, Update};
@@ -33,8 +35,10 @@ pub use logs::{LogFormat, Logs, Verbosity, format as log_format, start as start_
 pub use markdown::job_summary;
 pub use metrics::{OPENING as METRICS_OPENING, last_run, metrics};
 pub use page::{OPENING as PAGE_OPENING, Page, PageError, page};
+pub use plan::{PlanFormat, PlanReport};
 pub use replace::{Access, Replacement, folder_of, is_one_file, plain};
 pub use summary::{Account, Counts};
+pub use ticker::RowTicker;
 pub use watch::{Observed, Plan, ProgressMode, Watch, keep_reporting, keep_watching};
 
 /// Says something on standard error.

@@ -10,7 +10,7 @@ const KEY_BYTES: usize = 16;
 
 /// A customer id or a subscription id, to the letter: the first bytes of its BLAKE3 hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct IdKey([u8; KEY_BYTES]);
+pub struct IdKey([u8; KEY_BYTES]);
 
 impl IdKey {
     /// The key of the hash differs by parameter: a customer and a subscription with the same id are not the same.
@@ -25,14 +25,22 @@ impl IdKey {
 
     /// The keys of the customer id and the subscription id that an update names.
     pub(super) fn of_update(update: &Update) -> [Option<IdKey>; 2] {
-        let key = |parameter| Some(IdKey::new(parameter, update.get(parameter)?));
-        [Parameter::CustomerId, Parameter::SubscriptionId].map(key)
+        Self::of_ids(
+            [Parameter::CustomerId, Parameter::SubscriptionId].map(|parameter| update.get(parameter)),
+        )
+    }
+
+    /// The keys of a customer id and a subscription id.
+    #[must_use]
+    pub fn of_ids([customer_id, subscription_id]: [Option<&str>; 2]) -> [Option<IdKey>; 2] {
+        let key = |parameter, id: Option<&str>| Some(IdKey::new(parameter, id?));
+        [key(Parameter::CustomerId, customer_id), key(Parameter::SubscriptionId, subscription_id)]
     }
 }
 
 /// The ids that are known, numbered from 0, and grouped by customer.
 #[derive(Default)]
-pub(super) struct CustomerIds {
+pub struct CustomerIds {
     numbers: HashMap<IdKey, u32>,
     /// For each id another id of the same customer, nearer to the root of the group; the root has itself.
     parents: Vec<u32>,
@@ -40,7 +48,7 @@ pub(super) struct CustomerIds {
 
 impl CustomerIds {
     /// How many ids are known.
-    pub(super) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.parents.len()
     }
 
@@ -51,10 +59,10 @@ impl CustomerIds {
 
     /// Adds the ids of a row, which are one customer's, and returns their numbers. The flag reports whether an id was new
     /// or two customers became one.
-    pub(super) fn add(&mut self, keys: [Option<IdKey>; 2]) -> ([Option<u32>; 2], bool) {
-        let before = self.len();
+    pub fn add(&mut self, keys: [Option<IdKey>; 2]) -> ([Option<u32>; 2], bool) {
+        let before = self.count();
         let ids = keys.map(|key| key.map(|key| self.number(key)));
-        let mut has_grown = self.len() > before;
+        let mut has_grown = self.count() > before;
         if let [Some(one), Some(other)] = ids {
             let (one, other) = (self.root(one), self.root(other));
             has_grown |= one != other;
@@ -73,7 +81,7 @@ impl CustomerIds {
     }
 
     /// The id that represents the customer of an id. Shortens the way to it.
-    pub(super) fn root(&mut self, id: u32) -> u32 {
+    pub fn root(&mut self, id: u32) -> u32 {
         let mut root = id;
         while self.parents[root as usize] != root {
             root = self.parents[root as usize];
@@ -109,6 +117,6 @@ mod tests {
         assert_eq!(customers.add([a, c]), ([Some(0), Some(2)], true));
         assert_eq!(customers.root(0), customers.root(1));
         assert_eq!(customers.add([b, a]), ([Some(1), Some(0)], false));
-        assert_eq!(customers.len(), 3);
+        assert_eq!(customers.count(), 3);
     }
 }

@@ -8,7 +8,7 @@ const KEYS_PER_ENTRY: usize = 8;
 
 /// Finds the position of a key among sorted keys.
 #[derive(Debug)]
-pub(super) struct IdIndex {
+pub struct IdIndex {
     /// The position of the first key whose first bits are this number or more, and at the end the number of keys.
     starts: Vec<usize>,
     /// The bits of a key that the index ignores.
@@ -23,7 +23,9 @@ impl Default for IdIndex {
 }
 
 impl IdIndex {
-    pub(super) fn of(keys: impl ExactSizeIterator<Item = u64>) -> IdIndex {
+    /// Indexes keys, which must be sorted.
+    #[must_use]
+    pub fn of(keys: impl ExactSizeIterator<Item = u64>) -> IdIndex {
         let bits = (keys.len() / KEYS_PER_ENTRY).max(2).ilog2();
         let ignored_bits = u64::BITS - bits;
         let mut starts = vec![0; (1 << bits) + 1];
@@ -37,7 +39,8 @@ impl IdIndex {
     }
 
     /// The positions at which this key can be.
-    pub(super) fn range(&self, key: u64) -> Range<usize> {
+    #[must_use]
+    pub fn range(&self, key: u64) -> Range<usize> {
         let entry = (key >> self.ignored_bits) as usize;
         self.starts[entry]..self.starts[entry + 1]
     }

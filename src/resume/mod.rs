@@ -29,7 +29,9 @@ mod workload;
 
 pub use change_detector::{ChangeDetector, identity_of};
 pub use changes_since::{ChangesSince, MassChange, MaxChanges, SendReasons};
+pub use customer_ids::{CustomerIds, IdKey};
 pub use done::Done;
+pub use id_index::IdIndex;
 pub use lane_keys::{Keys, LaneKeys};
 pub use last_deliveries::{LastDeliveries, LastDelivery};
 pub use row_plan::RowPlan;

@@ -125,7 +125,7 @@ impl SupersededSearch {
 
     fn add(&mut self, keys: [Option<IdKey>; 2]) -> [Option<u32>; 2] {
         let (ids, has_grown) = self.customers.add(keys);
-        self.deliveries.resize_with(self.customers.len(), IdDeliveries::default);
+        self.deliveries.resize_with(self.customers.count(), IdDeliveries::default);
         self.has_grown |= has_grown;
         // Rows with one of the two ids may have been passed over before.
         self.has_missed_pair |= has_grown && ids.iter().all(Option::is_some);

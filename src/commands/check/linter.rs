@@ -4,7 +4,7 @@ use super::Terms;
 use super::duplicates;
 use super::findings::Findings;
 use super::shapes::Shapes;
-use crate::commands::plans::{finished, passed_over};
+use crate::commands::plan_input::{finished, passed_over};
 use crate::customer::{Cell, Parameter, Update, find_suspicious};
 use crate::exit::ExitCode;
 use crate::input::{Input, Mapping, Row, Rows, Transform};

@@ -1,13 +1,14 @@
 //! What a run writes besides its result file: the JSON summary and the metrics, also while it goes on, and the summary
 //! on a CI job's page.
 
+use crate::commands::output::append;
 use crate::exit::{ExitCode, Failure};
 use crate::report::{
     Access, Document, METRICS_OPENING, ProgressMode, Replacement, SUMMARY_OPENING, complain, is_one_file,
     job_summary, last_run, metrics, put, say,
 };
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -169,8 +170,4 @@ fn last_run_in(path: &Path) -> String {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST_METRICS).read_to_end(&mut text));
     read.map_or_else(|_| String::new(), |_| last_run(&String::from_utf8_lossy(&text), &sync_of(path)))
-}
-
-fn append(path: &Path, text: &str) -> io::Result<()> {
-    File::options().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }

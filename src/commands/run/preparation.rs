@@ -4,7 +4,7 @@
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};
 use super::{MaxInvalid, cannot_start, warnings};
-use crate::commands::plans::say_passed_over;
+use crate::commands::plan_input::say_passed_over;
 use crate::commands::shard::refuse_split_customers;
 use crate::commands::signals::Signals;
 use crate::customer::FingerprintKey;

@@ -41,6 +41,24 @@ pub struct Format {
     pub compression: Option<Compression>,
 }
 
+impl Format {
+    /// What stands before the header of a UTF-8 table that the options which read this input are to read as well. Excel
+    /// takes a file with a byte order mark for UTF-8.
+    #[must_use]
+    pub fn preamble(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if self.has_mark || self.encoding != Charset::UTF_8 {
+            text.extend_from_slice("\u{feff}".as_bytes());
+        }
+        // The lines that --skip-lines leaves out.
+        text.extend((0..self.skipped_lines).map(|_| b'\n'));
+        if self.has_sep_line {
+            text.extend_from_slice(&[b"sep=", &[self.delimiter.byte()][..], b"\n"].concat());
+        }
+        text
+    }
+}
+
 /// As people are told: `Windows-1252 (guessed), semicolon, gzip`.
 impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

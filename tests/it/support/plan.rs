@@ -62,3 +62,13 @@ pub fn plan(columns: &[&str], rows: &[Row]) -> String {
     }
     text
 }
+/// The rows of a table, by the names of their columns.
+#[track_caller]
+pub fn read(text: &str) -> Vec<Row> {
+    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let names = reader.headers().expect("a header").clone();
+    let row = |record: csv::StringRecord| {
+        names.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
+    };
+    reader.records().map(|record| row(record.expect("a record"))).collect()
+}

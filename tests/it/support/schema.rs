@@ -1,4 +1,4 @@
-//! Checks a document against a JSON Schema: the keywords that `samples/summary.schema.json` uses. A field that the schema
+//! Checks a document against a JSON Schema: the keywords that the schemas in `samples/` use. A field that the schema
 //! does not describe is a fault, and so is a keyword that is not checked here.
 //! <https://json-schema.org/draft/2020-12/json-schema-validation>
 
@@ -52,6 +52,12 @@ fn check(place: &str, value: &Value, schema: &Value, root: &Value, faults: &mut 
                 }
                 true
             }
+            "items" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    check(&format!("{place}/{index}"), item, wanted, root, faults);
+                }
+                true
+            }
             _ => false,
         };
         if !holds {
@@ -68,9 +74,11 @@ fn is_of_type(value: &Value, name: &Value) -> bool {
     match name.as_str().expect("a type's name") {
         "object" => value.is_object(),
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         "null" => value.is_null(),
+        "array" => value.is_array(),
         other => panic!("the type {other} is not known here"),
     }
 }
