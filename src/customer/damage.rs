@@ -69,7 +69,7 @@ pub(super) fn has_control(text: &str) -> bool {
     text.contains(|letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r'))
 }
 
-/// Whether it holds what nobody sees. Joiners belong to the character before them, if that is beyond ASCII.
+/// Whether it holds an invisible character. Joiners belong to the character before them, if that is beyond ASCII.
 pub(super) fn has_unseen(text: &str) -> bool {
     !text.is_ascii()
         && text.chars().zip(std::iter::once(' ').chain(text.chars())).any(|(letter, before)| {
@@ -89,7 +89,7 @@ pub(super) fn has_entity(text: &str) -> bool {
         })
 }
 
-/// What a text in UTF-8 is taken for by a reader of code page 437.
+/// A text in UTF-8 as a reader of code page 437 shows it.
 #[cfg(test)]
 pub(super) fn read_as_cp437(bytes: &[u8]) -> String {
     let upper: Vec<char> = CP437.chars().collect();

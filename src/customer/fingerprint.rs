@@ -1,4 +1,4 @@
-//! What makes two updates the same: a keyed hash of the canonical update.
+//! The identity of an update: a keyed hash of its canonical text.
 //!
 //! The canonical text of a row is one line for the call and the row's kind, then one line for each parameter that has
 //! a value, sorted by name. `kind` is `update`, `invalid` or `passed-over`; `length` is the value's length in bytes, in
@@ -10,7 +10,7 @@
 //! customer_id=3:191
 //! ```
 //!
-//! The length tells where a value ends, so that no two rows have the same text. The fingerprint is the first 8 bytes
+//! The length marks the end of a value, so that no two rows have the same text. The fingerprint is the first 8 bytes
 //! of the text's BLAKE3 in keyed mode. The 32 bytes of the key are BLAKE3's key derivation of the API key with the
 //! context `offerit-sync 2026-11-29 fingerprint`. With [`b3sum`](https://github.com/BLAKE3-team/BLAKE3/tree/master/b3sum)
 //! and the canonical text in `row.txt`:
@@ -29,7 +29,7 @@ use std::fmt;
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// How many hex digits it is written with.
+    /// The hex digits that it is written with.
     pub const DIGITS: usize = 16;
 
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.

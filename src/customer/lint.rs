@@ -1,4 +1,4 @@
-//! Finds values that are hardly meant: what is in the cell, and what is sent for it.
+//! Finds values that are probably not meant, in the cell and in the value that is sent.
 
 use super::damage::{has_control, has_entity, has_unseen, is_mojibake};
 use super::{Parameter, REMOVE, Suspicion};
@@ -7,20 +7,20 @@ use crate::text::{decimal_digit, is_unseen};
 /// One cell of a row, to look at.
 #[derive(Clone, Copy)]
 pub struct Cell<'row> {
-    /// What it holds.
+    /// The parameter of its column.
     pub parameter: Parameter,
-    /// As it stands in the file.
+    /// The cell as it is written in the file.
     pub raw: &'row str,
-    /// What is sent for it. A cell that a table translates has only this: somebody has said what is to become of it.
+    /// The value that is sent. If a table translates the cell, `raw` is this value too: the translation is meant.
     pub value: &'row str,
-    /// The country of the row, as it stands in the file and as it is sent.
+    /// The country of the row, as it is written in the file and as it is sent.
     pub countries: [&'row str; 2],
 }
 
-/// What it finds, the kinds of bytes of which a text needs one at least to be looked at, and whether it holds.
+/// A suspicion, the kinds of bytes of which a suspicious text has at least one, and the check.
 type Rule = (Suspicion, u8, fn(&str) -> bool);
 
-/// Kinds of bytes. Nearly all texts have so few of them that most rules need no look.
+/// Kinds of bytes. Nearly all texts lack most of these kinds, so that most checks are skipped.
 const SIGN: u8 = 1;
 const BLANK: u8 = 2;
 const CONTROL: u8 = 4;
@@ -44,7 +44,7 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// The rules for every cell, the first that holds is told.
+/// The rules for every cell. The first that holds is reported.
 const RULES: [Rule; 13] = [
     (Suspicion::AlmostRemove, ANY, is_almost_remove),
     (Suspicion::SpreadsheetError, SIGN, is_spreadsheet_error),
@@ -61,7 +61,7 @@ const RULES: [Rule; 13] = [
     (Suspicion::LineBreak, CONTROL, |text| text.contains(['\r', '\n'])),
 ];
 
-/// Tells what is suspicious about a cell, the worst. What is sent counts first, then what stands in the file.
+/// Finds the worst suspicion about a cell: first about the value that is sent, then about the cell in the file.
 #[must_use]
 pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
     let Cell { parameter, raw, value, .. } = *cell;
@@ -95,7 +95,7 @@ fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
     }
 }
 
-/// What only this parameter is held to, by what is sent.
+/// The suspicion about a value that only its parameter has.
 fn by_parameter(cell: &Cell<'_>) -> Option<Suspicion> {
     let value = cell.value;
     match cell.parameter {
@@ -133,7 +133,7 @@ fn is_almost_remove(text: &str) -> bool {
 }
 
 /// `#VALUE!`, `#¿NOMBRE?`, `#N/A`, `####`, `Err:502`: in all languages, a spreadsheet begins an error with a hash and ends
-/// it with `!` or `?`, but for what is not available, which is two letters around a slash.
+/// it with `!` or `?`; "not available" is two letters around a slash.
 fn is_spreadsheet_error(text: &str) -> bool {
     if let Some(number) = text.get(..4).filter(|word| word.eq_ignore_ascii_case("Err:")).map(|_| &text[4..]) {
         return !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -215,7 +215,7 @@ fn respelled_number(text: &str) -> Option<Suspicion> {
         let is_one = is_of_digits(digits) && digits.len() < 4 && (digits != exponent || others.len() == 1);
         return is_one.then_some(Suspicion::Scientific);
     }
-    // Of three digits; in India of two but for the last. Decimals may follow.
+    // Groups have three digits; in India two, except for the last. Decimals may follow.
     let is_group = |group: &&str| group.len() == 3 || group.len() == 2 && number.contains(',');
     let is_grouped = |groups: &[&str]| {
         first.len() < 4 && groups.iter().all(is_group) && groups.last().is_some_and(|last| last.len() == 3)

@@ -12,7 +12,7 @@ pub const REMOVE: &str = "REMOVE";
 pub struct Rule {
     /// A short name that never changes.
     pub name: &'static str,
-    /// What is wrong with a value that breaks it, and what to do. Never holds the value.
+    /// The fault of a value that breaks the rule, and what to do. Never holds the value.
     pub message: &'static str,
 }
 

@@ -1,7 +1,7 @@
 //! Values that the API takes and that are hardly meant: what exports, spreadsheets and wrong encodings leave behind.
 //! These are guesses. None of them keeps a row from being sent.
 
-/// What makes a value suspicious.
+/// Why a value is suspicious.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each has its name and its message below")]
 pub enum Suspicion {
@@ -35,7 +35,7 @@ impl Suspicion {
         TEXTS[self as usize].1
     }
 
-    /// What is suspicious and what to do.
+    /// The message: the fault, and what to do.
     #[must_use]
     pub fn message(self) -> &'static str {
         TEXTS[self as usize].2

@@ -32,7 +32,7 @@ impl Update {
     }
 }
 
-/// The values, for what is done with valid and invalid rows alike.
+/// The values, for code that treats valid and invalid rows alike.
 impl AsRef<Values> for Update {
     fn as_ref(&self) -> &Values {
         &self.0

@@ -12,17 +12,17 @@ pub enum Error {
     /// It cannot be opened.
     #[error("{}: {source}", path.display())]
     Open {
-        /// What was asked for.
+        /// The path that was given.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is something that holds no CSV.
     #[error("{}: {what}", path.display())]
     NotCsv {
-        /// What was asked for.
+        /// The path that was given.
         path: PathBuf,
-        /// What it looks like, and what to do.
+        /// The kind of file, and what to do.
         what: String,
     },
     /// Its header does not map to the API's parameters.
@@ -42,7 +42,7 @@ pub enum Error {
         path: PathBuf,
         /// The last line that was read whole.
         line: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is not what it was when it was opened.
@@ -64,7 +64,7 @@ pub enum Error {
         path: PathBuf,
         /// The last line that was read whole.
         line: u64,
-        /// What is wrong, and how much could be unpacked.
+        /// The fault, and how much could be unpacked.
         what: String,
     },
     /// A field or record that never seems to end.
@@ -84,7 +84,7 @@ impl Error {
         matches!(self, Error::Read { .. } | Error::Changed { .. })
     }
 
-    /// What there is to say, each fault of a header by itself.
+    /// The messages, each fault of a header by itself.
     #[must_use]
     pub fn messages(&self) -> Vec<String> {
         match self {
@@ -114,7 +114,7 @@ impl Error {
         }
     }
 
-    /// What an error of one of our readers means, when `line` was reached.
+    /// Interprets an error of one of our readers that reached `line`.
     pub fn of_io(path: &Path, line: u64, source: io::Error) -> Error {
         let path = path.to_path_buf();
         match source.get_ref() {

@@ -73,7 +73,7 @@ impl Input {
         Input { mapping, ..self }
     }
 
-    /// What its columns hold.
+    /// The mapping of its columns.
     #[must_use]
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
@@ -91,7 +91,7 @@ impl Input {
         matches!(self.source, Source::Stream(_))
     }
 
-    /// Whether this path leads to the very file that is read, however it is spelled: also through a link.
+    /// Whether this path leads to the file that is read, also through a link.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
         let opened = match &self.source {
@@ -118,7 +118,7 @@ impl Input {
         }
     }
 
-    /// Reads the header and gives the rows, from the start of a file, or from where a stream is.
+    /// Reads the header and returns the rows, from the start of a file, or from where a stream is.
     ///
     /// # Errors
     /// If this is no CSV, or its header cannot be mapped.
@@ -126,7 +126,7 @@ impl Input {
         Rows::start(self.path.clone(), self.opened()?, &self.reading, &self.mapping)
     }
 
-    /// How many rows it has, whatever their columns are called and hold.
+    /// Counts its rows, whatever its header is.
     ///
     /// # Errors
     /// If this is no CSV, or cannot be read to its end.

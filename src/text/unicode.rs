@@ -1,4 +1,4 @@
-//! What Unicode says of single characters, where the standard library is silent.
+//! Properties of characters by Unicode that the standard library lacks.
 
 use icu_properties::props::{
     DefaultIgnorableCodePoint, GeneralCategory, JoinControl, Script, VariationSelector,

@@ -1,4 +1,4 @@
-//! What can be wrong with a header, each in words that say what to do.
+//! The faults of a header, each with a message that says what to do.
 
 use crate::customer::Parameter;
 use crate::input::source::Delimiter;
@@ -19,7 +19,7 @@ pub enum HeaderFault {
     Unknown {
         /// Counted from 1.
         column: usize,
-        /// As it stands in the header.
+        /// The name as it is written in the header.
         name: String,
         /// The nearest parameter, if one is near.
         suggestion: Option<&'static str>,
@@ -29,7 +29,7 @@ pub enum HeaderFault {
     /// Two columns for one parameter.
     #[error(
         "columns {first} and {second}{} are both '{parameter}': keep one of them{}",
-        both(names), if names.is_some() { ", or leave one out with --ignore-column" } else { "" }
+        quote_both(names), if names.is_some() { ", or leave one out with --ignore-column" } else { "" }
     )]
     Duplicate {
         /// Counted from 1.
@@ -49,17 +49,17 @@ pub enum HeaderFault {
     ColumnAndConstant {
         /// Counted from 1.
         column: usize,
-        /// As it stands in the header.
+        /// The name as it is written in the header.
         name: String,
         /// The parameter.
         parameter: &'static str,
         /// Where the constant was set.
         origin: String,
     },
-    /// A column that was spoken of and is not there.
+    /// A column that has a rule and is missing.
     #[error("{origin}: there is no column '{name}'{}", nearest_column(suggestion.as_ref(), columns))]
     Missing {
-        /// Where it was spoken of.
+        /// The place of the rule.
         origin: String,
         /// As it was typed.
         name: String,
@@ -132,7 +132,7 @@ pub enum HeaderFault {
     OneColumn {
         /// All of it.
         name: String,
-        /// What was said or found.
+        /// The delimiter that was given or found.
         delimiter: Delimiter,
     },
     /// There is a header and nothing else.
@@ -157,7 +157,7 @@ pub enum HeaderFault {
     NotOfPlan {
         /// Counted from 1.
         column: usize,
-        /// As it stands in the header.
+        /// The name as it is written in the header.
         name: String,
         /// The nearest column of a plan, if one is near.
         suggestion: Option<String>,
@@ -169,7 +169,7 @@ pub enum HeaderFault {
         first: usize,
         /// Counted from 1.
         second: usize,
-        /// As it stands in the header.
+        /// The name as it is written in the header.
         name: String,
     },
     /// A column that a plan must have.
@@ -196,8 +196,8 @@ fn taken_in(last_line: Option<u64>) -> String {
     last_line.map_or(String::new(), |line| format!(", which takes in all up to line {line}"))
 }
 
-/// What to do about a quote that does not enclose a whole name or field: `what`. `blank` is the column in which only a
-/// blank is in its way.
+/// The advice for a quote that does not enclose a whole name or field: `what`. `blank` is the column in which only a blank
+/// keeps the quote from enclosing it.
 pub fn quote_advice(blank: Option<usize>, what: &str) -> String {
     match blank {
         Some(column) => format!(
@@ -245,7 +245,7 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map_or(".".to_owned(), |name| format!(": did you mean '{name}'?"))
 }
 
-fn both(names: &Option<(String, String)>) -> String {
+fn quote_both(names: &Option<(String, String)>) -> String {
     names.as_ref().map_or(String::new(), |(one, other)| format!(" ('{one}' and '{other}')"))
 }
 

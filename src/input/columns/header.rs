@@ -1,5 +1,4 @@
-//! Which column holds which parameter, and what becomes of its cells: the mapping held against a header, once a
-//! file. From then on a row costs no decision.
+//! Maps a header, once a file: the parameter and the transform of each column.
 
 use super::fault::{HeaderFault, MOST_LISTED};
 use super::known::KnownColumns;
@@ -16,7 +15,7 @@ use std::ops::Range;
 /// The input's columns, each with its parameter.
 #[derive(Debug)]
 pub struct Header {
-    /// None where a column is left out. Those behind all that have a name are not among these.
+    /// `None` for a column that is left out. Columns behind the last name are missing here.
     columns: Vec<Option<Column>>,
     /// How many columns there are, those left out included.
     width: usize,
@@ -36,13 +35,13 @@ pub struct Header {
 pub struct LeftOut {
     /// The first one, from 1.
     pub first: usize,
-    /// The last one, from 1: another one than the first only where they have no name.
+    /// The last one, from 1. Differs from the first only for columns without a name.
     pub last: usize,
     /// As it may be shown; empty if there is none.
     pub name: String,
 }
 
-/// What a column is.
+/// The role of a column.
 enum Role {
     Known(Box<Column>),
     LeftOut,
@@ -50,7 +49,7 @@ enum Role {
     Unknown,
 }
 
-/// What is wrong with a header: the first faults, as of thousands of columns nobody reads each.
+/// The first faults of a header, and the number of all others: a file may have thousands of columns.
 #[derive(Default)]
 struct Faults {
     listed: Vec<HeaderFault>,
@@ -100,8 +99,8 @@ struct Column {
 }
 
 impl Header {
-    /// Maps a header record: by what was said about its columns, else by names equal to a parameter, case and
-    /// surrounding blanks aside.
+    /// Maps a header by the rules for its columns, and all other columns by their names, which are equal to a parameter
+    /// except for case and surrounding blanks.
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the columns.
@@ -123,7 +122,7 @@ impl Header {
         } else {
             faults.add(|_| HeaderFault::NoHeader { columns: names.len() });
         }
-        // A column that was not understood may be the one that lacks.
+        // An unknown column may be the missing one.
         let may_lack = faults.is_empty();
         let folded_names: HashSet<String> = names.iter().map(|name| folded(name)).collect();
         let is_missing = |rule: &&ColumnRule| !folded_names.contains(&folded(&rule.name));
@@ -131,7 +130,7 @@ impl Header {
             faults.add(|_| missing(rule, if is_header { &names } else { &[] }));
         }
         if may_lack && faults.is_empty() {
-            for fault in lacks(&columns, mapping) {
+            for fault in missing_kinds(&columns, mapping) {
                 faults.add(|_| fault);
             }
         }
@@ -143,7 +142,7 @@ impl Header {
         Ok(Header::new(columns, &names, constants, None))
     }
 
-    /// Maps the header of a plan: nothing that was said about columns applies, and cells are sent as they are.
+    /// Maps the header of a plan: no rule for columns applies, and cells are sent as they are.
     fn map_plan(
         names: &[String],
         mapping: &Mapping,
@@ -200,7 +199,7 @@ impl Header {
         })
     }
 
-    /// What becomes of the cells of a column (from 1).
+    /// The transform of a column (from 1).
     pub fn transform(&self, column: usize) -> Option<&Transform> {
         self.columns.get(column.checked_sub(1)?)?.as_ref().map(|column| &column.transform)
     }
@@ -295,7 +294,7 @@ fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
     columns.iter().position(|column| column.as_ref().is_some_and(|column| column.parameter == parameter))
 }
 
-/// The columns of a header, up to the last that has a name or that is spoken of.
+/// The columns of a header, up to the last that has a name or a rule.
 fn roles(
     names: &[String],
     mapping: &Mapping,
@@ -329,7 +328,7 @@ fn roles(
     columns
 }
 
-/// What the column of this folded name is.
+/// The role of the column with this folded name.
 fn role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
     let column = |parameter, transform| Role::Known(Box::new(Column { parameter, transform }));
     if let Some(rule) = known.rule(name) {
@@ -354,7 +353,7 @@ fn unknown(column: usize, name: &str, before: &[HeaderFault]) -> HeaderFault {
     HeaderFault::Unknown { column, name: shown(name), suggestion, is_first }
 }
 
-/// What else gives the parameter of the column at `index`.
+/// The fault that another column or a constant sets the parameter of the column at `index`.
 fn second_source(
     names: &[String],
     index: usize,
@@ -394,8 +393,8 @@ fn missing(rule: &ColumnRule, names: &[String]) -> HeaderFault {
     }
 }
 
-/// What a header as a whole lacks.
-fn lacks(columns: &[Option<Column>], mapping: &Mapping) -> Vec<HeaderFault> {
+/// The faults of a header that lacks ids or fields.
+fn missing_kinds(columns: &[Option<Column>], mapping: &Mapping) -> Vec<HeaderFault> {
     let has = |lookup: bool| {
         let is_such = |parameter: Parameter| parameter.is_lookup() == lookup;
         columns.iter().flatten().any(|column| is_such(column.parameter))

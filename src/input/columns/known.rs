@@ -1,5 +1,5 @@
-//! Names of columns that are known: those of parameters, and those that somebody spoke of. They tell a header from the
-//! values of a customer, and from lines of prose above it.
+//! Known names of columns: parameters, and names with a rule. They distinguish a header from the values of a customer and
+//! from lines of prose above it.
 
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::is_same;
@@ -9,14 +9,13 @@ use crate::input::csv::{Records, behind_lines};
 use crate::input::source::{Delimiter, Reading};
 use std::collections::{HashMap, HashSet};
 
-/// Columns of the file with what did not make it, which tell why. They are left out: a corrected copy is an input as it
-/// stands.
+/// Columns that `failures` adds. They are left out, so that a corrected copy of its file is an input.
 pub const OF_FAILURES: [&str; 2] = ["_status", "_error"];
 
-/// A header is looked for in this many lines.
+/// Lines in which a header is searched. Chosen.
 const MOST_LINES: u64 = 10;
 
-/// What is known of columns.
+/// The known names of columns.
 pub struct KnownColumns<'mapping> {
     rules: HashMap<String, &'mapping ColumnRule>,
     ignored: HashSet<String>,
@@ -30,7 +29,7 @@ impl<'mapping> KnownColumns<'mapping> {
         }
     }
 
-    /// What was said about the column of this folded name.
+    /// The rule for the column of this folded name.
     pub fn rule(&self, name: &str) -> Option<&'mapping ColumnRule> {
         self.rules.get(name).copied()
     }
@@ -40,8 +39,8 @@ impl<'mapping> KnownColumns<'mapping> {
         OF_FAILURES.contains(&name) || self.ignored.contains(name)
     }
 
-    /// Whether these are names of columns rather than values: somebody spoke of one, one is an id's, or two or half of them
-    /// are parameters'. One among many may be a value: `password` is many a password.
+    /// Whether these are names of columns rather than values: one has a rule or is an id's, or two or half of them are
+    /// parameters'. One parameter among many names may be a value: some passwords are `password`.
     pub fn are_a_header<'names>(&self, names: impl Iterator<Item = &'names str>) -> bool {
         let (mut all, mut count, mut has_sure_one) = (0, 0, false);
         for name in names.map(folded).filter(|name| !name.is_empty()) {
@@ -56,7 +55,7 @@ impl<'mapping> KnownColumns<'mapping> {
         has_sure_one || count > 1 || count == 1 && all < 3
     }
 
-    /// How many of these are known, if they are a header.
+    /// Counts the known names, if the names are a header.
     fn count<'names>(&self, names: impl Iterator<Item = &'names [u8]>) -> usize {
         let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
         if !self.are_a_header(names.iter().map(|name| &**name)) {
@@ -79,8 +78,8 @@ impl<'mapping> KnownColumns<'mapping> {
             .any(|sign| self.count(line.split(|byte| *byte == sign)) > 1)
     }
 
-    /// The line of a header that stands below the line in which it was looked for, with these names: of the first ten, the
-    /// one with the most known columns, if it has more of them. `head` is the text of the input's first bytes.
+    /// The line of a header below the first line, which has these names: among the first ten lines, the line with the most
+    /// known columns, if it has more than the first. `head` is the text of the input's first bytes.
     pub fn line_below(&self, head: &str, reading: &Reading, line: u64, names: &[Vec<u8>]) -> Option<u64> {
         let count_in = |skipped: u64| {
             let rest = behind_lines(head, skipped);
@@ -97,7 +96,7 @@ impl<'mapping> KnownColumns<'mapping> {
     }
 }
 
-/// The parameter whose name this is, but for case, blanks and signs.
+/// The parameter of this name, except for case, blanks and signs.
 fn parameter_like(name: &str) -> Option<Parameter> {
     Parameter::ALL.into_iter().find(|parameter| is_same(name, parameter.name()))
 }

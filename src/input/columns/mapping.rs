@@ -1,24 +1,24 @@
-//! What was asked for about columns: which holds which parameter, what becomes of its cells, what is the same for
-//! every row. Right in itself, and not yet held against a header.
+//! The settings for columns: their parameters, their transforms, and the constants of every row. Valid in themselves, and
+//! not yet compared with a header.
 
 use super::transform::{Empty, Transform};
 use crate::customer::Parameter;
 use std::fmt;
 
-/// The columns as they are wanted. The default wants columns that are named after parameters.
+/// The settings for columns. By default, columns are named after parameters.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
-    /// Columns about which something was said, each name once.
+    /// The rules for columns, each name once.
     pub columns: Vec<ColumnRule>,
-    /// What is the same for every row, each parameter once.
+    /// The constants of every row, each parameter once.
     pub constants: Vec<Constant>,
     /// Names of columns that are left out.
     pub ignored: Vec<String>,
     /// Whether columns that are no parameter are left out.
     pub ignores_unknown: bool,
-    /// What empty cells do where nothing else was said.
+    /// The effect of empty cells in columns without a rule.
     pub empty: Empty,
-    /// What becomes of rows that have nothing to send.
+    /// The treatment of rows that have nothing to send.
     pub empty_rows: EmptyRows,
     /// Whether columns of `columns` may be missing.
     pub may_lack_columns: bool,
@@ -28,7 +28,7 @@ pub struct Mapping {
     pub from_file: Vec<&'static str>,
 }
 
-/// What becomes of a row that has nothing to send.
+/// The treatment of a row that has nothing to send.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EmptyRows {
     /// It is invalid.
@@ -38,25 +38,25 @@ pub enum EmptyRows {
     Skip,
 }
 
-/// What was said about one column.
+/// The rule for one column.
 #[derive(Debug, Clone)]
 pub struct ColumnRule {
     /// Its name, as it was typed.
     pub name: String,
     /// Where it was said, to show.
     pub origin: String,
-    /// What it holds.
+    /// The parameter that it holds.
     pub parameter: Parameter,
-    /// What becomes of its cells.
+    /// The transform of its cells.
     pub transform: Transform,
 }
 
 /// A value for every row. Its `Debug` does not hold it.
 #[derive(Clone)]
 pub struct Constant {
-    /// What is set.
+    /// The parameter that is set.
     pub parameter: Parameter,
-    /// To what.
+    /// The value that it is set to.
     pub value: String,
     /// Where it was said, to show.
     pub origin: String,

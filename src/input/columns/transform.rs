@@ -1,5 +1,5 @@
-//! What becomes of a cell before it is a value: trimmed, its letters changed, looked up in a table, filled in.
-//! One transform a column, made once; the common one, which trims and no more, copies nothing.
+//! Transforms a cell into a value: trims it, changes its letters, looks it up in a table, fills it in. Each column has one
+//! transform.
 
 use crate::customer::{Parameter, REMOVE, Rule};
 use crate::text::{decimal_digit, is_digit_separator};
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-/// What an empty cell does.
+/// The effect of an empty cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Empty {
     /// It leaves the field as it is.
@@ -17,10 +17,10 @@ pub enum Empty {
     Remove,
 }
 
-/// What becomes of the letters of a cell.
+/// A change of the letters of a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Letters {
-    /// Nothing.
+    /// No change.
     #[default]
     Keep,
     /// Lower case.
@@ -32,8 +32,8 @@ pub enum Letters {
 }
 
 impl Letters {
-    /// The text with these letters; `None` where only digits are to be left and there is more than digits and separators.
-    /// Doing it twice is doing it once.
+    /// The text with its letters changed; `None` for a text of more than digits and separators, if only digits are to be
+    /// left. Idempotent.
     #[must_use]
     pub fn apply(self, text: &str) -> Option<Cow<'_, str>> {
         match self {
@@ -85,7 +85,7 @@ fn has_decimals(text: &str) -> bool {
     !are_groups || !is_one_mark || parts.len() == 2 && !is_of_phone()
 }
 
-/// What becomes of a value that a table does not have.
+/// The treatment of a value that a table lacks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Otherwise {
     /// It is sent as it is.
@@ -98,9 +98,9 @@ pub enum Otherwise {
 /// A table of values. Its `Debug` holds none of them.
 #[derive(Clone, Default)]
 pub struct Table {
-    /// What stands in the cell, trimmed and its letters changed, and what to make of it.
+    /// The values by cell, where the cell is trimmed and its letters are changed.
     pub values: HashMap<String, String>,
-    /// For all other values.
+    /// The treatment of all other values.
     pub otherwise: Otherwise,
 }
 
@@ -110,19 +110,19 @@ impl fmt::Debug for Table {
     }
 }
 
-/// What becomes of the cells of a column, in the order of the fields. `REMOVE` passes through untouched. Its `Debug`
+/// The steps from the cells of a column to its values, in the order of the fields. `REMOVE` stays as it is. Its `Debug`
 /// holds no value.
 #[derive(Clone)]
 pub struct Transform {
     /// Whether blanks around the cell are dropped.
     pub trim: bool,
-    /// What becomes of its letters.
+    /// The change of its letters.
     pub letters: Letters,
-    /// What it is looked up in.
+    /// The table in which it is looked up.
     pub table: Option<Table>,
-    /// What stands in for an empty one.
+    /// The value of an empty cell.
     pub default: Option<String>,
-    /// What one does that is empty still.
+    /// The effect of a cell that is still empty.
     pub empty: Empty,
 }
 
@@ -135,8 +135,8 @@ impl fmt::Debug for Transform {
 }
 
 impl Transform {
-    /// That of a column about which nothing else was said. Passwords are not trimmed: a blank may belong to one, and
-    /// nobody would see that it is gone. Ids and passwords cannot be removed (API page): an empty one stays empty.
+    /// The transform of a column without a rule. Passwords are not trimmed: a blank may belong to a password, and nobody
+    /// would see that it is gone. Ids and passwords cannot be removed (API page): an empty cell stays empty.
     #[must_use]
     pub fn of(parameter: Parameter, empty: Empty) -> Transform {
         Transform {
@@ -157,8 +157,8 @@ impl Transform {
         self.table.as_ref().and_then(translation).unwrap_or(false)
     }
 
-    /// Whether blanks around a cell are dropped. Blanks may belong to a password; a cell of nothing else is what exports
-    /// with columns of one width write for no password.
+    /// Whether blanks around a cell are dropped. Blanks may belong to a password, but a cell of blanks is no password:
+    /// exports with columns of fixed width write it.
     pub fn trims(&self, parameter: Parameter, cell: &str) -> bool {
         self.trim || parameter == Parameter::Password && cell.trim().is_empty()
     }

@@ -1,13 +1,13 @@
-//! How long a field may be, and what to say of one that is longer.
+//! The limits of a field, and the message for a longer field.
 
 use std::fmt;
 
-/// How long a field may be: far above any customer, far below what a quote that is never closed would swallow.
+/// The limits of a field. A quote that is never closed would make one field of the rest of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest field in bytes, its quotes included.
+    /// The longest field in bytes as it is written, its quotes included. Chosen: far above any value of a customer.
     pub bytes: usize,
-    /// The most lines a field may span.
+    /// The most lines a field may span. Chosen.
     pub lines: u64,
 }
 

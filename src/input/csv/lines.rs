@@ -1,6 +1,6 @@
 //! Physical lines: LF, CRLF and CR alone each end one.
 
-/// What stands behind a record.
+/// The line end behind a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LineEnd {
     /// The end of the input, or there is no record yet.
@@ -12,7 +12,7 @@ pub enum LineEnd {
 }
 
 impl LineEnd {
-    /// The one with which `rest` begins: what follows a record.
+    /// The line end with which `rest` begins: the bytes behind a record.
     pub fn of(rest: &[u8]) -> LineEnd {
         match rest {
             [] => LineEnd::Missing,
@@ -22,7 +22,7 @@ impl LineEnd {
         }
     }
 
-    /// Whether it is only a part of a CRLF.
+    /// Whether it is only half of a CRLF.
     pub fn is_bare(self) -> bool {
         matches!(self, LineEnd::Lf | LineEnd::Cr)
     }
@@ -51,7 +51,7 @@ impl LineEnds {
     }
 }
 
-/// What follows the first lines of a text.
+/// The text behind its first lines.
 pub fn behind_lines(text: &str, lines: u64) -> &str {
     let mut rest = text;
     for _ in 0..lines {
@@ -62,7 +62,7 @@ pub fn behind_lines(text: &str, lines: u64) -> &str {
     rest
 }
 
-/// How many lines end in `text`. A CRLF that is cut in two counts with its CR.
+/// Counts the lines that end in `text`. A CRLF that is cut in two counts with its CR.
 pub fn ended(text: &[u8]) -> u64 {
     let mut count = 0;
     let mut behind_cr = None;

@@ -22,7 +22,7 @@ const FIELDS_A_RECORD: usize = 4;
 pub enum Fault {
     /// The source failed.
     Io(io::Error),
-    /// Something never seems to end.
+    /// A field or record exceeds its limit.
     TooLong(TooLong),
 }
 
@@ -138,29 +138,29 @@ impl<R: Read> Records<R> {
         self.record().text().first() == Some(&b'"')
     }
 
-    /// How far it was read: the line behind all records so far.
+    /// The line behind all records so far.
     pub fn reached(&self) -> u64 {
         self.line
     }
 
     /// Whether every quote of the record read last encloses a whole field or is doubled in one (RFC 4180, section
-    /// 2, rules 5 to 7). Where not, its fields are those of a lenient reader and not to be trusted.
+    /// 2, rules 5 to 7). If not, its cells are a guess and must not be sent.
     pub fn is_well_quoted(&self) -> bool {
         self.current.is_well_quoted
     }
 
-    /// How the record read last ends. A CR of a stream may be the first half of a CRLF unless each record must end in one.
+    /// The line end of the record read last. A CR of a stream may be the first half of a CRLF unless each record must end in one.
     pub fn line_end(&self) -> LineEnd {
         self.current.line_end
     }
 
-    /// Whether records have ended in different ways, that of the record read last aside.
+    /// Whether the records before the record read last have different line ends.
     pub fn has_mixed_line_ends(&self) -> bool {
         self.line_ends.are_mixed()
     }
 
-    /// Whether each record from here on must end in a CRLF. Where not, the next byte of a slow stream is not waited for
-    /// behind a CR.
+    /// Sets whether each record from here on must end in a CRLF. If not, a CR ends a record at once: the next byte of a slow
+    /// stream may come late.
     pub fn demand_crlf(&mut self, demands_crlf: bool) {
         (self.demands_crlf, self.awaits_line_end) = (demands_crlf, demands_crlf);
         (self.line_end_before, self.line_ends) = (LineEnd::Missing, LineEnds::default());
@@ -171,20 +171,20 @@ impl<R: Read> Records<R> {
         self.demands_crlf
     }
 
-    /// Whether the record read last stands on one of the sides of a lone LF or CR where each record must end in a CRLF:
-    /// most likely a line break of a value that is not in quotes.
+    /// Whether a lone LF or CR precedes or follows the record read last, where each record must end in a CRLF: most likely a
+    /// line break of a value that is not in quotes.
     pub fn is_broken(&self) -> bool {
         self.demands_crlf && (self.current.line_end.is_bare() || self.line_end_before.is_bare())
     }
 
-    /// Takes the record read last for a blank line: the next one stands beside the line end before it too.
+    /// Treats the record read last as a blank line: the line end before it precedes the next record too.
     pub fn pass_over(&mut self) {
         if self.line_end_before.is_bare() {
             self.current.line_end = self.line_end_before;
         }
     }
 
-    /// Reads the next record; `false` at the end. Blank lines are none. Nothing comes behind an error.
+    /// Reads the next record; `false` at the end. Blank lines are no records. Nothing comes behind an error.
     pub fn advance(&mut self) -> Result<bool, Fault> {
         let found = self.find();
         if found.is_err() {

@@ -7,7 +7,7 @@ use crate::input::csv::Records;
 use crate::input::source::Format;
 use std::io::Read;
 
-/// The record read last, and what it is judged by.
+/// The record read last, and the settings that it is judged by.
 pub(super) struct Judge<'rows, R> {
     pub(super) records: &'rows Records<R>,
     pub(super) header: &'rows Header,
@@ -54,7 +54,7 @@ impl<R: Read> Judge<'_, R> {
         Problem { column, rule: name, message }
     }
 
-    /// Why the record is no row: not one field a column, or a header.
+    /// The rule that the record breaks as a whole, with the message.
     fn malformed(&self) -> Option<(&'static str, String)> {
         let (first, last) = (self.records.line(), self.records.last_line());
         if !self.records.is_well_quoted() {

@@ -1,4 +1,4 @@
-//! The rows of the input, one after the other, each as a customer update or as what is wrong with it.
+//! The rows of the input, one after the other: each is a customer update, or a list of its faults.
 
 mod judge;
 mod row;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use row::{Invalid, Original, Problem, Row};
 
-/// What is read from.
+/// The text of the input.
 type Source = Box<dyn Read + Send>;
 
 /// The stream of rows. Reads ahead by one buffer and holds one record.
@@ -96,7 +96,7 @@ impl Rows {
         })
     }
 
-    /// What the input was found to be.
+    /// The format of the input.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -167,7 +167,7 @@ impl Rows {
         self.number
     }
 
-    /// Whether the input ends within the line of the row read last: no line end follows it, as one follows all others.
+    /// Whether the input ends within the line of the row read last, without the line end that follows all other rows.
     #[must_use]
     pub fn ends_without_line_end(&self) -> bool {
         self.ends_without_line_end
@@ -189,7 +189,7 @@ impl Rows {
         self.header.columns()
     }
 
-    /// What becomes of the cells of a column (from 1), if it has one.
+    /// The transform of a column (from 1), if its cells are sent.
     #[must_use]
     pub fn transform(&self, column: usize) -> Option<&Transform> {
         self.header.transform(column)
@@ -213,8 +213,8 @@ impl Rows {
         self.header.unnamed()
     }
 
-    /// Columns to leave out that are not there, while one that is sent has nearly the name: that name, and the name and
-    /// number of the column. As they may be shown.
+    /// Columns to leave out that are missing, while a column that is sent has nearly the name: the name to leave out, and
+    /// the name and number of the column. All names can be shown.
     #[must_use]
     pub fn not_left_out(&self, ignored: &[String]) -> Vec<(String, String, usize)> {
         let names: Vec<_> = self.names().map(String::from_utf8_lossy).collect();
@@ -263,8 +263,7 @@ pub fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> 
     Ok(rows)
 }
 
-/// What is wrong with a header whose quotes are not where they must be: it may have taken in rows, and its names are not
-/// to be trusted.
+/// The fault of a header with a stray quote: it may have swallowed rows, so its names are not trusted.
 fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
     let last_line = (records.last_line() > records.line()).then(|| records.last_line());
     let blank = records.record().blank_beside_quote();
@@ -298,10 +297,10 @@ fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error
             Fault::TooLong(fault) => Error::TooLong { path: path.to_path_buf(), fault },
         })?;
         let record = records.record();
-        // The last of these is the end of a text to DOS: exports of that time still write it.
+        // 0x1a ends a text file of DOS, and some exports still write it.
         let is_blank =
             || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0x1a)));
-        // One quoted field of blanks was put there by somebody; a line of them was not.
+        // A quoted field of blanks is a row; a line of blanks is not.
         if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
             return Ok(found);
         }

@@ -1,4 +1,4 @@
-//! One row as it was read: a customer update, or what is wrong with it.
+//! One row as it was read: a customer update, or a list of its faults.
 
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, Values};
 use crate::input::csv::Record;
@@ -14,7 +14,7 @@ pub struct Row<'rows> {
     pub last_line: u64,
     /// Whether it comes from a file of `failures`: its `_status` is not empty.
     pub has_status: bool,
-    /// What it asks for.
+    /// The update that it asks for, or its faults.
     pub content: Result<Update, Box<Invalid>>,
     pub(super) record: Record<'rows>,
 }
@@ -82,7 +82,7 @@ impl<'rows> Row<'rows> {
     }
 }
 
-/// No value.
+/// Shows no value.
 impl fmt::Debug for Row<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Row({} {} {:?})", self.number, self.line, self.content)
@@ -93,12 +93,12 @@ impl fmt::Debug for Row<'_> {
 pub struct Invalid {
     /// Everything that is wrong with it, at least one.
     pub problems: Vec<Problem>,
-    /// Whether nothing is wrong with it but that there is nothing to send, and such rows are to be passed over: it
-    /// is recorded as `unchanged`.
+    /// Whether its only fault is that it has nothing to send, and such rows are passed over: it is recorded as
+    /// `unchanged`.
     pub is_passed_over: bool,
-    /// Its `customer_id`, if that much can be trusted.
+    /// Its `customer_id`, if its cells are those of their columns.
     pub customer_id: Option<String>,
-    /// Its `subscription_id`, if that much can be trusted.
+    /// Its `subscription_id`, if its cells are those of their columns.
     pub subscription_id: Option<String>,
     /// Its values, valid or not. Those of a row that is wrong as a whole may be of other columns.
     pub(super) values: Values,
@@ -125,7 +125,7 @@ pub struct Problem {
     pub column: Option<(usize, Parameter)>,
     /// A short name of the rule that was broken, which never changes.
     pub rule: &'static str,
-    /// What is wrong and what to do. Never holds a value.
+    /// The fault, and what to do. Never holds a value.
     pub message: String,
 }
 

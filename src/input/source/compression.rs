@@ -1,4 +1,4 @@
-//! Compressed input, known by its first bytes and unpacked as it is read: memory does not depend on what comes out.
+//! Compressed input, recognised by its first bytes and unpacked as it is read: memory does not depend on the unpacked size.
 
 use super::steady::Changed;
 use flate2::bufread::GzDecoder;
@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, Read};
 /// need more.
 const LARGEST_WINDOW: u64 = 32 * 1024 * 1024;
 
-/// How many of the first bytes tell a compression.
+/// The bytes that identify a compression.
 pub const SIGNATURE: usize = 4;
 
 /// How the input is compressed.
@@ -25,7 +25,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What the first bytes say.
+    /// The compression that the first bytes identify.
     pub fn of(head: &[u8]) -> Option<Compression> {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
@@ -36,7 +36,7 @@ impl Compression {
         }
     }
 
-    /// Unpacks what `reader` gives.
+    /// Unpacks the archive that `reader` reads.
     pub fn unpack(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let unpacked: Box<dyn Read + Send> = match self {
             Compression::Gzip => Box::new(Gzip::new(reader)),
@@ -63,12 +63,12 @@ impl fmt::Display for Compression {
 )]
 pub struct Broken {
     compression: Compression,
-    /// How much came out of it.
+    /// Bytes that could be unpacked.
     length: u64,
     source: io::Error,
 }
 
-/// zstd's decoder shows the insides of its own types, which help nobody.
+/// Words for people: the messages of zstd's decoder show the fields of its types.
 fn in_words(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<FrameDecoderError>()) {
         None => error.to_string(),
@@ -85,7 +85,7 @@ fn in_words(error: &io::Error) -> String {
     }
 }
 
-/// Tells errors of the archive from those of the file it lies in.
+/// Separates errors of the archive from errors of the file that holds it.
 struct Unpacked {
     inner: Box<dyn Read + Send>,
     compression: Compression,
@@ -107,7 +107,7 @@ impl Read for Unpacked {
     }
 }
 
-/// The error of the file itself, if that is what the archive's error comes from.
+/// The error of the file itself, if it caused the archive's error.
 fn of_the_file(error: &io::Error) -> Option<io::Error> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
@@ -115,7 +115,7 @@ fn of_the_file(error: &io::Error) -> Option<io::Error> {
             if let Some(code) = error.raw_os_error() {
                 return Some(io::Error::from_raw_os_error(code));
             }
-            // What an `io::Error` wraps is skipped by its `source`.
+            // The `source` of an `io::Error` skips the error that it wraps.
             let inner = error.get_ref();
             if inner.is_some_and(|inner| inner.is::<Changed>()) {
                 return Some(io::Error::other(Changed));
@@ -155,7 +155,7 @@ impl Read for Gzip {
     }
 }
 
-/// Skips zeros; gives whether nothing follows them.
+/// Skips zeros, and returns whether nothing follows them.
 fn skip_zeros(source: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = source.fill_buf()?;

@@ -1,6 +1,6 @@
-//! The encoding of the input: said, or told from its first bytes; and UTF-8 made of it. What is no text in the
-//! encoding becomes a byte that no UTF-8 has, so that the row it stands in is invalid like one of a damaged UTF-8
-//! file, and no replacement character is ever sent.
+//! The encoding of the input, given or found in its first bytes, and its text decoded to UTF-8. Bytes that are no character
+//! in the encoding become a byte that never occurs in UTF-8: the row is invalid, as in a damaged UTF-8 file, and no
+//! replacement character is ever sent.
 
 use crate::text::is_word_of_utf_8;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -10,10 +10,10 @@ use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
-/// Stands for what cannot be decoded: it never occurs in UTF-8.
+/// Replaces bytes that cannot be decoded. This byte never occurs in UTF-8.
 const NO_TEXT: u8 = 0xff;
 
-/// How much is decoded at a time, in bytes.
+/// Bytes that are decoded at a time. Chosen.
 const CHUNK: usize = 32 * 1024;
 
 /// How ISO 2022 announces another set of characters, of several bytes or of one, in text of seven bits (ECMA-35,
@@ -28,7 +28,7 @@ impl Charset {
     /// UTF-8.
     pub const UTF_8: Charset = Charset(UTF_8);
 
-    /// What to say of a value that is no text in this encoding. `is_proven`: that it is the file's is beyond doubt.
+    /// The message for a value that is no text in this encoding. `is_proven`: the encoding of the file is certain.
     pub fn complaint(self, is_proven: bool) -> String {
         if self == Charset::UTF_8 && is_proven {
             "is not valid UTF-8, as other letters of the file are: it was damaged here by an earlier program. Correct \
@@ -46,7 +46,7 @@ impl Charset {
         }
     }
 
-    /// The text of `head`, for looking at only.
+    /// The text of `head`, with replacement characters: for finding the format only.
     pub fn look_at(self, head: &[u8]) -> String {
         self.0.decode_without_bom_handling(head).0.into_owned()
     }
@@ -54,7 +54,7 @@ impl Charset {
     /// UTF-8 from text in this encoding that begins behind any byte order mark.
     pub fn decode(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         if self == Charset::UTF_8 {
-            // It is checked value by value.
+            // Each value is checked later.
             return reader;
         }
         Box::new(Decode {
@@ -104,7 +104,7 @@ impl fmt::Display for Charset {
     }
 }
 
-/// What the first bytes say of the encoding.
+/// The encoding that the first bytes show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
     pub charset: Charset,
@@ -116,8 +116,8 @@ pub struct Finding {
     pub is_proven: bool,
 }
 
-/// The encoding that was said or, where none was, the one that the first bytes show. `is_cut`: more bytes follow.
-/// The error says what is wrong with the file or with what was said.
+/// The encoding that was given, or else the encoding that the first bytes show. `is_cut`: more bytes follow. The error is
+/// the message.
 pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         return Err("is UTF-32 text: save it as CSV UTF-8".to_owned());
@@ -131,7 +131,7 @@ pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding,
         }
         (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark, is_proven: true }),
         (None, Some(said)) => {
-            // Which of the two UTF-16 it is, hardly anybody knows.
+            // People rarely know which of the two UTF-16 encodings a file has.
             let charset = if said.is_utf_16() { wide(head).unwrap_or(said) } else { said };
             let is_proven = charset == Charset::UTF_8 && utf_8(head, is_cut).0 > 0;
             Ok(Finding { charset, is_guess: false, mark: 0, is_proven })
@@ -150,7 +150,7 @@ fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
         if charset.0 == ISO_2022_JP {
             return Ok(guessed(charset));
         }
-        // No terminal is sent this one.
+        // Programs that write to terminals do not use this escape sequence.
         if memmem::find(head, SHIFTS[0]).is_some() {
             return Err(
                 "is text in an encoding of ISO 2022 other than ISO-2022-JP: save it as CSV UTF-8".to_owned()
@@ -162,26 +162,26 @@ fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
     if others == 0 || letters > others {
         return Ok(utf_8);
     }
-    // Short words of UTF-8 come about by chance where a letter has several bytes. Elsewhere one is enough: what is no
-    // UTF-8 is damage then.
+    // In an encoding with several bytes a letter, some short words are UTF-8 by chance. In the others one word of UTF-8
+    // proves that the rest is damaged UTF-8.
     let charset = by_content(head, is_cut);
     Ok(if letters > 0 && charset.0.is_single_byte() { utf_8 } else { guessed(charset) })
 }
 
-/// What the letters of a text look most like that is not UTF-8.
+/// The likeliest encoding of a text that is not UTF-8, by its letters.
 fn by_content(head: &[u8], is_cut: bool) -> Charset {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(head, !is_cut);
     Charset(detector.guess(None, Utf8Detection::Deny))
 }
 
-/// How many letters beyond ASCII there are in words that are UTF-8 and not by chance, and how many words are no UTF-8.
+/// Counts the letters beyond ASCII in words that are UTF-8 and not by chance, and the words that are no UTF-8.
 fn utf_8(head: &[u8], is_cut: bool) -> (usize, usize) {
     let (mut letters, mut others) = (0_usize, 0_usize);
     let is_between = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphabetic();
     let mut runs = head.split(is_between).filter(|word| !word.is_ascii()).peekable();
     while let Some(word) = runs.next() {
-        // A character that is cut off at the end is none.
+        // A character that the end cuts off is no fault.
         let is_last = is_cut && runs.peek().is_none() && head.last().is_some_and(|byte| !byte.is_ascii());
         match std::str::from_utf8(word) {
             Ok(text) if is_word_of_utf_8(word) => {
@@ -195,12 +195,12 @@ fn utf_8(head: &[u8], is_cut: bool) -> (usize, usize) {
     (letters, others)
 }
 
-/// UTF-16 without a byte order mark, by where the zeros of its ASCII characters stand: there are some before the first
-/// byte of a line end, and in one of the two orders there is a first line of text.
+/// UTF-16 without a byte order mark, by the zeros of its ASCII characters: there are some before the first byte of a line
+/// end, and in one of the two byte orders there is a first line of text.
 fn wide(head: &[u8]) -> Option<Charset> {
     let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
     lines.find(|line| line.iter().any(|byte| *byte != 0)).filter(|line| line.contains(&0))?;
-    // What is looked at of a stream may end within a line end.
+    // The first line of a stream may be cut within its line end.
     let little = head.chunks(2).map(|unit| u16::from_le_bytes([unit[0], *unit.get(1).unwrap_or(&0)]));
     let big = head.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
     match () {
@@ -234,12 +234,12 @@ struct Decode {
     /// Whether bytes without a character come out as control characters (Encoding Standard, "single-byte indexes").
     has_unassigned: bool,
     bytes: Vec<u8>,
-    /// What of `bytes` is not decoded yet.
+    /// The part of `bytes` that is not decoded yet.
     unread: std::ops::Range<usize>,
     /// Whether nothing follows `bytes`.
     is_last: bool,
     text: Vec<u8>,
-    /// What of `text` was not given yet.
+    /// The part of `text` that was not returned yet.
     ungiven: std::ops::Range<usize>,
     has_ended: bool,
 }
@@ -250,7 +250,7 @@ impl Decode {
             self.unread = 0..self.source.read(&mut self.bytes)?;
             self.is_last = self.unread.is_empty();
         }
-        // One byte stays free for what cannot be decoded.
+        // One byte stays free for `NO_TEXT`.
         let room = self.text.len() - 1;
         let (result, read, mut written) = self.decoder.decode_to_utf8_without_replacement(
             &self.bytes[self.unread.clone()],

@@ -1,4 +1,4 @@
-//! What the input was found to be, and what may be said of it beforehand.
+//! The format of an input: given, or found in its first bytes.
 
 use super::compression::Compression;
 use super::encoding::Charset;
@@ -7,23 +7,23 @@ use crate::input::csv::{Limits, Record, Records};
 use std::fmt;
 use std::str::FromStr;
 
-/// How to read an input. What is not said is told from its first 64 KiB.
+/// How to read an input. A format that is not given is found in the first 64 KiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Between two fields.
+    /// The delimiter between two fields.
     pub delimiter: Option<Delimiter>,
-    /// Of the text.
+    /// The encoding of the text.
     pub encoding: Option<Charset>,
-    /// Of a field.
+    /// The limits of a field.
     pub limits: Limits,
-    /// How many lines stand above the header, whatever they hold.
+    /// Lines above the header, whatever they hold.
     pub skip_lines: u64,
 }
 
-/// What an input is: said, or found in its first bytes.
+/// The format of an input: given, or found in its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// Of the text.
+    /// The encoding of the text.
     pub encoding: Charset,
     /// Whether the encoding is a guess, which neither a mark nor the bytes prove.
     pub is_guess: bool,
@@ -31,19 +31,19 @@ pub struct Format {
     pub is_proven: bool,
     /// Whether it begins with a byte order mark.
     pub has_mark: bool,
-    /// Between two fields.
+    /// The delimiter between two fields.
     pub delimiter: Delimiter,
-    /// Whether Excel's line that says the delimiter stands before the header.
+    /// Whether Excel's `sep=` line precedes the header.
     pub has_sep_line: bool,
-    /// How many lines above the header are skipped.
+    /// Lines above the header that are skipped.
     pub skipped_lines: u64,
-    /// Around all of it.
+    /// The compression of the input.
     pub compression: Option<Compression>,
 }
 
 impl Format {
-    /// What stands before the header of a UTF-8 table that the options which read this input are to read as well. Excel
-    /// takes a file with a byte order mark for UTF-8.
+    /// The text before the header of a UTF-8 table that the same options shall read as they read this input. Excel reads a
+    /// file with a byte order mark as UTF-8.
     #[must_use]
     pub fn preamble(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -59,7 +59,7 @@ impl Format {
     }
 }
 
-/// As people are told: `Windows-1252 (guessed), semicolon, gzip`.
+/// For people: `Windows-1252 (guessed), semicolon, gzip`.
 impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let guessed = if self.is_guess { " (guessed)" } else { "" };
@@ -71,12 +71,12 @@ impl fmt::Display for Format {
     }
 }
 
-/// What stands between two fields: one ASCII character that is no letter, digit, quote or line end.
+/// The delimiter between two fields: one ASCII character that is no letter, digit, quote or line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delimiter(u8);
 
 impl Delimiter {
-    /// Those that are looked for; the first of equals counts.
+    /// The delimiters that are tried; the first of equals counts.
     const USUAL: [(Delimiter, &'static str); 4] = [
         (Delimiter(b','), "comma"),
         (Delimiter(b';'), "semicolon"),
@@ -96,8 +96,8 @@ impl Delimiter {
         (is_fit && !matches!(byte, b'"' | b'_')).then_some(Delimiter(byte))
     }
 
-    /// What Excel's first line `sep=;` says, in a file that has one. A spreadsheet that saved the file again has filled the
-    /// line up with delimiters, as it does with every row.
+    /// The delimiter that Excel's first line `sep=;` gives. A spreadsheet that saved the file again has filled the line up
+    /// with delimiters, as it does with every row.
     pub fn of_sep_line(line: &str) -> Option<Delimiter> {
         let line = line.trim_end_matches(['\r', '\n']);
         let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);

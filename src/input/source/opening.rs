@@ -1,5 +1,5 @@
-//! From bytes to text: looks at the first 64 KiB at most, tells the input's format or what else it is, and gives a
-//! reader of all of it in UTF-8.
+//! Opens a source: finds its format in the first 64 KiB at most, refuses what is no CSV, and returns a reader of all of it
+//! in UTF-8.
 
 use super::compression::{self, Compression};
 use super::encoding;
@@ -8,15 +8,15 @@ use super::sniff;
 use crate::input::csv::behind_lines;
 use std::io::{self, Cursor, Read};
 
-/// How much is looked at, in bytes.
+/// Bytes in which the format is found. Chosen: a header and some rows.
 pub const HEAD: usize = 64 * 1024;
 
 /// An input whose format is known.
 pub struct Opened {
-    /// Gives UTF-8, without a byte order mark.
+    /// Reads UTF-8, without a byte order mark.
     pub reader: Box<dyn Read + Send>,
     pub format: Format,
-    /// The text of what was looked at, `None` of a stream: there it is no more than the first line.
+    /// The text of the first bytes; `None` of a stream, where only the first line is read ahead.
     pub head: Option<String>,
 }
 
@@ -31,8 +31,8 @@ pub enum Unusable {
     NotCsv(String),
 }
 
-/// Opens what `reader` gives. Of a stream no more is looked at than the first line, whatever else is there already:
-/// a slow pipe must not be waited for, and what is found must not depend on how fast it is.
+/// Opens the source that `reader` reads. Of a stream only the first line counts, even if more has arrived: a slow pipe must
+/// not delay the run, and its speed must not change the format that is found.
 pub fn open(
     mut reader: Box<dyn Read + Send>,
     is_stream: bool,
@@ -85,7 +85,7 @@ fn sep_line(text: &str) -> Option<Delimiter> {
     Delimiter::of_sep_line(text.split(['\r', '\n']).next()?)
 }
 
-/// The first bytes: up to `most`, until there is enough or no more.
+/// Reads the first bytes: `most`, or fewer once they are enough or the source ends.
 fn read_head(reader: &mut dyn Read, most: usize, is_enough: impl Fn(&[u8]) -> bool) -> io::Result<Vec<u8>> {
     let mut head = vec![0; most];
     let mut length = 0;
@@ -101,14 +101,14 @@ fn read_head(reader: &mut dyn Read, most: usize, is_enough: impl Fn(&[u8]) -> bo
     Ok(head)
 }
 
-/// What `head` holds of the input up to the end of the first record behind `skip_lines` lines, in whatever encoding and
-/// with whatever delimiter; `None` if that has not come yet.
+/// The bytes of `head` up to the end of the first record behind `skip_lines` lines, in any encoding and with any
+/// delimiter; `None` if that end has not come yet.
 fn first_record(head: &[u8], skip_lines: u64) -> Option<&[u8]> {
     let (mut is_text, mut is_quoted, mut may_open) = (false, false, true);
     let (mut lines_left, mut before) = (skip_lines, 0);
     for (at, byte) in head.iter().enumerate() {
         match byte {
-            // Of UTF-16, and of byte order marks.
+            // Bytes of UTF-16 and of byte order marks.
             0 | 0xfe | 0xff | 0xef | 0xbb | 0xbf => {}
             _ if lines_left > 0 => {
                 let is_second_half = *byte == b'\n' && before == b'\r';
@@ -117,7 +117,7 @@ fn first_record(head: &[u8], skip_lines: u64) -> Option<&[u8]> {
             }
             b'"' if is_quoted || may_open => {
                 is_quoted = !is_quoted;
-                // A second quote behind one that closes goes on with the field.
+                // A second quote behind the closing one continues the field.
                 (is_text, may_open) = (true, true);
             }
             _ if is_quoted => {}

@@ -1,6 +1,7 @@
-//! Tells what plainly is no CSV by its first bytes, before anything is made of it, and says what to do.
+//! Recognises files that are no CSV by their first bytes ([magic numbers](https://en.wikipedia.org/wiki/List_of_file_signatures)),
+//! and reports what to do.
 
-/// Signatures of what people take for a CSV, with what it looks like and what to do.
+/// Signatures of files that are named as input by mistake, with the message.
 const SIGNATURES: [(&[u8], &str); 15] = [
     (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
     (b"%PDF", "looks like a PDF: export the data as CSV (UTF-8)"),
@@ -15,18 +16,18 @@ const SIGNATURES: [(&[u8], &str); 15] = [
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
     (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
     (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
-    // Within a compressed input: outside it is unpacked.
+    // A compressed input is unpacked before: these are inside another archive.
     (b"\x1f\x8b\x08", "is compressed twice: decompress it once"),
     (b"\x28\xb5\x2f\xfd", "is compressed twice: decompress it once"),
 ];
 
-/// Where a tar archive has its signature.
+/// The bytes of a tar archive's signature.
 const TAR: std::ops::Range<usize> = 257..262;
 
-/// How web pages begin. Many a download button gives one that is named `.csv` or `.xls`.
+/// The beginnings of web pages. Some download buttons return a web page that is named `.csv` or `.xls`.
 const PAGE: [&str; 8] = ["<!doctype", "<html", "<?xml", "<head", "<body", "<meta", "<table", "<script"];
 
-/// What these first bytes are, if not text.
+/// The message for first bytes that are no text.
 pub fn bytes(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
         return Some("is empty: the first line must name the columns, such as customer_id,email");
@@ -47,7 +48,7 @@ pub fn bytes(head: &[u8]) -> Option<&'static str> {
     SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, what)| *what)
 }
 
-/// What this text is, if no CSV. `is_guess`: it may be no text at all.
+/// The message for a text that is no CSV. `is_guess`: the encoding is a guess, so it may be no text at all.
 pub fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     let first_line = head.split('\n').next().unwrap_or(head);
     let is_control = |letter: char| letter.is_ascii_control() && !letter.is_ascii_whitespace();

@@ -1,12 +1,11 @@
-//! A file that must not change under the run: every read makes sure of it. Read to its new end, a file that was cut
-//! short would give a part of a value for the whole.
+//! A file that must not change during the run. Every read checks it: a file that was truncated would end within a value, and
+//! that part would be sent as the whole.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-/// What a file is known by. The time of its last change of any kind is set by the system: unlike the time of its
-/// last write, nobody can put it back.
+/// The state of a file. Programs can set the time of the last write back, but not the time of the last change (ctime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     device: u64,
@@ -30,7 +29,7 @@ impl Snapshot {
         }
     }
 
-    /// How long the file is, in bytes.
+    /// The length of the file in bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
@@ -60,7 +59,7 @@ impl Read for SteadyFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.offset)?;
         self.offset += read as u64;
-        // Looked at after the read: what was read may have been the change.
+        // Checked after the read, which may have read the change.
         if Snapshot::of(&self.file.metadata()?) == self.snapshot {
             Ok(read)
         } else {

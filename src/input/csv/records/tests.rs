@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 /// A record as the tests compare it.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct ReadRecord {
     text: Vec<u8>,
     line: u64,
     last_line: u64,
@@ -23,11 +23,11 @@ impl Read for Pieces<'_> {
     }
 }
 
-fn all(text: &[u8], delimiter: u8, piece: usize, limits: Limits) -> Result<Vec<Told>, Fault> {
+fn all(text: &[u8], delimiter: u8, piece: usize, limits: Limits) -> Result<Vec<ReadRecord>, Fault> {
     let mut records = Records::new(Pieces(text, piece), delimiter, limits);
     let mut all = Vec::new();
     while records.advance()? {
-        all.push(Told {
+        all.push(ReadRecord {
             text: records.record().text().to_vec(),
             line: records.line(),
             last_line: records.last_line(),
@@ -38,7 +38,7 @@ fn all(text: &[u8], delimiter: u8, piece: usize, limits: Limits) -> Result<Vec<T
     Ok(all)
 }
 
-fn told(text: &str) -> Vec<Told> {
+fn read_all(text: &str) -> Vec<ReadRecord> {
     all(text.as_bytes(), b',', usize::MAX, Limits::default()).unwrap()
 }
 
@@ -97,7 +97,7 @@ fn unquoted(field: &[u8]) -> Vec<u8> {
 #[test]
 fn quotes_enclose_whole_fields_or_are_doubled() {
     for good in ["a,b\n", "\"a\",b\r\n", "a,\"b,c\"", "\"\",\"\"\n", "\"a\"\"b\",\"\"\"\"", "a,\"b\nc\",d"] {
-        assert!(told(good)[0].is_well_quoted, "{good:?}");
+        assert!(read_all(good)[0].is_well_quoted, "{good:?}");
     }
     let bad = [
         "a,\"b\n",
@@ -111,7 +111,7 @@ fn quotes_enclose_whole_fields_or_are_doubled() {
         "\"",
     ];
     for bad in bad {
-        assert!(!told(bad)[0].is_well_quoted, "{bad:?}");
+        assert!(!read_all(bad)[0].is_well_quoted, "{bad:?}");
     }
 }
 
@@ -119,18 +119,18 @@ fn quotes_enclose_whole_fields_or_are_doubled() {
 fn a_record_has_the_physical_lines_it_spans() {
     let text = "a,b\n\n\n1,\"b\nc\"\n3,d";
     for text in [text.to_owned(), text.replace('\n', "\r\n"), text.replace('\n', "\r")] {
-        let lines: Vec<_> = told(&text).iter().map(|record| (record.line, record.last_line)).collect();
+        let lines: Vec<_> = read_all(&text).iter().map(|record| (record.line, record.last_line)).collect();
         assert_eq!(lines, [(1, 1), (4, 5), (6, 6)]);
     }
 }
 
 #[test]
-fn a_field_beyond_the_limits_is_told_with_the_line_where_it_begins() {
+fn a_field_beyond_the_limits_is_reported_with_the_line_where_it_begins() {
     let limits = Limits { bytes: 20, lines: 3 };
     let fault = |line, column, limit| TooLong { line, column, limit, is_padding: false };
     // Open, closed in time, closed too late, and without any quote.
     assert_eq!(too_long("a,b\n1,\"x\ny\nz\nz\n", limits), fault(2, Some(2), Limit::Lines(3)));
-    assert_eq!(told("1,\"x\ny\nz\"\n").len(), 1);
+    assert_eq!(read_all("1,\"x\ny\nz\"\n").len(), 1);
     assert_eq!(too_long("\"x\ny\",\"1\n2\n3\n4\"\n", limits), fault(2, Some(2), Limit::Lines(3)));
     assert_eq!(too_long("a\n\nb,123456789012345678901\n", limits), fault(3, Some(2), Limit::Bytes(20)));
     assert_eq!(too_long("a\n\"123456789012345678901", limits), fault(2, Some(1), Limit::Bytes(20)));
@@ -189,7 +189,7 @@ fn a_byte_order_mark_in_a_file_is_text_however_it_arrives() {
 #[test]
 fn blank_lines_have_no_limit() {
     let text = format!("a\n{}b\n", "\n".repeat(3_000_000));
-    assert_eq!(told(&text)[1].line, 3_000_002);
+    assert_eq!(read_all(&text)[1].line, 3_000_002);
 }
 
 #[test]
