@@ -18,11 +18,11 @@ mod shown;
 mod target;
 mod values;
 
+use crate::check::CheckFormat;
 use crate::commands::{Key, Output, check, failures, report, run, verify};
 use crate::delivery;
 use crate::exit::Failure;
 use crate::journal::Existing;
-use crate::report::CheckFormat;
 use crate::resume::Shard;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};

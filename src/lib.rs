@@ -9,6 +9,7 @@ pub mod commands;
 pub mod exit;
 pub mod report;
 pub mod delivery;
+pub mod check;
 pub mod plan;
 pub mod resume;
 pub mod journal;

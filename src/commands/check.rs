@@ -1,17 +1,12 @@
 //! `check`: reads and validates everything, tells what is wrong and what is suspicious, sends nothing.
 
-mod duplicates;
-mod findings;
-mod linter;
-mod shapes;
-
 use super::shard::refuse_split_customers;
+use crate::check::{CheckFormat, Pace, Terms, lint};
 use crate::delivery::Rate;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{self, Input, Mapping, Reading};
-use crate::report::{CheckFormat, CheckReport, put};
+use crate::report::put;
 use crate::resume::Shard;
-use linter::Linter;
 use std::path::PathBuf;
 
 /// Settings of a check.
@@ -35,18 +30,6 @@ pub struct Settings {
     pub show_values: bool,
 }
 
-/// What an input is looked at for.
-pub(super) struct Terms {
-    /// Which rows are looked at; `None` is all.
-    pub shard: Option<Shard>,
-    /// Of the run that is to come.
-    pub rate: Rate,
-    /// Whether warnings count.
-    pub strict: bool,
-    /// Whether values are kept as they are, passwords aside.
-    pub show_values: bool,
-}
-
 /// Prints what is wrong and what is suspicious, the first requests, and the counts.
 ///
 /// # Errors
@@ -58,24 +41,12 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         refuse_split_customers(&input, shard)?;
     }
     let Settings { shard, rate, strict, show_values, .. } = *settings;
-    let terms = Terms { shard, rate, strict, show_values };
-    let report = lint(&input, &terms).map_err(|error| unusable(error, settings))?;
-    put(report.in_format(settings.format)).map_err(cannot_print)?;
-    let is_fine = report.exit_code == ExitCode::InSync.number();
-    Ok(if is_fine { ExitCode::InSync } else { ExitCode::NotInSync })
-}
-
-/// Looks at all rows of an input, in one pass.
-///
-/// # Errors
-/// If the input as a whole cannot be used.
-pub(super) fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, input::Error> {
-    let mut rows = input.rows()?;
-    let mut linter = Linter::new(input, &rows, terms);
-    while let Some(row) = rows.next_row()? {
-        linter.look_at(&row);
-    }
-    Ok(linter.report(input, &rows, terms))
+    let pace = Pace { name: rate.to_string(), per_second: rate.per_second() };
+    let report = lint(&input, &Terms { shard, pace, strict, show_values });
+    let report = report.map_err(|error| unusable(error, settings))?;
+    let code = if report.is_fine() { ExitCode::InSync } else { ExitCode::NotInSync };
+    put(settings.format.render(&report, code.number())).map_err(cannot_print)?;
+    Ok(code)
 }
 
 /// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.

@@ -1,5 +1,6 @@
 //! A plan as the input of a command: options that do not apply to it, and a plan without rows.
 
+use crate::check::{finished, passed_over};
 use crate::input::{Input, Rows};
 use crate::report::say;
 
@@ -8,28 +9,11 @@ pub(super) fn is_plan(input: &Input) -> bool {
     !input.is_stream() && input.rows().is_ok_and(|rows| rows.plan().is_some())
 }
 
-/// What a configuration file says that does not apply, if the input is a plan.
-pub(super) fn passed_over(input: &Input, rows: &Rows) -> Option<String> {
-    let keys = &input.mapping().from_file;
-    (rows.plan().is_some() && !keys.is_empty()).then(|| {
-        format!(
-            "this is a plan, which has the values as they are sent: {} of the configuration file do not apply to it",
-            keys.join(", ")
-        )
-    })
-}
-
 /// Says what a configuration file says that does not apply.
 pub(super) fn say_passed_over(input: &Input, rows: &Rows) {
     if let Some(message) = passed_over(input, rows) {
         say(format_args!("{}: {message}", input.path().display()));
     }
-}
-
-/// Whether a plan that was read to its end has no rows, and what that means.
-pub(super) fn finished(rows: &Rows) -> Option<String> {
-    let is_finished = rows.plan().is_some() && rows.count() == 0;
-    is_finished.then(|| "this is a plan without rows: there is nothing to change".to_owned())
 }
 
 /// Whether the input is a plan without rows, which is a finished job: then there may be no result file.

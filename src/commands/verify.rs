@@ -3,7 +3,8 @@
 use super::check::cannot_print;
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
-use super::plan_input::{finished, is_finished_plan, say_passed_over};
+use super::plan_input::{is_finished_plan, say_passed_over};
+use crate::check::finished;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};

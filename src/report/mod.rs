@@ -4,7 +4,6 @@
 
 mod bar;
 mod block;
-mod check;
 mod document;
 mod flood;
 mod latency;
@@ -25,10 +24,6 @@ use crate::text::{escape_and_shorten, escape_lines};
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use check::{
-    CheckFormat, CheckReport, CheckedRows, Duplicates, Example, Finding, Note, Repeated, SHOWN, Severity,
-    masked,
-};
 pub use document::{Attempts, Document, OPENING as SUMMARY_OPENING, Pauses, Program, Rates, RowCounts};
 pub use latency::Percentiles;
 pub use logs::{LogFormat, Logs, Verbosity, format as log_format, start as start_logs};

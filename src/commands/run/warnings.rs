@@ -1,11 +1,10 @@
 //! What `check` would warn of, said before a run sends it.
 
 use super::survey::Refused;
-use crate::commands::check::{Terms, lint};
-use crate::delivery::Rate;
+use crate::check::{Finding, Severity, Terms, lint};
 use crate::exit::{ExitCode, Failure};
 use crate::input::Input;
-use crate::report::{Finding, Severity, say};
+use crate::report::say;
 use crate::resume::Shard;
 use crate::text::counted;
 
@@ -18,7 +17,7 @@ pub(super) fn tell(
     is_quiet: bool,
 ) -> Result<(), Refused> {
     // Only the report of `check` shows the rate and the values.
-    let terms = Terms { shard, rate: Rate::Unlimited, strict: is_strict, show_values: false };
+    let terms = Terms { shard, strict: is_strict, ..Terms::default() };
     let report = lint(input, &terms).map_err(Failure::from)?;
     for note in report.notes.iter().filter(|_| !is_quiet) {
         say(format_args!("{}: {}", input.path().display(), note.message));

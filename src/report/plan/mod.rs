@@ -4,7 +4,7 @@ mod json;
 mod markdown;
 mod text;
 
-use super::check::masked;
+use crate::check::masked;
 use crate::customer::Parameter;
 use crate::plan::{BaselineCounts, Change, FieldCounts, Kind, PlanCounts, ShownRow};
 use crate::text::{counted, escape_and_shorten, grouped};

@@ -2,7 +2,7 @@
 //! escaping of them): annotations at the places in the file. Every line is such a command, so that no text from outside
 //! ever begins one.
 
-use super::{CheckReport, Example, Finding};
+use crate::check::report::{CheckReport, Example, Finding};
 use crate::text::escape_line;
 use std::fmt::Write;
 

@@ -1,7 +1,8 @@
 //! The report for programs. Its keys are a contract, see `docs/src/reference/json-check.md`.
 
-use super::mask::masked;
-use super::{CheckReport, Example, Finding, Note, Repeated, curl};
+use super::curl;
+use crate::check::mask::masked;
+use crate::check::report::{CheckReport, Example, Finding, Note, Repeated};
 use crate::input::LeftOut;
 use crate::text::{escape_and_shorten, escape_json};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 const VERSION: u64 = 1;
 
 /// All of it, without the last line end.
-pub(super) fn json(report: &CheckReport) -> String {
+pub(super) fn json(report: &CheckReport, exit_code: u8) -> String {
     let rows = &report.rows;
     let duplicates = &report.duplicates;
     let object = json!({
@@ -40,10 +41,10 @@ pub(super) fn json(report: &CheckReport) -> String {
             "examples": duplicates.examples.iter().map(|one| repeated(one, report.show_values)).collect::<Vec<_>>(),
         },
         "requests": report.first.iter().map(|update| curl::command(update, report.show_values)).collect::<Vec<_>>(),
-        "rate": report.rate.to_string(),
+        "rate": report.pace.name,
         "seconds": report.least_duration().map(|duration| duration.as_secs_f64()),
         "strict": report.is_strict,
-        "exit_code": report.exit_code,
+        "exit_code": exit_code,
     });
     escape_json(&format!("{object:#}"))
 }

@@ -1,8 +1,8 @@
 //! The report for people: kinds of problems with their first places, the worst first, the counts last.
 
 use super::curl;
-use super::mask::masked;
-use super::{CheckReport, Example, Finding, SHOWN, Severity};
+use crate::check::mask::masked;
+use crate::check::report::{CheckReport, Example, Finding, SHOWN, Severity};
 use crate::text::{escape_and_shorten, rounded};
 use std::fmt::Write;
 
@@ -20,7 +20,9 @@ pub(super) fn text(report: &CheckReport) -> String {
     information(&mut text, report);
     requests(&mut text, report);
     let _ = match report.least_duration() {
-        Some(duration) => writeln!(text, "\nat {} a run takes {} at least", report.rate, rounded(duration)),
+        Some(duration) => {
+            writeln!(text, "\nat {} a run takes {} at least", report.pace.name, rounded(duration))
+        }
         None => writeln!(text, "\nwithout a limit a run goes as fast as the server answers"),
     };
     text + &report.summary()

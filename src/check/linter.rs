@@ -1,27 +1,52 @@
 //! Looks at row after row, counts, and collects what is found.
 
-use super::Terms;
-use super::duplicates;
+use super::cell::{Cell, find_suspicious};
+use super::duplicates::DuplicateFinder;
 use super::findings::Findings;
+use super::notes::notes;
+use super::report::{CheckReport, CheckedRows, Pace, Severity};
 use super::shapes::Shapes;
-use crate::commands::plan_input::{finished, passed_over};
-use crate::customer::{Cell, Parameter, Update, find_suspicious};
-use crate::exit::ExitCode;
-use crate::input::{Input, Mapping, Row, Rows, Transform};
-use crate::report::{CheckReport, CheckedRows, Note, Severity};
+use crate::customer::{Parameter, Update};
+use crate::input::{Error, Input, Mapping, Row, Rows, Transform};
 use crate::resume::{Shard, is_in_shard};
 
-/// So many requests are shown.
+/// Requests that are shown. Chosen: enough to see the mapping at work.
 const REQUESTS: usize = 3;
 
+/// What an input is looked at for.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Which rows are looked at; `None` is all.
+    pub shard: Option<Shard>,
+    /// The rate of the run to come.
+    pub pace: Pace,
+    /// Whether warnings count.
+    pub strict: bool,
+    /// Whether values are kept as they are, except passwords.
+    pub show_values: bool,
+}
+
+/// Looks at all rows of an input, in one pass.
+///
+/// # Errors
+/// If the input as a whole cannot be used.
+pub fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, Error> {
+    let mut rows = input.rows()?;
+    let mut linter = Linter::new(input, &rows, terms);
+    while let Some(row) = rows.next_row()? {
+        linter.look_at(&row);
+    }
+    Ok(linter.report(input, &rows, terms))
+}
+
 /// Looks at row after row.
-pub(super) struct Linter {
+struct Linter {
     shard: Option<Shard>,
     columns: Vec<Column>,
     /// The number of the column with the country.
     country: Option<usize>,
     findings: Findings,
-    duplicates: duplicates::Finder,
+    duplicates: DuplicateFinder,
     rows: CheckedRows,
     first: Vec<Update>,
 }
@@ -38,7 +63,7 @@ struct Column {
 }
 
 impl Linter {
-    pub(super) fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
+    fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
         let mut findings = Findings::new(terms.show_values);
         let warnings = as_a_whole(rows, input.mapping());
         let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
@@ -57,14 +82,14 @@ impl Linter {
             columns: rows.columns().map(column).collect(),
             country: country.map(|(number, _)| number),
             findings,
-            duplicates: duplicates::Finder::new(),
+            duplicates: DuplicateFinder::new(),
             rows: counted,
             first: Vec::new(),
         }
     }
 
     /// Looks at the next row.
-    pub(super) fn look_at(&mut self, row: &Row<'_>) {
+    fn look_at(&mut self, row: &Row<'_>) {
         if !is_in_shard(self.shard, row) {
             return;
         }
@@ -115,7 +140,7 @@ impl Linter {
     }
 
     /// What was found in all rows.
-    pub(super) fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
+    fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
         for column in self.columns {
             let (count, examples) = column.shapes.odd();
             self.rows.warnings += count;
@@ -125,7 +150,6 @@ impl Linter {
             self.rows.warnings += 1;
             self.findings.add(Severity::Warning, "mixed-line-ends", MIXED_LINE_ENDS.to_owned());
         }
-        let is_fine = self.rows.invalid == 0 && !(terms.strict && self.rows.warnings > 0);
         CheckReport {
             input: input.path().to_path_buf(),
             format: rows.format(),
@@ -135,10 +159,9 @@ impl Linter {
             left_out: rows.left_out(),
             duplicates: self.duplicates.finish(),
             first: self.first,
-            rate: terms.rate,
+            pace: terms.pace.clone(),
             is_strict: terms.strict,
             show_values: terms.show_values,
-            exit_code: if is_fine { ExitCode::InSync } else { ExitCode::NotInSync }.number(),
         }
     }
 }
@@ -150,20 +173,6 @@ fn text(bytes: &[u8]) -> &str {
 
 const MIXED_LINE_ENDS: &str = "rows end in different ways (LF, CRLF, CR): the file was put together from several, or a line \
                                break within a value is not in quotes";
-
-/// What is worth knowing about an input that was read to its end.
-fn notes(input: &Input, rows: &Rows) -> Vec<Note> {
-    let mut notes = Vec::new();
-    notes.extend(passed_over(input, rows).map(|message| Note { kind: "passed-over", message }));
-    notes.extend(finished(rows).map(|message| Note { kind: "no-rows", message }));
-    if rows.ends_without_line_end() {
-        let message = "no line end follows the last row, as one follows all others: if the file was cut short, so was the \
-                       last value. Compare it with the original"
-            .to_owned();
-        notes.push(Note { kind: "no-final-line-end", message });
-    }
-    notes
-}
 
 /// What is suspicious about an input and its mapping before a row is read: kinds and messages.
 fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {

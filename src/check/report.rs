@@ -1,56 +1,15 @@
-//! What `check` has to say: as text for people, as JSON for programs, as annotations for a CI of GitHub.
-
-mod curl;
-mod github;
-mod json;
-mod mask;
-mod text;
+//! What a check found, whatever the format it is printed in.
 
 use crate::customer::{Parameter, Update};
-use crate::delivery::Rate;
 use crate::input::{Format, LeftOut};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-pub use mask::masked;
-
-/// So many of each kind are shown, with their places; the others are counted.
+/// Examples of a kind of finding that are shown with their places. Chosen: they fit on a screen together.
 pub const SHOWN: usize = 5;
 
-/// So many columns that are left out are named in a sentence.
+/// Columns that are left out and named in a sentence. Chosen: a few lines.
 const COLUMNS: usize = 30;
-
-/// What is printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CheckFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// Workflow commands of GitHub Actions.
-    Github,
-}
-
-impl CheckFormat {
-    /// What programs are told of an input that cannot be used as a whole: what is wrong, and on which line. People read
-    /// it on standard error.
-    #[must_use]
-    pub fn unusable(
-        self,
-        input: &Path,
-        line: Option<u64>,
-        messages: &[String],
-        exit_code: u8,
-    ) -> Option<String> {
-        let input = input.display().to_string();
-        match self {
-            CheckFormat::Text => None,
-            CheckFormat::Json => Some(json::unusable(&input, line, messages, exit_code)),
-            CheckFormat::Github => Some(github::unusable(&input, line, messages)),
-        }
-    }
-}
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +21,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -162,6 +121,15 @@ pub struct Note {
     pub message: String,
 }
 
+/// The rate of the run to come.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    /// As it is typed.
+    pub name: String,
+    /// Attempts a second; `None` is without a limit.
+    pub per_second: Option<f64>,
+}
+
 /// The result of a check.
 #[derive(Debug)]
 pub struct CheckReport {
@@ -181,36 +149,30 @@ pub struct CheckReport {
     pub duplicates: Duplicates,
     /// The first updates.
     pub first: Vec<Update>,
-    /// Of the run that is to come.
-    pub rate: Rate,
+    /// The rate of the run to come.
+    pub pace: Pace,
     /// Whether warnings count.
     pub is_strict: bool,
     /// Whether values are shown, passwords aside.
     pub show_values: bool,
-    /// The code with which the check ends.
-    pub exit_code: u8,
 }
 
 impl CheckReport {
-    /// All of it, without the last line end.
+    /// Whether no row is invalid, and, if warnings count, none is suspicious.
     #[must_use]
-    pub fn in_format(&self, format: CheckFormat) -> String {
-        match format {
-            CheckFormat::Text => text::text(self),
-            CheckFormat::Json => json::json(self),
-            CheckFormat::Github => github::commands(self),
-        }
+    pub fn is_fine(&self) -> bool {
+        self.rows.invalid == 0 && !(self.is_strict && self.rows.warnings > 0)
     }
 
     /// How long a run that sends every valid row takes at least; `None` without a limit of the rate.
     #[must_use]
     pub fn least_duration(&self) -> Option<Duration> {
-        let seconds = self.rows.valid as f64 / self.rate.per_second()?;
+        let seconds = self.rows.valid as f64 / self.pace.per_second?;
         Duration::try_from_secs_f64(seconds).ok()
     }
 
     /// The counts in one line.
-    fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let CheckedRows { valid, invalid, passed_over, problems, warnings } = self.rows;
         let problems = if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") };
         let passed_over = match passed_over {
@@ -229,7 +191,7 @@ impl CheckReport {
     }
 
     /// What is worth knowing in sentences, each with a name of its kind: the columns that are left out, and the notes.
-    fn information(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn information(&self) -> Vec<(&'static str, String)> {
         let mut all: Vec<_> = self.notes.iter().map(|note| (note.kind, note.message.clone())).collect();
         if !self.left_out.is_empty() {
             let columns = self.left_out.iter().take(COLUMNS).map(|column| match column {
@@ -245,7 +207,7 @@ impl CheckReport {
     }
 
     /// What is to be said about customers that come again.
-    fn about_duplicates(&self) -> Vec<String> {
+    pub(super) fn about_duplicates(&self) -> Vec<String> {
         let Duplicates { customers, rows, is_complete, looked_at, .. } = &self.duplicates;
         let mut told = Vec::new();
         if *customers > 0 {

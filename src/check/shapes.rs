@@ -1,6 +1,6 @@
 //! Ids that do not look like nearly all others of their column: totals, footers, rows of dashes, damaged ids.
 
-use crate::report::{Example, SHOWN};
+use super::report::{Example, SHOWN};
 use std::collections::HashMap;
 
 /// Of longer ids, only the beginning tells the shape.

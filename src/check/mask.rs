@@ -5,7 +5,7 @@ use crate::customer::{Parameter, REMOVE};
 use crate::text::{escape_line, shorten};
 
 /// Stands for what is never shown.
-pub(super) const SECRET: &str = "***";
+const SECRET: &str = "***";
 
 /// The longest value that is shown, in characters.
 const LONGEST: usize = 80;

@@ -2,7 +2,7 @@
 //! in no argument list. What is not shown is a variable too, and the shell refuses the command while that is not set:
 //! nobody sends a mask to an account.
 
-use super::mask::{is_harmless, mask};
+use crate::check::mask::{is_harmless, mask};
 use crate::customer::{Parameter, Update};
 use crate::text::quote_for_shell;
 use std::fmt::Write;

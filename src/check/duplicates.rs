@@ -1,34 +1,33 @@
 //! Customers that several rows name, with their lines, in bounded memory: a hash of every id is kept, up to a limit.
 //! Beyond it, only the customers that are known already are recognised, and that is said.
 
+use super::report::{Duplicates, Repeated, SHOWN};
 use crate::customer::Parameter;
-use crate::report::{Duplicates, Repeated, SHOWN};
-use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
 
 /// The most ids that are remembered: 35 MB of memory.
 pub(super) const MOST_IDS: usize = 1_000_000;
 
 /// Finds customers that come again.
-pub(super) struct Finder {
+pub(super) struct DuplicateFinder {
     hasher: RandomState,
     /// By the hash of the parameter and the id: the line on which the id came first, and whether it came again.
-    known: HashMap<u64, (u32, bool), RandomState>,
+    known: HashMap<u64, (u32, bool)>,
     most: usize,
     found: Duplicates,
     /// The hashes of `found.examples`.
     shown: Vec<u64>,
 }
 
-impl Finder {
-    pub(super) fn new() -> Finder {
-        Finder::with_room(MOST_IDS)
+impl DuplicateFinder {
+    pub(super) fn new() -> DuplicateFinder {
+        DuplicateFinder::with_room(MOST_IDS)
     }
 
-    fn with_room(most: usize) -> Finder {
-        Finder {
+    fn with_room(most: usize) -> DuplicateFinder {
+        DuplicateFinder {
             hasher: RandomState::default(),
             known: HashMap::default(),
             most,
@@ -97,7 +96,7 @@ mod tests {
     use std::collections::HashMap;
 
     fn found(most: usize, ids: &[u32]) -> Duplicates {
-        let mut finder = Finder::with_room(most);
+        let mut finder = DuplicateFinder::with_room(most);
         for (index, id) in ids.iter().enumerate() {
             finder.see(Parameter::CustomerId, id.to_string().as_bytes(), index as u64 + 2);
         }
@@ -118,7 +117,7 @@ mod tests {
 
     #[test]
     fn ids_of_two_kinds_are_two_customers() {
-        let mut finder = Finder::with_room(10);
+        let mut finder = DuplicateFinder::with_room(10);
         finder.see(Parameter::CustomerId, b"7", 2);
         finder.see(Parameter::SubscriptionId, b"7", 2);
         finder.see(Parameter::SubscriptionId, b"", 3);

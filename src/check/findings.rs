@@ -1,8 +1,10 @@
 //! Collects what is found in the rows: everything is counted, the first of each kind are kept.
 
-use crate::customer::{Parameter, Suspicion};
+use super::mask::masked;
+use super::report::{Example, Finding, SHOWN, Severity};
+use super::suspicion::Suspicion;
+use crate::customer::Parameter;
 use crate::input::{Problem, Row};
-use crate::report::{Example, Finding, SHOWN, Severity, masked};
 
 /// What was found so far.
 #[derive(Default)]

@@ -1,7 +1,8 @@
 //! Finds values that are probably not meant, in the cell and in the value that is sent.
 
 use super::damage::{has_control, has_entity, has_unseen, is_mojibake};
-use super::{Parameter, REMOVE, Suspicion};
+use super::suspicion::Suspicion;
+use crate::customer::{Parameter, REMOVE};
 use crate::text::{decimal_digit, is_unseen};
 
 /// One cell of a row, to look at.
@@ -27,22 +28,16 @@ const CONTROL: u8 = 4;
 const BEYOND_ASCII: u8 = 8;
 const ANY: u8 = 16;
 
-/// The kind of each byte; each is of any.
-const KINDS: [u8; 256] = {
-    let mut kinds = [ANY; 256];
-    let mut byte = 0;
-    while byte < kinds.len() {
-        kinds[byte] |= match byte {
-            0x20 => BLANK,
-            0x00..0x20 | 0x7f => CONTROL,
-            0x80.. => BEYOND_ASCII,
-            _ if (byte as u8).is_ascii_punctuation() => SIGN,
-            _ => 0,
-        };
-        byte += 1;
+/// The kind of a byte. [`ANY`] belongs to each.
+fn kind(byte: u8) -> u8 {
+    match byte {
+        b' ' => ANY | BLANK,
+        0x80.. => ANY | BEYOND_ASCII,
+        _ if byte.is_ascii_control() => ANY | CONTROL,
+        _ if byte.is_ascii_punctuation() => ANY | SIGN,
+        _ => ANY,
     }
-    kinds
-};
+}
 
 /// The rules for every cell. The first that holds is reported.
 const RULES: [Rule; 13] = [
@@ -79,7 +74,7 @@ pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
 }
 
 fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
-    let kinds = text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
+    let kinds = text.bytes().fold(0, |kinds, byte| kinds | kind(byte));
     let found = RULES.iter().find(|(_, needed, holds)| kinds & needed != 0 && holds(text));
     match found {
         // Signs alone may be somebody's password.
