@@ -35,7 +35,7 @@ impl Key {
 pub(super) fn explain_comparison(detector: &ChangeDetector, matches_none: bool) {
     if !detector.has_key() {
         say(
-            "without the API key (OFFERIT_API_KEY, --api-key-file) only the ids of rows are compared, not their fields",
+            "No API key (OFFERIT_API_KEY, --api-key-file): only customer ids are compared; changed fields are not detected.",
         );
     }
     if detector.sandbox_rows() > 0 {
@@ -53,7 +53,7 @@ pub(super) fn no_result_yet(error: journal::Error) -> Failure {
     match error {
         journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Failure::usage(format!(
-                "{}: there is no result file yet: run the job first, or name it with --result",
+                "{} not found: run the job first, or name the result file with --result",
                 path.display()
             ))
         }

@@ -240,36 +240,35 @@ impl Left {
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
         let to = match &settings.output {
             Output::Stdout => String::new(),
-            Output::File(path) => format!(" and are in {}", path.display()),
+            Output::File(path) => format!(" to {}", path.display()),
         };
         say(match written {
-            0 => format!("{input}: no row has failed"),
-            _ => format!("{input}: {} did not make it ({}){to}", counted(written, "row"), counts.join(", ")),
+            0 => format!("{input}: no failed rows."),
+            _ => format!("Wrote {}{to} ({}).", counted(written, "failed row"), counts.join(", ")),
         });
         if self.overtaken > 0 {
             say(format_args!(
-                "{} of them are older than rows of the same customers that were delivered: sent as they are, they would \
-                 overwrite those. Their error tells which",
+                "{} of these: a newer row of the same customer was already delivered, and would be overwritten. The _error \
+                 column names it.",
                 self.overtaken
             ));
         }
         if self.covered > 0 {
             say(format_args!(
-                "left out: {} that did not make it and whose fields newer rows of the same customers set",
+                "Left out: {} whose fields newer rows of the same customers have set.",
                 counted(self.covered, "row")
             ));
         }
         if self.no_record + self.changed > 0 {
             say(format_args!(
-                "not among these: {} without a record yet and {} changed since theirs. Run {input} with --resume to deal \
-                 with them",
+                "Not included: {} not sent yet and {} changed since they were sent. To send them, run {input} with --resume.",
                 counted(self.no_record, "row"),
                 counted(self.changed, "row")
             ));
         }
         if marks.last_row() > self.rows {
             say(format_args!(
-                "the result file has a record of row {}, but the input has only {} rows: is it another input?",
+                "The result file has a result for row {}, but the input has only {} rows. Is it another input?",
                 marks.last_row(),
                 self.rows
             ));

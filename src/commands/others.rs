@@ -39,12 +39,12 @@ impl fmt::Display for Others {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.first {
             None => formatter.write_str(
-                "all of them name the same customers as before, so their fields were changed, or the API key is \
-                 another one than that of the earlier run: a key that was replaced looks just like this",
+                "the customers are the same as before, so the fields, the mapping or the API key have changed since (a \
+                 new API key looks just like changed fields)",
             ),
             Some((row, line)) => write!(
                 formatter,
-                "{} of them name other customers than before, the first is row {row} (line {line}). It is another \
+                "{} of them are of other customers than before, the first is row {row} (line {line}). It is another \
                  input, or rows were inserted, deleted or sorted",
                 self.count
             ),
@@ -57,8 +57,8 @@ pub(super) fn refuse_other_input(input: &Input, result: &Path, open_rows: u64) -
     let Others { count, in_sync, first } = Others::find(input, result, open_rows)?;
     match first {
         Some((row, line)) if count * 2 > in_sync => Err(Failure::usage(format!(
-            "{} does not belong to this input: {count} of its {in_sync} rows in sync name other customers, the first is \
-             row {row} (line {line}). It is another input, or rows were inserted, deleted or sorted. Name the right \
+            "{} does not belong to this input: {count} of its {in_sync} rows in sync are of other customers, the first is \
+             row {row} (line {line}). It is another input, or rows were inserted, deleted or sorted. Use the right \
              --result",
             result.display()
         ))),

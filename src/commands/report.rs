@@ -6,6 +6,7 @@ use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Reading};
 use crate::journal::{self, ResultFile};
 use crate::report::{PAGE_OPENING, Page, PageError, page, say};
+use crate::text::counted;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -38,14 +39,14 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
         page(&settings.result, input_rows, records).map_err(|error| told(error, &settings.result))?;
     if tail.torn > 0 {
         say(format_args!(
-            "the result file ends in a torn record of {} bytes, which does not count",
+            "The last record of the result file is incomplete ({} bytes) and does not count.",
             tail.torn
         ));
     }
     writeln!(sink, "{}", html.trim_end()).map_err(|error| sink.fault(error))?;
     sink.finish()?;
     if let Output::File(path) = &settings.output {
-        say(format_args!("{}: the page of {} records", path.display(), tail.records));
+        say(format_args!("Wrote {} ({}).", path.display(), counted(tail.records, "record")));
     }
     Ok(ExitCode::InSync)
 }
@@ -53,7 +54,7 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
 fn told(error: PageError, result: &Path) -> Failure {
     match error {
         PageError::Journal(journal::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Failure::usage(format!("{}: there is no such result file: run the job first", result.display()))
+            Failure::usage(format!("{} not found. Run the job first", result.display()))
         }
         PageError::Journal(error) => error.into(),
         error @ PageError::Beyond { .. } => Failure::usage(error),

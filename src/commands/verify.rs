@@ -10,7 +10,7 @@ use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};
 use crate::report::{Account, put, say};
 use crate::resume::{Shard, is_in_shard};
-use crate::text::escape_json;
+use crate::text::{counted, escape_json};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -114,16 +114,19 @@ impl Seen {
                 1 => "the result file".to_owned(),
                 _ => path.display().to_string(),
             };
-            say(format_args!("{which} ends in a torn record of {} bytes, which does not count", tail.torn));
+            say(format_args!(
+                "The last record of {which} is incomplete ({} bytes) and does not count.",
+                tail.torn
+            ));
         }
         if together.in_several > 0 {
             say(format_args!(
-                "{} rows have records in more than one of the result files: the latest counts",
-                together.in_several
+                "{} results in more than one file; the latest counts.",
+                has(together.in_several)
             ));
         }
         if self.elsewhere > 0 {
-            say(format_args!("{} rows of other shards have records too, which do not count", self.elsewhere));
+            say(format_args!("{} rows of other shards have results too; they do not count.", self.elsewhere));
         }
         let (row, at) = (self.last_row, self.last_row_at);
         if row > self.input_rows {
@@ -132,12 +135,17 @@ impl Seen {
                 results => results[together.highest_in].display().to_string(),
             };
             say(format_args!(
-                "{which} has a record of row {row} on its line {}, but the input has only {} rows: rows were taken out \
-                 of it since, or it is another input",
+                "{which} has a result for row {row} on its line {}, but the input has only {} rows: rows were deleted since, \
+                 or it is another input.",
                 at.line, self.input_rows
             ));
         }
     }
+}
+
+/// `1 row has`, `2 rows have`.
+fn has(rows: u64) -> String {
+    format!("{} {}", counted(rows, "row"), if rows == 1 { "has" } else { "have" })
 }
 
 /// How a verification ended, for machines: the words are a contract.

@@ -1,4 +1,4 @@
-//! Attempts in flight. They and the dispatcher tell each other when a request leaves, which is once a connection exists,
+//! Attempts in flight. They and the dispatcher signal each other when a request leaves, which is once a connection exists,
 //! whether any may leave at present, and which pause the server asks for before its reply is whole.
 
 use super::queue::{Kind, RowKey};
@@ -56,7 +56,7 @@ pub(super) struct Flights<'run, T> {
     last_start: Time,
 }
 
-/// What attempts and the dispatcher tell each other.
+/// What attempts and the dispatcher signal each other.
 struct Signals {
     began: Instant,
     /// Whether no request may leave.

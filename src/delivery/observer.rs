@@ -55,6 +55,8 @@ pub struct FailedRow {
     pub row: u64,
     /// The physical line it starts on.
     pub line: u64,
+    /// Its `customer_id`, else its `subscription_id`; empty if it has neither.
+    pub customer: String,
     /// Its outcome.
     pub status: Status,
     /// Of the last reply, if there was one.

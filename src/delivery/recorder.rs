@@ -127,7 +127,16 @@ impl<L: Log> Recorder<L> {
         record.write(&mut self.lines);
         if !status.is_in_sync() {
             let (status, http_status, error) = (*status, *http_status, error.clone());
-            self.gathered.failed.push(FailedRow { row, line, status, http_status, attempts, error });
+            let customer = if customer_id.is_empty() { subscription_id } else { customer_id }.to_owned();
+            self.gathered.failed.push(FailedRow {
+                row,
+                line,
+                customer,
+                status,
+                http_status,
+                attempts,
+                error,
+            });
         }
     }
 

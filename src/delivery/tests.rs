@@ -139,7 +139,7 @@ impl Transport for Simulated {
 #[derive(Debug, Clone, PartialEq)]
 struct Answer {
     reply: Reply,
-    /// The wish in its head.
+    /// The pause asked for in its head.
     asked: Option<Duration>,
     /// How long its body takes once its head is there.
     body: Duration,

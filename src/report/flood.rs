@@ -59,6 +59,12 @@ impl Flood {
         is_told
     }
 
+    /// The most frequent reason, and how many rows have it.
+    pub(super) fn commonest(&self) -> Option<(String, u64)> {
+        let kinds = self.kinds.iter().filter(|kind| kind.reason.is_some());
+        kinds.max_by_key(|kind| kind.count).map(|kind| (kind.example.clone(), kind.count))
+    }
+
     /// What was not told since the last time: how many, and like what. Then it counts as told.
     pub(super) fn rest(&mut self) -> Vec<Rest> {
         let untold = self.kinds.iter_mut().filter(|kind| kind.count > kind.told);
@@ -94,6 +100,7 @@ mod tests {
         FailedRow {
             row: number,
             line: number + 1,
+            customer: number.to_string(),
             status: Status::Rejected,
             http_status: Some(404),
             attempts: 1,

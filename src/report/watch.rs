@@ -70,8 +70,10 @@ pub struct Observed {
     pub latency: Option<Percentiles>,
     /// The time the server asked for.
     pub held: Duration,
-    /// The time in which nothing got through.
+    /// The time in which the server was unreachable.
     pub outage: Duration,
+    /// The most frequent reason of rows that failed, and how many have it.
+    pub commonest: Option<(String, u64)>,
 }
 
 enum Face {
@@ -201,6 +203,7 @@ impl Watch {
             latency: self.latency.percentiles(),
             held: self.pauses.total(Kind::Held, now),
             outage: self.pauses.total(Kind::Outage, now),
+            commonest: self.flood.commonest(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn grouped(number: u64) -> String {
 /// A number with its noun: `1 row`, `2 rows`.
 #[must_use]
 pub fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A duration as people say it and as options take it: `2d 3h`, `25m 20s`, in whole seconds, or milliseconds below one.

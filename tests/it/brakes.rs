@@ -25,7 +25,7 @@ fn too_many_failures_end_the_run_with_4_and_a_resumed_one_finishes_it() {
                 number => number.parse().expect("a number"),
             };
             assert!((allowed + 1..=allowed + 4).contains(&records.len()), "{most}: {}", records.len());
-            for word in ["--max-failures is ", most, "unknown field custom1", "--resume", RESULT] {
+            for word in ["--max-failures ", most, "unknown field custom1", "--resume", RESULT] {
                 assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
             }
         }
@@ -73,11 +73,11 @@ fn a_canary_whose_rows_were_refused_is_told_that_they_come_first_again() {
         _ => Reply::updated(),
     });
     let offerit = Offerit::job(&server, table(1..=10).replace("4,City 4\n", "4,\n"));
-    let come_again = "of the rows that were sent 2 did not make it: with --resume they come first again";
+    let come_again = "2 rows failed. With --resume the failed rows are sent first";
     for more in [&["--limit", "2"][..], &["--limit", "2", "--resume"]] {
         let output = offerit.send(more).expect_code(7);
         assert!(output.stderr.contains(come_again), "{}", output.stderr);
-        for word in ["or raise --limit", "correct these rows", "offerit-sync failures "] {
+        for word in ["or raise --limit", "Fix these rows", "offerit-sync failures "] {
             assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
         }
     }
@@ -86,7 +86,7 @@ fn a_canary_whose_rows_were_refused_is_told_that_they_come_first_again() {
     offerit.send(&["--limit", "3", "--resume"]).expect_code(7);
     offerit.input(support::INPUT, table(3..=10).replace("4,City 4\n", "4,\n"));
     let output = offerit.send(&["--limit", "2", "--overwrite"]).expect_code(7);
-    assert!(!output.stderr.contains("come first again"), "{}", output.stderr);
+    assert!(!output.stderr.contains("are sent first"), "{}", output.stderr);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_deadline_ends_the_run_with_7_and_what_is_in_flight_is_recorded() {
     assert_eq!(records, server.count());
     assert!(records < 1000);
     let output = offerit.send(&["--resume", "--deadline", "23:59", "--limit", "1"]).expect_code(7);
-    assert!(output.stderr.contains("nothing new is started after"), "{}", output.stderr);
+    assert!(output.stderr.contains("Sending stops in"), "{}", output.stderr);
     offerit.send(&["--resume"]).expect_code(0);
     assert_eq!((server.count(), offerit.outcomes().len()), (1000, 1000));
 }

@@ -458,7 +458,7 @@ fn a_run_with_too_many_invalid_rows_does_not_begin() {
     let offerit = Offerit::job(&server, "customer_id,city\n1,a\n,s3cret\n3,c\n,d\n");
     for limit in ["1", "0", "49.9%", "0%"] {
         let output = offerit.send(&["--max-invalid", limit]).expect_code(4);
-        let told = format!("2 of 4 rows are invalid, and --max-invalid is {limit}: nothing was sent");
+        let told = format!("2 of 4 rows are invalid, more than --max-invalid {limit}. Nothing was sent");
         assert!(output.stderr.contains(&told), "{}", output.stderr);
         assert!(output.stderr.contains("line 3: row 2: the row names no customer"), "{}", output.stderr);
         assert!(!output.stderr.contains("s3cret"), "{}", output.stderr);

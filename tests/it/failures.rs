@@ -30,7 +30,8 @@ fn what_failed_is_corrected_and_run_again() {
     offerit.send(&[]).expect_code(3);
     let output = failures(&offerit, &["-o", "again.csv"]).expect_code(0);
     assert!(
-        output.stdout.is_empty() && output.stderr.contains("3 rows did not make it (1 invalid, 2 rejected)")
+        output.stdout.is_empty()
+            && output.stderr.contains("Wrote 3 failed rows to again.csv (1 invalid, 2 rejected)")
     );
     let text = fs::read_to_string(offerit.path("again.csv")).expect("a table");
     let expected = [
@@ -133,7 +134,7 @@ fn rows_without_a_record_or_changed_since_are_counted_and_not_taken() {
     let output = failures(&offerit, &[]).expect_code(0);
     assert_eq!(output.stdout.lines().count(), 2, "{}", output.stdout);
     assert!(
-        output.stderr.contains("not among these: 1 row without a record yet and 2 rows changed since theirs"),
+        output.stderr.contains("Not included: 1 row not sent yet and 2 rows changed since they were sent"),
         "{}",
         output.stderr
     );
@@ -149,7 +150,7 @@ fn rows_without_a_record_or_changed_since_are_counted_and_not_taken() {
         "{}",
         output.stdout
     );
-    assert!(output.stderr.contains("only the ids"), "{}", output.stderr);
+    assert!(output.stderr.contains("only customer ids"), "{}", output.stderr);
 }
 
 #[test]
@@ -180,10 +181,10 @@ fn a_row_that_a_newer_one_has_overtaken_is_not_sent_unawares() {
     assert!(lines[0].starts_with("2,Germany,Bonn,rejected,") && lines[0].contains("row 4 is a newer row"));
     assert!(lines[1].starts_with("3,France,,rejected,\"HTTP 400"), "{}", output.stdout);
     assert!(
-        output.stderr.contains("1 of them are older than rows")
-            && output.stderr.contains(
-                "left out: 1 row that did not make it and whose fields newer rows of the same customers set"
-            ),
+        output.stderr.contains("1 of these: a newer row of the same customer was already delivered")
+            && output
+                .stderr
+                .contains("Left out: 1 row whose fields newer rows of the same customers have set"),
         "{}",
         output.stderr
     );
@@ -234,12 +235,11 @@ fn what_cannot_be_told_is_an_error_with_what_to_do() {
     let server = strict();
     let offerit = Offerit::job(&server, "customer_id,country\n1,LV\n");
     let output = failures(&offerit, &[]).expect_code(2);
-    assert!(output.stderr.contains("there is no result file yet"), "{}", output.stderr);
+    assert!(output.stderr.contains("customers.result.csv not found"), "{}", output.stderr);
     offerit.send(&[]).expect_code(0);
     let output = failures(&offerit, &[]).expect_code(0);
     assert!(
-        output.stdout == "customer_id,country,_status,_error\n"
-            && output.stderr.contains("no row has failed")
+        output.stdout == "customer_id,country,_status,_error\n" && output.stderr.contains("no failed rows")
     );
     let output = offerit.run(&["failures", "-", "--result", RESULT]).expect_code(2);
     assert!(output.stderr.contains("name the one that was run"), "{}", output.stderr);

@@ -164,17 +164,17 @@ fn verify_refuses_the_result_file_of_another_input_and_names_the_first_row_that_
         (
             "other.csv",
             table(11..=16),
-            "6 of its 6 rows in sync name other customers, the first is row 1 (line 2)",
+            "6 of its 6 rows in sync are of other customers, the first is row 1 (line 2)",
         ),
         (
             "inserted.csv",
             inserted,
-            "5 of its 6 rows in sync name other customers, the first is row 2 (line 3)",
+            "5 of its 6 rows in sync are of other customers, the first is row 2 (line 3)",
         ),
         (
             "shorter.csv",
             table(4..=5),
-            "2 of its 2 rows in sync name other customers, the first is row 1 (line 2)",
+            "2 of its 2 rows in sync are of other customers, the first is row 1 (line 2)",
         ),
     ] {
         offerit.input(name, input);
@@ -242,7 +242,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever ids were exchanged, rows were taken out or added: a result file is of another input if more than half of
-    /// its rows in sync name other customers there.
+    /// its rows in sync are of other customers there.
     #[test]
     fn verify_refuses_a_result_file_if_most_of_its_rows_name_other_customers(
         is_other in proptest::collection::vec(any::<bool>(), 1..16),

@@ -125,7 +125,7 @@ fn an_input_that_changes_while_its_last_rows_go_out_is_no_success() {
             let output = output.expect_code(1);
             let summary: Value = serde_json::from_str(&output.stdout).expect("JSON");
             assert_eq!(summary["reason"], "input_changed", "{what}");
-            assert_said(&output, &[&format!("error: {input}: the file has changed"), "--resume"]);
+            assert_said(&output, &[&format!("error: {input}: the file changed during the run"), "--resume"]);
             // What was sent is recorded, whatever became of the input.
             assert_eq!((server.count(), offerit.rows_in_sync()), (3, vec![1, 2, 3]), "{what}");
         }
@@ -148,7 +148,7 @@ fn a_link_that_leads_elsewhere_in_the_end_is_a_changed_input() {
         symlink("other.csv", folder.join("link.csv")).expect("a link");
     };
     let (_, _, output) = send_and_meanwhile(200, &["link.csv"], turn);
-    assert_said(&output.expect_code(1), &["error: link.csv: the file has changed"]);
+    assert_said(&output.expect_code(1), &["error: link.csv: the file changed during the run"]);
 }
 
 /// Neither do rows that are not in sync hide a change, nor a limit that kept no row back; and what is no change of the
@@ -212,7 +212,7 @@ fn a_result_file_that_is_overwritten_in_place_under_the_run_ends_it() {
         let arguments = ["run", INPUT, "--url", &server.url(), "--concurrency", "1", "--rate", "unlimited"];
         let offerit = offerit.env("OFFERIT_API_USERNAME", "a").env("OFFERIT_API_KEY", "b");
         let output = offerit.run(&arguments).expect_code(1);
-        assert_said(&output, &[RESULT, "changed by another program", "Nothing was sent after that"]);
+        assert_said(&output, &[RESULT, "changed by another program", "Sending has stopped"]);
         assert!(server.count() < 150, "{} rows were sent", server.count());
         assert_said(&offerit.run(&["verify", INPUT]).expect_code(2), &["line 2"]);
     }
@@ -339,8 +339,8 @@ fn a_trial_row_that_is_corrected_is_sent_again_and_the_job_goes_on() {
         offerit.input(INPUT, corrected);
         let output = offerit.send(&["--resume", "--concurrency", "1"]).expect_code(0);
         let said = format!("{limit} of its {limit} rows in sync do not match the input, and are sent again");
-        assert_said(&output, &[&said, "all of them name the same customers", "API key"]);
-        assert_said(&output, &[&format!("{limit} changed since are sent again")]);
+        assert_said(&output, &[&said, "the customers are the same as before", "API key"]);
+        assert_said(&output, &[&format!("({limit} changed since, {} new)", rows - limit)]);
         let sent = support::rows(&server.requests());
         assert_eq!(sent, (1..=limit).chain(1..=rows).collect::<Vec<_>>());
     }
@@ -352,7 +352,12 @@ fn what_would_send_most_of_the_input_again_or_names_other_customers_is_refused()
     let offerit = Offerit::job(&server, table(1..=30));
     offerit.send(&["--limit", "16", "--concurrency", "1"]).expect_code(7);
     offerit.input(INPUT, table(1..=30).replace("City", "Town"));
-    assert_refused(&server, &offerit, &["--resume"], &["16 of its 16 rows in sync", "the same customers"]);
+    assert_refused(
+        &server,
+        &offerit,
+        &["--resume"],
+        &["16 of its 16 rows in sync", "the customers are the same"],
+    );
 
     let server = happy();
     let offerit = Offerit::job(&server, table(1..=30));
@@ -382,8 +387,8 @@ fn a_row_that_is_overtaken_is_not_sent_among_corrected_ones() {
 
 // ---- What is said -----------------------------------------------------------------------------------------
 
-const CORRECT: &str = "correct what is wrong in the input";
-const NOTHING_WRONG: &str = "Nothing is wrong with the input there: run the same command with --resume";
+const CORRECT: &str = "Fix the input, then rerun with --resume";
+const NOTHING_WRONG: &str = "Nothing is wrong with the input there: rerun with --resume";
 
 /// Sends rows that are answered by their customer: `r` is rejected, `u` never confirmed.
 #[track_caller]
@@ -488,8 +493,8 @@ fn since_says_why_rows_are_sent_before_a_brake_decides() {
     let arguments = ["--since", "night-0.csv", "--max-changes", "0", "--log-format"];
     let before = server.count();
     let output = offerit.send(&[&arguments[..], &["text"]].concat()).expect_code(4);
-    let said = "compared with night-0.csv: 1 row changed, 4 failed last time, 3 of customers it does not know (did that \
-                run stop early? finish it with --resume first), 2 sent again because their customer occurs several times";
+    let said = "Compared with night-0.csv: 1 row changed, 4 failed last time, 3 of customers without a result (did that \
+                run stop early? Finish it with --resume first), 2 of customers that occur several times.";
     let (_, behind) = output.stderr.split_once(said).unwrap_or_else(|| panic!("{}", output.stderr));
     assert!(behind.starts_with("\nerror: ") && server.count() == before, "{}", output.stderr);
 
@@ -515,13 +520,13 @@ fn a_night_that_stopped_early_is_told_by_the_customers_it_does_not_know() {
     let output = offerit.send(&arguments).expect_code(4);
     assert_said(
         &output,
-        &["0 rows changed, 0 failed last time, 20 of customers it does not know (did that run stop early?"],
+        &["0 rows changed, 0 failed last time, 20 of customers without a result (did that run stop early?"],
     );
     offerit.send(&["--result", "night-0.csv", "--resume"]).expect_code(0);
     let output = offerit.send(&arguments).expect_code(0);
     assert_said(
         &output,
-        &["0 rows changed, 0 failed last time, 0 of customers it does not know, 0 sent again"],
+        &["0 rows changed, 0 failed last time, 0 of customers without a result, 0 of customers"],
     );
     assert!(!output.stderr.contains("stop early") && server.count() == 30, "{}", output.stderr);
 }

@@ -170,7 +170,7 @@ fn a_run_says_what_check_warns_of_and_does_not_begin_if_it_must_not() {
     let table = "customer_id,city,country\n1,NULL,DE\n2,#N/A,DE\n3,NULL,DE\n4,Riga,LV\n";
     let offerit = Offerit::job(&server, table);
     let output = offerit.send(&["--strict", "--summary", "summary.json"]).expect_code(3);
-    for told in ["3 warnings", "2 null", "1 spreadsheet-error", "--strict", "nothing was sent"] {
+    for told in ["3 warnings", "2 null", "1 spreadsheet-error", "--strict", "Nothing was sent"] {
         assert!(output.stderr.contains(told), "{told}: {}", output.stderr);
     }
     assert!(server.count() == 0 && !offerit.path(RESULT).exists());
@@ -183,7 +183,7 @@ fn a_run_says_what_check_warns_of_and_does_not_begin_if_it_must_not() {
     let place =
         |words: &str| output.stderr.find(words).unwrap_or_else(|| panic!("{words}: {}", output.stderr));
     assert!(
-        place("3 warnings (2 null, 1 spreadsheet-error)") < place("4 of 4 rows to send"),
+        place("3 warnings (2 null, 1 spreadsheet-error)") < place("sending 4 of 4 rows"),
         "{}",
         output.stderr
     );

@@ -1,6 +1,6 @@
 //! What is said on standard error: sentences or JSON, no more than helps, nothing that nobody should see.
 
-use crate::support::{INPUT, KEY, Offerit, Output, Reply, Server, table};
+use crate::support::{INPUT, KEY, Offerit, Output, RESULT, Reply, Server, table};
 use serde_json::Value;
 
 /// Every line as the JSON object it must be.
@@ -68,7 +68,7 @@ fn a_planned_end_is_one_error_with_what_to_do_in_the_event_of_the_end() {
     );
     let end = of(&lines, "end")[0];
     for (field, word) in [
-        ("advice", "come first again"),
+        ("advice", "are sent first"),
         ("next_command", "--concurrency 1 --resume"),
         ("failures_command", " failures -o customers.failures.csv customers.csv"),
     ] {
@@ -84,10 +84,14 @@ fn one_is_said_as_one_and_a_line_is_said_once() {
     });
     let offerit = Offerit::job(&server, table(1..=3).replace("2,City 2\n", "2,\n"));
     let output = offerit.send(&["--concurrency", "1"]).expect_code(3);
-    assert!(output.stderr.contains("the server asked for a pause once"), "{}", output.stderr);
-    assert!(output.stderr.contains("row 2 (line 3) is invalid: the row has no field"), "{}", output.stderr);
+    assert!(output.stderr.contains("The server asked for a pause once, for "), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("row 2 (line 3, customer 2): invalid: the row has no field"),
+        "{}",
+        output.stderr
+    );
     let output = offerit.run(&["failures", INPUT, "-o", "f.csv"]).expect_code(0);
-    assert!(output.stderr.contains("1 row did not make it (1 invalid)"), "{}", output.stderr);
+    assert!(output.stderr.contains("Wrote 1 failed row to f.csv (1 invalid)"), "{}", output.stderr);
 }
 
 #[test]
@@ -115,13 +119,9 @@ fn equal_failures_are_summed_up() {
     let server = refusing();
     let offerit = Offerit::job(&server, table(1..=1203));
     let output = offerit.send(&["--max-failures", "100%"]).expect_code(3);
-    let told = output.stderr.lines().filter(|line| line.contains(" is rejected: ")).count();
+    let told = output.stderr.lines().filter(|line| line.contains("): rejected: ")).count();
     assert_eq!(told, 3, "{}", output.stderr);
-    assert!(
-        output.stderr.contains("… and 1,200 more like it: rejected: HTTP 404: customer 77"),
-        "{}",
-        output.stderr
-    );
+    assert!(output.stderr.contains("… and 1,200 more: rejected: HTTP 404: customer 77"), "{}", output.stderr);
 }
 
 #[test]
@@ -129,15 +129,12 @@ fn retries_are_told_when_asked_for_with_the_time_of_everything() {
     let server = Server::start(|_, number| if number == 1 { Reply::new(503) } else { Reply::updated() });
     let offerit = Offerit::job(&server, table(1..=5));
     let quiet = offerit.send(&["--concurrency", "1"]).expect_code(0);
-    assert!(!quiet.stderr.contains("is tried again"), "{}", quiet.stderr);
+    assert!(!quiet.stderr.contains(": retry in "), "{}", quiet.stderr);
     let server = Server::start(|_, number| if number == 1 { Reply::new(503) } else { Reply::updated() });
     let offerit = Offerit::job(&server, table(1..=5));
     let output = offerit.send(&["--concurrency", "1", "-v"]).expect_code(0);
-    let retry = output.stderr.lines().find(|line| line.contains("is tried again")).expect("a retry");
-    assert!(
-        retry.contains(" DEBUG row 2 (line 3) is tried again in ") && retry.contains("HTTP 503"),
-        "{retry}"
-    );
+    let retry = output.stderr.lines().find(|line| line.contains(": retry in ")).expect("a retry");
+    assert!(retry.contains(" DEBUG row 2 (line 3): retry in ") && retry.contains("HTTP 503"), "{retry}");
     let is_timed = |line: &str| line.get(..24).is_some_and(|time| time.ends_with('Z') && time.contains('T'));
     assert!(output.stderr.lines().all(is_timed), "{}", output.stderr);
 }
@@ -147,8 +144,12 @@ fn quiet_is_silent_but_for_errors() {
     let server = refusing();
     let offerit = Offerit::job(&server, table(1..=5));
     for format in ["text", "json"] {
+        // One line: how many, why most of them, and where.
         let output = offerit.send(&["--quiet", "--overwrite", "--log-format", format]).expect_code(3);
-        assert_eq!(output.stderr, "");
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        for word in ["5 of 5 rows", "HTTP 404: customer 771 is not here", RESULT] {
+            assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
+        }
     }
     let output = offerit.run(&["run", INPUT, "-q", "-v"]).expect_code(2);
     assert!(output.stderr.contains("--verbose"), "{}", output.stderr);
@@ -166,7 +167,7 @@ fn hostile_words_of_a_server_stay_on_their_line_and_the_key_is_not_told() {
         let arguments =
             ["--log-format", format, "-v", "--max-attempts", "2", "--max-outage", "2s", "--no-adapt"];
         let output = offerit.send(&arguments);
-        for told in ["row 1 (line 2) is tried again", "row 1 (line 2) is rejected"] {
+        for told in ["row 1 (line 2): retry in", "row 1 (line 2, customer 1): rejected"] {
             assert!(output.stderr.contains(told), "{}", output.stderr);
         }
         for secret in ["\u{1b}", "\u{202e}", KEY, "City 1"] {

@@ -24,7 +24,7 @@ fn the_page_stands_beside_the_result_file_and_is_its_owners() {
     let program = finished();
     let output = program.run(&["report", RESULT]).expect_code(0);
     assert_eq!(output.stdout, "");
-    assert!(output.stderr.contains("customers.result.html: the page of 3 records"), "{}", output.stderr);
+    assert!(output.stderr.contains("Wrote customers.result.html (3 records)"), "{}", output.stderr);
     let page = fs::read_to_string(program.path(PAGE)).unwrap();
     assert!(page.contains("<h1>2 of 3 rows so far are in sync; 1 was rejected.</h1>"), "{page}");
     assert!(
@@ -79,7 +79,7 @@ fn a_torn_tail_is_read_over_and_damage_refused() {
         "{}",
         output.stdout
     );
-    assert!(output.stderr.contains("torn record of 10 bytes"), "{}", output.stderr);
+    assert!(output.stderr.contains("incomplete (10 bytes)"), "{}", output.stderr);
     assert_eq!(fs::read_to_string(torn).unwrap().len(), whole.len() + 10, "it is left as it is");
     program.input("bad.result.csv", whole.replacen(",updated,", ",updatet,", 1));
     let output = program.run(&["report", "bad.result.csv"]).expect_code(2);
@@ -88,7 +88,7 @@ fn a_torn_tail_is_read_over_and_damage_refused() {
     }
     assert!(!program.path("bad.result.html").exists());
     let output = program.run(&["report", "none.result.csv"]).expect_code(2);
-    assert!(output.stderr.contains("there is no such result file"), "{}", output.stderr);
+    assert!(output.stderr.contains("not found"), "{}", output.stderr);
 }
 
 #[test]

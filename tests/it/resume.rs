@@ -183,7 +183,7 @@ fn changed_and_new_rows_are_sent_and_counted_before_the_run_begins() {
     // No row of this run is answered before the gate opens.
     server.wait_for(16);
     let told = child.wait_for_stderr(|text| text.contains("new"));
-    for words in ["13 rows", "7 in sync", "2 changed", "1 are tried again", "3 are new"] {
+    for words in ["13 rows", "7 in sync", "2 changed", "1 to retry", "3 new"] {
         assert!(told.contains(words), "{words}: {told}");
     }
     gate.open();
@@ -310,9 +310,9 @@ fn a_refusal_says_in_what_the_rows_differ() {
     // Fields of six rows; then a row put in before the fourth.
     let mut edited = table(1..=10);
     (5..=10).for_each(|row| edited = edited.replace(&format!("City {row}\n"), "Elsewhere\n"));
-    refused(&edited, &["6 of its 10 rows in sync", "all of them name the same customers", "API key"]);
+    refused(&edited, &["6 of its 10 rows in sync", "the customers are the same as before", "API key"]);
     let inserted = table(1..=10).replace("\n4,", "\n99,Riga\n4,");
-    refused(&inserted, &["7 of its 10 rows in sync", "7 of them name other customers", "row 4 (line 5)"]);
+    refused(&inserted, &["7 of its 10 rows in sync", "7 of them are of other customers", "row 4 (line 5)"]);
     // Rows taken out: the place in the result file is told.
     let result = String::from_utf8(offerit.result_bytes()).expect("UTF-8");
     let offset = result.find("\n10,").expect("the record of row 10") + 1;

@@ -188,7 +188,7 @@ fn the_result_file_of_another_shard_is_refused() {
     // It has the records of two now, and each is accounted for.
     for part in ["0/3", "1/3"] {
         let output = offerit.run(&["verify", INPUT, "--shard", part, "--result", "r.csv"]).expect_code(0);
-        assert!(output.stderr.contains("rows of other shards have records too"), "{}", output.stderr);
+        assert!(output.stderr.contains("rows of other shards have results too"), "{}", output.stderr);
     }
     offerit.run(&["verify", INPUT, "--shard", "2/3", "--result", "r.csv"]).expect_code(3);
 }
@@ -210,7 +210,11 @@ fn several_result_files_are_one_account() {
         (&30.into(), &29.into(), &1.into())
     );
     assert_eq!((&account["result"], account["results"][2].as_str()), (&().into(), Some(&*result_of(2))));
-    assert!(output.stderr.contains(&format!("{} ends in a torn record", result_of(1))), "{}", output.stderr);
+    assert!(
+        output.stderr.contains(&format!("The last record of {} is incomplete", result_of(1))),
+        "{}",
+        output.stderr
+    );
     offerit.send(&["--shard", "1/3", "--resume"]).expect_code(0);
     verify_all(&offerit, &[]).expect_code(0);
 
@@ -218,13 +222,13 @@ fn several_result_files_are_one_account() {
     let output = verify_all(&offerit, &[]).expect_code(3);
     let holder = (0..SHARDS)
         .find(|index| result::read(offerit.path(&result_of(*index))).iter().any(|record| record.row == 30));
-    let expected = format!("{} has a record of row 30", result_of(holder.expect("one of them")));
+    let expected = format!("{} has a result for row 30", result_of(holder.expect("one of them")));
     assert!(output.stderr.contains(&expected), "{}", output.stderr);
 
     let told = verify_all(&offerit, &["--result", &format!("./{}", result_of(0))]).expect_code(2).stderr;
     assert!(told.contains("is named twice"), "{told}");
     let told = verify_all(&offerit, &["--result", "missing.csv"]).expect_code(2).stderr;
-    assert!(told.contains("missing.csv: there is no result file yet"), "{told}");
+    assert!(told.contains("missing.csv not found"), "{told}");
 }
 
 /// An id that is corrected may move its row to another shard, whose file has the newer record then.
@@ -245,7 +249,7 @@ fn a_row_that_moved_to_another_shard_counts_once_and_is_said() {
     }
     assert_eq!(customers(&server.requests()).last(), moved.map(|id| id.to_string()).as_ref());
     let output = verify_all(&offerit, &[]).expect_code(0);
-    assert!(output.stderr.contains("1 rows have records in more than one"), "{}", output.stderr);
+    assert!(output.stderr.contains("1 row has results in more than one"), "{}", output.stderr);
     assert!(output.stdout.contains("updated            30"), "{}", output.stdout);
 }
 
@@ -258,9 +262,9 @@ fn the_rate_is_divided_and_what_cannot_be_is_refused() {
         offerit.run(&["run", INPUT, "--shard", part, "--rate", rate, "--result", &name, "--overwrite"]).stderr
     };
     for (rate, part, expected) in [
-        ("10", "0/4", "at most 2/s"),
-        ("12/s", "3/4", "at most 3/s"),
-        ("10", "5/16", "at most 37/m"),
+        ("10", "0/4", "at up to 2/s"),
+        ("12/s", "3/4", "at up to 3/s"),
+        ("10", "5/16", "at up to 37/m"),
         ("unlimited", "0/4", "as fast as it answers"),
     ] {
         let told = pace(rate, part);

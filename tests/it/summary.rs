@@ -165,7 +165,7 @@ fn an_interrupted_run_has_its_summary_with_its_holds() {
         });
         let offerit = Offerit::job(&server, table(1..=20));
         let child = offerit.start_sending(&["--summary", SUMMARY, "--concurrency", "1"]);
-        child.wait_for_stderr(|text| text.contains("asks for a pause"));
+        child.wait_for_stderr(|text| text.contains("asked for a pause"));
         child.signal(signal);
         child.wait().expect_code(code);
         let document = summary(&offerit);
@@ -225,7 +225,7 @@ fn no_value_and_no_key_is_shown_in_any_output() {
         assert!(!text.contains("Hunter2") && !text.contains(KEY), "{text}");
     }
     assert_eq!(summary(&offerit)["next_command"], Value::Null);
-    assert!(output.stderr.contains("run the same command with --resume"), "{}", output.stderr);
+    assert!(output.stderr.contains("rerun with --resume"), "{}", output.stderr);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::journal::ResultFile;
 use crate::offerit::Endpoint;
 use crate::report::{Plan, say};
 use crate::resume::{Done, Shard, Workload};
-use crate::text::{counted, rounded_up};
+use crate::text::{counted, grouped, rounded_up};
 use std::num::NonZeroU64;
 use tokio::time::Instant;
 
@@ -29,14 +29,14 @@ impl ToSend {
     /// What the other rows are, in brackets.
     fn others(self, workload: &Workload) -> String {
         let parts = [
-            (self.beyond, "more beyond --limit"),
+            (self.beyond, "beyond --limit"),
             (workload.in_sync, "in sync"),
             (workload.unchanged, "unchanged"),
             (workload.invalid, "invalid"),
         ];
         let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{} {what}", grouped(*count))).collect();
+        if parts.is_empty() { String::new() } else { format!(". Not sent: {}", parts.join(", ")) }
     }
 }
 
@@ -60,10 +60,9 @@ pub(super) fn plan(
 
 pub(super) fn warn_of_superseded(count: usize) {
     if count > 0 {
-        let count = if count == 1 { "1 row is".to_owned() } else { format!("{count} rows are") };
         say(format_args!(
-            "{count} not sent any more: newer rows of the same customers were delivered since, and they would be \
-             overwritten (the error column says which)"
+            "{} skipped: newer rows of the same customers were already delivered (see the error column).",
+            counted(count as u64, "row")
         ));
     }
 }
@@ -95,28 +94,30 @@ pub(super) fn announce(
 ) {
     let to = endpoint.origin();
     let pace = match limits.rate {
-        Rate::Unlimited => format!("as fast as it answers, at most {} in flight", limits.concurrency),
-        rate => format!("at most {rate}, {} in flight", limits.concurrency),
+        Rate::Unlimited => format!("as fast as it answers, {} at once", limits.concurrency),
+        rate => format!("at up to {rate}, {} at once", limits.concurrency),
     };
     if let Some(deadline) = limits.brakes.deadline {
         let left = deadline.saturating_duration_since(Instant::now());
-        say(format_args!("nothing new is started after {} from now (--deadline)", rounded_up(left)));
+        say(format_args!("Sending stops in {} (--deadline).", rounded_up(left)));
     }
     let Some((workload, to_send)) = workload.zip(to_send) else {
-        return tracing::info!(event = "start", "{name}: sending to {to} as the rows come, {pace}");
+        return tracing::info!(event = "start", "{name}: sending rows to {to} as they come, {pace}.");
     };
     if let Some(tail) = file.tail().filter(|tail| tail.torn > 0) {
         say(format_args!(
-            "the result file ends in a torn record: its {} bytes go into a file beside it",
+            "The last record of the result file is incomplete (a crash or a full disk). Its {} bytes are saved beside it; \
+             the row is sent again.",
             tail.torn
         ));
     }
     let Workload { rows, in_sync, changed, to_retry, new, .. } = workload;
     if file.tail().is_some_and(|tail| tail.records > 0) {
-        say(format_args!(
-            "{name}: resuming: {rows} rows: {in_sync} in sync are skipped, {changed} changed since are sent again, \
-             {to_retry} are tried again, {new} are new"
-        ));
+        let parts =
+            [(*in_sync, "in sync"), (*changed, "changed since"), (*to_retry, "to retry"), (*new, "new")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{} {what}", grouped(*count))).collect();
+        say(format_args!("Resuming {name}: {} ({}).", counted(*rows, "row"), parts.join(", ")));
     }
     tracing::info!(
         event = "start",
@@ -125,8 +126,8 @@ pub(super) fn announce(
         rows_to_send = to_send.rows,
         rows_unchanged = workload.unchanged,
         rows_in_sync_before = *in_sync,
-        "{name}: {} of {} to send{}, to {to}, {pace}",
-        to_send.rows,
+        "{name}: sending {} of {} to {to}, {pace}{}.",
+        grouped(to_send.rows),
         counted(*rows, "row"),
         to_send.others(workload),
     );

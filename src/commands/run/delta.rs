@@ -4,7 +4,7 @@ use crate::exit::{ExitCode, Failure};
 use crate::journal::Error;
 use crate::report::say;
 use crate::resume::{ChangesSince, LastDeliveries, MassChange, MaxChanges, SendReasons, Workload};
-use crate::text::{counted, share};
+use crate::text::{counted, grouped, share};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +33,9 @@ impl Delta {
     pub(super) fn read(since: Since, result: &Path, open_rows: u64) -> Result<Delta, Failure> {
         let mut deliveries = LastDeliveries::default();
         deliveries.read(&since.result, open_rows).map_err(|error| match error {
-            Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Failure::usage(format!(
-                    "--since: {}: there is no such result file. For the first run, leave --since out",
-                    since.result.display()
-                ))
-            }
+            Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => Failure::usage(
+                format!("--since: {} not found. Omit --since on the first run", since.result.display()),
+            ),
             error => named(error),
         })?;
         let own = result.exists().then(|| result.to_path_buf());
@@ -82,8 +79,10 @@ impl Delta {
         let exceeded = self.since.max_changes.filter(|most| most.is_exceeded(changes, all));
         let Some(most) = exceeded else { return Ok(()) };
         let message = format!(
-            "{} of the customers' rows would change ({changes} of {all}); the brake --max-changes is {most}. Nothing \
-             was sent. If that many changes are right, run it once with a larger one",
+            "{} of {} would be sent ({}), more than --max-changes {most}. Nothing was sent. If that many changes are \
+             right, run it once with a larger number",
+            grouped(changes),
+            counted(all, "row"),
             share(changes, all)
         );
         Err(Failure {
@@ -97,7 +96,7 @@ impl Delta {
         let SendReasons { changed, failed, unknown, repeated } = self.changes.reasons();
         let advice = match unknown {
             0 => "",
-            _ => " (did that run stop early? finish it with --resume first)",
+            _ => " (did that run stop early? Finish it with --resume first)",
         };
         tracing::info!(
             event = "since",
@@ -106,22 +105,21 @@ impl Delta {
             rows_of_unknown_customers = unknown,
             rows_repeated = repeated,
             rows_unchanged = workload.unchanged,
-            "compared with {}: {} changed, {failed} failed last time, {unknown} of customers it does not know{advice}, \
-             {repeated} sent again because their customer occurs several times",
+            "Compared with {}: {} changed, {} failed last time, {} of customers without a result{advice}, {} of \
+             customers that occur several times.",
             self.source(),
             counted(changed, "row"),
+            grouped(failed),
+            grouped(unknown),
+            grouped(repeated),
         );
     }
 
     /// Says what is not sent.
     fn announce(&self, workload: &Workload) {
         say(format_args!(
-            "{} as last delivered by {}: recorded as unchanged and not sent",
-            if workload.unchanged == 1 {
-                "1 row is".to_owned()
-            } else {
-                format!("{} rows are", workload.unchanged)
-            },
+            "{} unchanged since {}: not sent.",
+            counted(workload.unchanged, "row"),
             self.source()
         ));
         if let Some(suspicion) = self.suspicion(workload) {

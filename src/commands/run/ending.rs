@@ -6,7 +6,7 @@ use crate::exit::ExitCode;
 use crate::journal::Status;
 use crate::report::{Counts, LogFormat, Observed, complain, insist, log_format, say};
 use crate::resume::Workload;
-use crate::text::{counted, escape_and_shorten};
+use crate::text::{counted, escape_and_shorten, grouped, rounded};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -34,13 +34,21 @@ impl Outcome {
     /// Tells people how it ended. Gives the code, and what went wrong.
     pub(super) fn conclude(&self, is_quiet: bool) -> (ExitCode, Option<String>) {
         let (code, trouble) = self.verdict();
-        if let Some(trouble) = &trouble {
-            complain(trouble);
+        match &trouble {
+            // What was asked for is no error.
+            Some(trouble)
+                if matches!(code, ExitCode::Limit | ExitCode::Interrupted | ExitCode::Terminated) =>
+            {
+                insist(trouble);
+            }
+            Some(trouble) => complain(trouble),
+            None if is_quiet && code == ExitCode::NotInSync => complain(self.in_one_line()),
+            None => {}
         }
         if !is_quiet {
             self.say_account(code);
-            if let Some(weather) = self.weather() {
-                say(weather);
+            if let Some(notes) = self.server_notes() {
+                say(notes);
             }
         }
         // For machines it stands in the event of the end: it is no error.
@@ -58,10 +66,10 @@ impl Outcome {
         let tally = &self.ending.tally;
         match self.stop() {
             Some(Stop::Interrupted(Interrupt::Interrupt)) => {
-                (ExitCode::Interrupted, Some("interrupted".to_owned()))
+                (ExitCode::Interrupted, Some("Interrupted".to_owned()))
             }
             Some(Stop::Interrupted(Interrupt::Terminate)) => {
-                (ExitCode::Terminated, Some("terminated".to_owned()))
+                (ExitCode::Terminated, Some("Terminated (SIGTERM)".to_owned()))
             }
             Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
             Some(Stop::Brake(brake)) => (ExitCode::Brake, Some(pulled(brake))),
@@ -70,15 +78,16 @@ impl Outcome {
             Some(Stop::Storage(error)) => (
                 ExitCode::Fault,
                 Some(format!(
-                    "{}: a record could not be written to the disk: {error}. Nothing was sent after that",
+                    "cannot write {}: {error}. Sending has stopped. Make room on the disk, or correct what is wrong with \
+                     the file, then resume",
                     self.result.display()
                 )),
             ),
             None if !self.is_input_unchanged || self.is_complete() == Some(false) => (
                 ExitCode::Fault,
                 Some(format!(
-                    "{}: the file has changed since the run began: what was sent is what it held before. Let it be \
-                     written to its end first, then run again with --resume",
+                    "{}: the file changed during the run. What was sent is its earlier content. Wait until the file is \
+                     complete, then run again with --resume",
                     self.input.display()
                 )),
             ),
@@ -110,26 +119,26 @@ impl Outcome {
         let mut parts: Vec<_> = counts
             .iter()
             .filter(|(_, count)| *count > 0)
-            .map(|(status, count)| format!("{count} {status}"))
+            .map(|(status, count)| format!("{} {status}", grouped(count)))
             .collect();
         if let Some(workload) = self.workload.as_ref().filter(|workload| workload.in_sync > 0) {
-            parts.push(format!("{} in sync before", workload.in_sync));
+            parts.push(format!("{} in sync before", grouped(workload.in_sync)));
         }
         if let Some(workload) = &self.workload {
             let left = workload.rows.saturating_sub(workload.in_sync + tally.recorded());
             if left > 0 {
-                parts.push(format!("{left} not dealt with yet"));
+                parts.push(format!("{} not sent yet", grouped(left)));
             }
         }
         if parts.is_empty() {
-            parts.push("nothing dealt with".to_owned());
+            parts.push("nothing sent".to_owned());
         }
         let retries = match tally.retries {
             0 => String::new(),
-            count => format!(", {count} of them retries"),
+            count => format!(", {} of them retries", grouped(count)),
         };
-        let attempts = counted(tally.attempts, "attempt");
-        format!("{}: {} ({attempts}{retries})", self.input.display(), parts.join(", "))
+        let requests = counted(tally.attempts, "request");
+        format!("{}: {} ({requests}{retries})", self.input.display(), parts.join(", "))
     }
 
     fn say_account(&self, code: ExitCode) {
@@ -151,23 +160,38 @@ impl Outcome {
         );
     }
 
-    /// What the server did to the pace, if anything.
-    fn weather(&self) -> Option<String> {
+    /// How many rows are not in sync, why most of them, and where to look: all that is said with `-q`.
+    fn in_one_line(&self) -> String {
         let tally = &self.ending.tally;
-        let times = |count: u64, what: &str| match count {
+        let why = self.observed.commonest.as_ref();
+        let why =
+            why.map(|(why, count)| format!(", {} of them: {}", grouped(*count), escape_and_shorten(why)));
+        format!(
+            "{} of {} not in sync{}. See {}",
+            grouped(tally.not_in_sync()),
+            counted(tally.recorded(), "row"),
+            why.unwrap_or_default(),
+            self.result.display()
+        )
+    }
+
+    /// What the server did to the pace, if anything.
+    fn server_notes(&self) -> Option<String> {
+        let (tally, observed) = (&self.ending.tally, &self.observed);
+        let times = |count: u64, what: &str, lasted| match count {
             0 => None,
-            1 => Some(format!("{what} once")),
-            _ => Some(format!("{what} {count} times")),
+            1 => Some(format!("{what} once, for {}", rounded(lasted))),
+            _ => Some(format!("{what} {count} times, for {} in all", rounded(lasted))),
         };
         let parts: Vec<_> = [
-            times(tally.holds, "asked for a pause"),
-            times(tally.outages, "seemed down"),
-            tally.effective_rate.map(|rate| format!("took {rate:.1} attempts a second in the end")),
+            times(tally.holds, "asked for a pause", observed.held),
+            times(tally.outages, "was unreachable", observed.outage),
+            tally.effective_rate.map(|rate| format!("was sent {rate:.1} requests a second in the end")),
         ]
         .into_iter()
         .flatten()
         .collect();
-        (!parts.is_empty()).then(|| format!("the server {}", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("The server {}.", parts.join("; ")))
     }
 
     /// Whether there are rows that did not make it, and the input can be read again.
@@ -181,8 +205,8 @@ impl Outcome {
             return Vec::new();
         }
         match self.failures.as_deref().and_then(typed) {
-            None => vec!["offerit-sync failures takes out the rows that did not make it".to_owned()],
-            Some(command) => vec!["this takes out the rows that did not make it:".to_owned(), command],
+            None => vec!["To export the failed rows for correction, use offerit-sync failures.".to_owned()],
+            Some(command) => vec!["To export the failed rows for correction:".to_owned(), command],
         }
     }
 
@@ -190,12 +214,11 @@ impl Outcome {
     fn advice(&self, code: ExitCode) -> Vec<String> {
         let result = self.result.display();
         match code {
-            ExitCode::InSync => vec![format!("the outcome of every row is in {result}")],
+            ExitCode::InSync => vec![format!("Results: {result}")],
             ExitCode::NotInSync => self.advice_on_rows(),
             ExitCode::Brake if self.is_stopped_by_failures() => vec![
-                format!("why each row failed stands in the error column of {result}"),
-                "correct these rows, or what made them fail, and run the same command with --resume; or allow more \
-                 with --max-failures"
+                format!("See the error column of {result} for the reasons."),
+                "Fix these rows, or what made them fail, then rerun with --resume; or allow more with --max-failures."
                     .to_owned(),
             ]
             .into_iter()
@@ -203,19 +226,18 @@ impl Outcome {
             .collect(),
             ExitCode::Limit if self.comes_again() > 0 => vec![
                 format!(
-                    "of the rows that were sent {} did not make it: with --resume they come first again, and --limit \
-                     counts them. Why stands in the error column of {result}",
-                    self.comes_again()
+                    "{} failed. With --resume the failed rows are sent first, and count for --limit. See the error \
+                     column of {result} for the reasons.",
+                    counted(self.comes_again(), "row")
                 ),
-                "correct these rows, or what made them fail, and run the same command with --resume; or raise --limit \
-                 beyond them"
+                "Fix these rows, or what made them fail, then rerun with --resume; or raise --limit beyond them."
                     .to_owned(),
             ]
             .into_iter()
             .chain(self.advice_on_unknown())
             .collect(),
-            _ if self.workload.is_none() => vec![format!("what was done stands in {result}")],
-            _ => vec![format!("run the same command with --resume to go on; what was done stands in {result}")],
+            _ if self.workload.is_none() => vec![format!("Results so far: {result}")],
+            _ => vec![format!("Progress is saved in {result}. To continue, rerun with --resume:")],
         }
     }
 
@@ -223,13 +245,10 @@ impl Outcome {
     fn advice_on_rows(&self) -> Vec<String> {
         let tally = &self.ending.tally;
         let unknown = tally.count(Status::Unknown);
-        let mut advice =
-            vec![format!("why rows are not in sync stands in the error column of {}", self.result.display())];
+        let mut advice = vec![format!("See the error column of {} for the reasons.", self.result.display())];
         if tally.not_in_sync() > unknown {
             advice.push(
-                "correct what is wrong in the input and run the same command with --resume: what is in sync is not \
-                 sent again"
-                    .to_owned(),
+                "Fix the input, then rerun with --resume. Rows already in sync are skipped.".to_owned(),
             );
         }
         advice.extend(self.advice_on_unknown());
@@ -242,8 +261,8 @@ impl Outcome {
         let are = if unknown == 1 { "1 row is".to_owned() } else { format!("{unknown} rows are") };
         (unknown > 0).then(|| {
             format!(
-                "{are} unknown: sent, but never confirmed. Nothing is wrong with the input there: run the same command \
-                 with --resume, which sends them once more"
+                "{are} unknown: sent, but never confirmed. Nothing is wrong with the input there: rerun with --resume to \
+                 send them once more."
             )
         })
     }

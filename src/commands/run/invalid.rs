@@ -56,8 +56,8 @@ impl FirstInvalid {
     pub(super) fn brake(self, limit: Option<MaxInvalid>, invalid: u64, rows: u64) -> Result<(), Failure> {
         let Some(limit) = limit.filter(|limit| limit.is_exceeded(invalid, rows)) else { return Ok(()) };
         let message = format!(
-            "{invalid} of {rows} rows are invalid, and --max-invalid is {limit}: nothing was sent and nothing recorded. \
-             The first of them follow; offerit-sync check tells all. Correct them, then run the same command again"
+            "{invalid} of {rows} rows are invalid, more than --max-invalid {limit}. Nothing was sent or recorded. The first \
+             ones follow; `offerit-sync check` shows all. Correct them, then run the same command again"
         );
         Err(Failure { more: self.0, ..Failure::new(ExitCode::Brake, message) })
     }

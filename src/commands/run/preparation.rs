@@ -108,8 +108,7 @@ fn interrupted(interrupt: Interrupt) -> Refused {
         Interrupt::Interrupt => (ExitCode::Interrupted, "interrupted"),
         Interrupt::Terminate => (ExitCode::Terminated, "terminated"),
     };
-    let message = format!(
-        "{what} before anything was sent: nothing was recorded, and the same command begins it again"
-    );
+    let message =
+        format!("{what} before anything was sent. Nothing was recorded; run the same command again");
     Refused { failure: Failure::new(code, message), reason: Some(what) }
 }

@@ -7,11 +7,9 @@ use crate::text::{counted, escape_and_shorten, rounded};
 pub(super) fn reached(limit: Limit) -> String {
     match limit {
         Limit::Deadline => {
-            "the --deadline has come: nothing new was started, and what was under way is recorded".to_owned()
+            "Stopped at the --deadline. Requests in flight were finished and recorded".to_owned()
         }
-        Limit::Rows(most) => {
-            format!("the first {most} rows that needed sending were sent, which is the --limit")
-        }
+        Limit::Rows(most) => format!("Stopped after {} (--limit {most})", counted(most.get(), "row")),
     }
 }
 
@@ -28,7 +26,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
                 }
             };
             format!(
-                "{of} were refused or failed, and --max-failures is {most}. The commonest reason ({}): {}",
+                "{of} failed, more than --max-failures {most}. The most frequent reason ({}): {}",
                 counted(*alike, "row"),
                 escape_and_shorten(why)
             )
@@ -55,7 +53,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
             )
         }
         Brake::RetryAfter { asked, most } => format!(
-            "the server asks for a pause of {} (Retry-After), and --max-retry-after is {}",
+            "the server asked for a pause of {} (Retry-After), longer than --max-retry-after {}. Resume after that time",
             rounded(*asked),
             rounded(*most)
         ),
@@ -70,7 +68,7 @@ fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String 
         true => format!("the first {rows} rows were all refused with {why}{hint}"),
         false => {
             format!(
-                "none of the last {rows} rows was accepted. The commonest reason ({}): {why}.",
+                "none of the last {rows} rows was accepted. The most frequent reason ({}): {why}.",
                 counted(alike, "row")
             )
         }
@@ -82,24 +80,24 @@ fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String 
 pub(super) fn told(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Denied { status: status @ (407 | 511), text } => format!(
-            "a proxy or gateway between here and the server wants credentials (HTTP {status}: {}). Check HTTPS_PROXY \
-             and the network; no row was recorded as rejected for it",
+            "a proxy or gateway in front of the server requires credentials (HTTP {status}: {}). Check HTTPS_PROXY and the \
+             network. No row was recorded as rejected",
             escape_and_shorten(text)
         ),
         Refusal::Denied { status, text } => format!(
-            "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (an admin \
-             account) and that this machine's IP address is on the account's allow-list; no row was recorded as \
-             rejected for it",
+            "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (must be a full \
+             admin) and that this machine's IP address is on the account's allow-list (ADMIN_API_ALLOWED_IPS). No row \
+             was recorded as rejected",
             escape_and_shorten(text)
         ),
         Refusal::Unusable { why } => format!(
-            "the server cannot be used: {}. Waiting does not heal that: check --url, and --ca-cert if the server's \
-             certificate is one of your own authority",
+            "the server cannot be used: {}. Waiting does not help: check --url, and pass --ca-cert if the certificate is \
+             signed by an authority of your own",
             escape_and_shorten(why)
         ),
         Refusal::Redirected { status, target } => format!(
-            "the server redirects to {} (HTTP {status}), which is not followed: it would carry the API key and the \
-             row to another place. If that is your account's address, give it as --url",
+            "the server redirects to {} (HTTP {status}). Redirects are not followed, to protect the API key. If that is \
+             your account's address, use it as --url",
             escape_and_shorten(target)
         ),
     }

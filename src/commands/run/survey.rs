@@ -127,21 +127,21 @@ fn refuse_other_input(
         InputMismatch::BeyondInput { .. } => mismatch.to_string(),
         InputMismatch::OtherShard { .. } => {
             format!(
-                "{mismatch}: it is that of another shard, of another number of shards, or of a run without --shard"
+                "{mismatch}: it belongs to another shard, another number of shards, or a run without --shard"
             )
         }
         InputMismatch::Changed { changed, .. } => {
             let others = Others::find(input, result, open_rows)?;
             if others.count == 0 && changed * 2 <= workload.rows {
-                say(format_args!("{mismatch}, and are sent again: {others}"));
+                say(format_args!("{mismatch}, and are sent again: {others}."));
                 return Ok(());
             }
             format!("{mismatch}: {others}")
         }
     };
     Err(Failure::usage(format!(
-        "{} does not belong to this input: {what}. Nothing was sent. Name the right --result, or add \
-         --accept-changed-input to send what does not match once more",
+        "{} does not belong to this input: {what}. Nothing was sent. Use the right --result, or add \
+         --accept-changed-input to send the rows that do not match again",
         result.display()
     )))
 }

@@ -32,14 +32,14 @@ pub(super) fn tell(
     let path = input.path().display();
     if !is_strict {
         say(format_args!(
-            "{path}: check has {warnings}. These values are sent as they are; offerit-sync check shows them, and with \
-             --strict a run does not begin"
+            "{path}: {warnings}. These values are sent as they are. `offerit-sync check` shows them; --strict stops a run \
+             that has any."
         ));
         return Ok(());
     }
     let message = format!(
-        "{path}: check has {warnings}, and --strict is in force: nothing was sent and nothing recorded. Look at them with \
-         offerit-sync check, correct the input, or run without --strict"
+        "{path}: {warnings}, and --strict is set. Nothing was sent or recorded. See them with `offerit-sync check`, then \
+         correct the input or run without --strict"
     );
     Err(Refused { failure: Failure::new(ExitCode::NotInSync, message), reason: Some("warnings") })
 }

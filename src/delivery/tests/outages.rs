@@ -19,7 +19,7 @@ struct Scenario {
     latency: u32,
     /// When the server is down, in seconds.
     down: (f64, f64),
-    /// The server goes down with this row instead, and is back so many seconds later.
+    /// The server goes down with this row instead, and is back that many seconds later.
     down_from_row: Option<(u64, u32)>,
     /// What it answers then.
     broken: fn() -> Answer,

@@ -22,7 +22,7 @@ async fn latency_does_not_cost_the_rate_while_there_is_concurrency() {
 #[tokio::test(start_paused = true)]
 async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
     for (rate, rows) in [("1", 300), ("10", 1000), ("100", 4000)] {
-        // Milliseconds of so many in a hundred, and of the others.
+        // A reply takes `usually` milliseconds in `part` of a hundred cases, and up to `else_up_to` in the others.
         for (part, usually, else_up_to) in
             [(0, 0, 2000), (0, 0, 1500), (50, 300, 1300), (90, 50, 1500), (70, 50, 1500), (97, 50, 1500)]
         {

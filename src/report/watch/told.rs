@@ -47,13 +47,13 @@ impl Watch {
                     rows = rest.more,
                     status = status.name(),
                     http_status,
-                    "… and {more} more like it: {status}: {}",
+                    "… and {more} more: {status}: {}",
                     escape_and_shorten(&error)
                 ),
                 None => tracing::warn!(
                     event = "rows_failed",
                     rows = rest.more,
-                    "… and {more} more for other reasons: the error column of the result file says which"
+                    "… and {more} more for other reasons: see the error column of the result file"
                 ),
             }
         }
@@ -79,6 +79,11 @@ fn progress_line(view: &View, speed: Option<f64>, left: Option<Duration>) -> Str
     format!("{} ({counts})", parts.join(", "))
 }
 
+/// The customer of a row, if it names one.
+fn named(customer: &str) -> String {
+    if customer.is_empty() { String::new() } else { format!(", customer {}", escape_and_shorten(customer)) }
+}
+
 /// A rate as people read it: whole from ten a second on.
 fn brief(rate: f64) -> String {
     if rate >= 9.95 { format!("{rate:.0}") } else { format!("{rate:.1}") }
@@ -100,7 +105,7 @@ impl Observer for &RefCell<Watch> {
             Notice::Held { asked } => tracing::info!(
                 event = "hold",
                 seconds = asked.as_secs(),
-                "the server asks for a pause: nothing is sent for {}",
+                "Server asked for a pause (Retry-After): waiting {}.",
                 rounded(*asked)
             ),
             Notice::Outage { why, patience } => {
@@ -144,7 +149,7 @@ impl Observer for &RefCell<Watch> {
             row = retry.row,
             line = retry.line,
             attempts = retry.attempts,
-            "row {} (line {}) is tried again in {} after attempt {}: {}",
+            "row {} (line {}): retry in {} after attempt {}: {}",
             retry.row,
             retry.line,
             rounded(retry.pause),
@@ -164,9 +169,10 @@ impl Observer for &RefCell<Watch> {
             status = row.status.name(),
             http_status = row.http_status,
             attempts = row.attempts,
-            "row {} (line {}) is {}: {}",
+            "row {} (line {}{}): {}: {}",
             row.row,
             row.line,
+            named(&row.customer),
             row.status,
             escape_and_shorten(reason(row))
         );
@@ -177,7 +183,7 @@ impl Observer for &RefCell<Watch> {
         let now = watch.now();
         let ended = watch.pauses.set(pause, now);
         if ended.is_some_and(|lasted| lasted >= SHOWN_HOLD) && pause.is_none() {
-            tracing::info!(event = "hold_over", "the pause is over: sending goes on");
+            tracing::info!(event = "hold_over", "The pause is over; sending continues.");
         }
     }
 }
