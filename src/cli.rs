@@ -1,22 +1,26 @@
-//! What was typed. Nothing is checked here but its shape; `config` makes settings of it.
+//! The command line. Only its form is checked here; `config` makes settings of it.
+
+mod help;
 
 use crate::config::{
     CheckOptions, CompletionsOptions, Environment, FailuresOptions, Layers, LogFormatChoice, MappingOptions,
     PlanOptions, ReportOptions, RunOptions, SandboxOptions, UndoOptions, VerifyOptions,
 };
-use crate::exit::{ExitCode, Failure};
+use crate::exit::Failure;
 use crate::report::{LogFormat, Logs};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::env;
 use std::ffi::OsString;
 
-/// Sends a CSV of customers to Offerit, one rate-limited update a row. The result file is the job's memory: it
-/// tells what became of every row, and --resume goes on from it after whatever happened.
+/// Update Offerit customers from a CSV file
+///
+/// Sends one rate-limited request per row. The result of every row is written to a result file; if a run stops for any
+/// reason, --resume continues from there.
 #[derive(Debug, Parser)]
 #[command(name = "offerit-sync", version, long_version = env!("OFFERIT_SYNC_VERSION"), max_term_width = 100)]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -24,37 +28,35 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Send every row that is not in sync yet
+    /// Send the rows of a CSV to Offerit
     Run(Box<RunOptions>),
-    /// Read and validate everything, send nothing
+    /// Validate a CSV without sending anything
     Check(CheckOptions),
-    /// What would change against a baseline, field by field, as a CSV for run; sends nothing
+    /// Write the changes against a baseline to a CSV for review; sends nothing
     Plan(Box<PlanOptions>),
-    /// A CSV of the values from before a plan that was sent
+    /// Write a CSV that takes back a plan that was sent; sends nothing
     Undo(UndoOptions),
-    /// Account for every input row against the result file, send nothing: for CI
+    /// Check in the result file that every row was delivered (does not contact Offerit)
     Verify(VerifyOptions),
-    /// The rows that did not make it, with the reason, ready to correct and run again
+    /// Export the failed rows, with reasons, so they can be fixed and sent again
     Failures(FailuresOptions),
-    /// One self-contained HTML page of a result file: what became of the rows, why, how fast it went
+    /// Write an HTML report from a result file
     Report(ReportOptions),
-    /// A local Offerit-compatible server to try things on
+    /// Start a local test server that behaves like Offerit
     Sandbox(SandboxOptions),
-    /// Completions for a shell, or the manual page, on standard output
+    /// Print shell completions or the man page
     Completions(CompletionsOptions),
 }
 
 impl Cli {
-    /// The command line's grammar, with the exit codes below every help.
+    /// The grammar of the command line, with examples in every help.
     #[must_use]
     pub fn grammar() -> clap::Command {
-        let table = ExitCode::table();
-        let grammar = Cli::command().after_help(table.clone());
-        grammar.mut_subcommands(|command| command.after_help(table.clone()))
+        help::complete(Cli::command())
     }
 }
 
-/// The arguments of a process, right by the grammar.
+/// The arguments of a process that fit the grammar.
 pub struct Typed {
     arguments: Vec<OsString>,
     matches: ArgMatches,
@@ -64,14 +66,14 @@ impl Typed {
     /// Parses the process's arguments.
     ///
     /// # Errors
-    /// What clap has to say: a mistake, or the help that was asked for.
+    /// A mistake, or the help that was asked for.
     pub fn from_process() -> Result<Typed, clap::Error> {
         let arguments: Vec<OsString> = env::args_os().collect();
-        let matches = Cli::grammar().try_get_matches_from(&arguments)?;
+        let matches = Cli::grammar().try_get_matches_from(&arguments).map_err(help::advised)?;
         Ok(Typed { arguments, matches })
     }
 
-    /// How lines on standard error are to look by what was typed alone, for what is wrong with the rest.
+    /// The format of the log by what was typed alone, for errors of the configuration file.
     #[must_use]
     pub fn logs(&self) -> Logs {
         let typed = self.matches.subcommand().map(|(_, matches)| matches);
@@ -80,7 +82,7 @@ impl Typed {
         Logs { format: format.map_or(LogFormat::Text, |choice| (*choice).into()), ..Logs::default() }
     }
 
-    /// The command with all its options: those typed, then those of the configuration file that was named.
+    /// The command with all its options: the typed ones, then those of the configuration file.
     ///
     /// # Errors
     /// If the configuration file is wrong.
@@ -99,7 +101,7 @@ impl Typed {
 }
 
 impl Command {
-    /// How lines on standard error are to look, and what is to be said.
+    /// The format and the verbosity of the log.
     #[must_use]
     pub fn logs(&self) -> Logs {
         match self {

@@ -1,10 +1,12 @@
 //! Typed options and the environment become validated settings. Each module owns its settings type; this one
-//! fills them in and holds the defaults. Nothing is read or sent before all of it is valid.
+//! fills them in. The defaults are in the options, where clap shows them. Nothing is read or sent before all of it is
+//! valid.
 
 mod brakes;
 mod columns;
 mod completions;
 mod file;
+mod grammar;
 mod layers;
 mod mapping;
 mod options;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use brakes::BrakeOptions;
+pub use grammar::OUTPUT as OUTPUT_HEADING;
 pub use layers::Layers;
 pub use mapping::{EmptyChoice, EmptyRowsChoice, MappingOptions};
 pub use options::{
@@ -40,23 +43,10 @@ pub use reading::ReadingOptions;
 pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
 pub use target::Environment;
 
-/// Requests in flight, unless said otherwise.
+/// The default of `--concurrency`.
 const CONCURRENCY: usize = 16;
-
-/// The most rows open at once, unless said otherwise: so many records a power cut can have taken.
+/// The most rows that are open at once with the default concurrency: a power cut loses at most this many records.
 const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
-/// More requests in flight than this are a typing mistake.
-const MOST_CONCURRENCY: usize = 10_000;
-/// For one attempt, unless said otherwise.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// For one row, unless said otherwise.
-const MAX_ATTEMPTS: u32 = 5;
-/// For a server that does not answer at all, unless said otherwise.
-const MAX_OUTAGE: Duration = Duration::from_secs(600);
-/// For a pause the server asks for, unless said otherwise.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// For requests in flight after an interrupt, unless said otherwise.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl RunOptions {
     /// The settings of a run.
@@ -80,7 +70,7 @@ impl RunOptions {
             input: self.input.clone(),
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
-            since: self.brakes.since(&result, self.mapping.is_since_of_file())?,
+            since: self.since(&result)?,
             outputs: self.outputs(environment, &result),
             result,
             existing,
@@ -95,30 +85,38 @@ impl RunOptions {
     }
 
     fn delivery(&self, shard: Option<Shard>) -> Result<delivery::Settings, Failure> {
-        let concurrency = self.concurrency.unwrap_or(CONCURRENCY);
-        let concurrency = NonZeroUsize::new(concurrency).filter(|count| count.get() <= MOST_CONCURRENCY);
         Ok(delivery::Settings {
-            rate: shard::rate(self.rate.as_deref(), shard)?,
-            concurrency: concurrency.ok_or_else(|| {
-                Failure::usage(format!("--concurrency: give a number from 1 to {MOST_CONCURRENCY}"))
-            })?,
-            max_attempts: NonZeroU32::new(self.max_attempts.unwrap_or(MAX_ATTEMPTS))
-                .ok_or_else(|| Failure::usage("--max-attempts: give a number from 1"))?,
-            max_outage: duration_or("--max-outage", self.max_outage.as_deref(), MAX_OUTAGE)?,
-            max_retry_after: duration_or(
-                "--max-retry-after",
-                self.max_retry_after.as_deref(),
-                MAX_RETRY_AFTER,
-            )?,
+            rate: shard::rate(&self.rate, shard)?,
+            // The parsers of both options refuse 0.
+            concurrency: NonZeroUsize::new(self.concurrency).unwrap_or(NonZeroUsize::MIN),
+            max_attempts: NonZeroU32::new(self.max_attempts).unwrap_or(NonZeroU32::MIN),
+            max_outage: duration("--max-outage", &self.max_outage)?,
+            max_retry_after: duration("--max-retry-after", &self.max_retry_after)?,
             brakes: self.brakes.brakes()?,
-            drain_timeout: duration_or("--drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
+            drain_timeout: duration("--drain-timeout", &self.drain_timeout)?,
             adapt: !self.no_adapt,
             seed: None,
         })
     }
 
     fn timeout(&self) -> Result<Duration, Failure> {
-        duration_or("--timeout", self.timeout.as_deref(), TIMEOUT)
+        duration("--timeout", &self.timeout)
+    }
+
+    /// What was delivered before, for a run that writes `result`.
+    fn since(&self, result: &Path) -> Result<Option<run::Since>, Failure> {
+        let Some(since) = &self.since else { return Ok(None) };
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if real(since) == real(result) {
+            return Err(Failure::usage(format!(
+                "--since: {} is the result file of this run. To continue the run, use --resume; for a new run, choose \
+                 another --result",
+                since.display()
+            )));
+        }
+        let max_changes = self.brakes.max_changes()?;
+        let is_from_file = self.mapping.is_since_of_file();
+        Ok(Some(run::Since { result: since.clone(), max_changes, is_from_file }))
     }
 }
 
@@ -134,12 +132,12 @@ impl CheckOptions {
             reading: self.reading.reading()?,
             mapping: self.mapping.mapping()?,
             shard,
-            rate: shard::rate(self.rate.as_deref(), shard)?,
+            rate: shard::rate(&self.rate, shard)?,
             strict: self.strict,
             format: match self.format {
-                Some(FormatChoice::Text) | None => CheckFormat::Text,
-                Some(FormatChoice::Json) => CheckFormat::Json,
-                Some(FormatChoice::Github) => CheckFormat::Github,
+                FormatChoice::Text => CheckFormat::Text,
+                FormatChoice::Json => CheckFormat::Json,
+                FormatChoice::Github => CheckFormat::Github,
             },
             show_values: self.show_values,
         })
@@ -194,7 +192,7 @@ impl FailuresOptions {
             mapping: self.mapping.mapping()?,
             shard,
             result: result_path(&self.input, self.result.as_deref(), shard)?,
-            output: self.output.as_deref().map_or(Output::Stdout, Output::to),
+            output: Output::to(&self.output),
             may_overwrite: self.overwrite,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             open_rows: OPEN_ROWS,
@@ -221,14 +219,17 @@ impl ReportOptions {
         let output = self.output.as_deref().map_or_else(beside, Output::to);
         let reading = self.reading.reading()?;
         if self.input.is_none() && self.reading != ReadingOptions::default() {
-            return Err(Failure::usage("--input: name the CSV that the options about reading are for"));
+            return Err(Failure::usage(
+                "--delimiter, --encoding and the other options of reading need --input CSV",
+            ));
         }
         let input = self.input.clone().map(|input| (input, reading));
         Ok(report::Settings { result: self.result.clone(), input, output, open_rows: OPEN_ROWS })
     }
 }
 
-/// Whether this is standard input, by whatever name, or what a shell makes of `<(command)`: nothing lies beside these.
+/// Whether this is standard input by any name, or a pipe that the shell made for `<(command)`: no result file can lie
+/// beside either.
 fn is_stream_of_process(input: &Path) -> bool {
     input == Path::new("-")
         || input == Path::new("/dev/stdin")
@@ -236,37 +237,37 @@ fn is_stream_of_process(input: &Path) -> bool {
         || input.starts_with("/proc")
 }
 
-/// `INPUT` with its extension replaced, or what was asked for. Each shard has a file of its own.
+/// The result file that was named, or `INPUT` with its extension replaced. Each shard has a file of its own.
 fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
     let path = match result {
         Some(result) => result.to_path_buf(),
         None if is_stream_of_process(input) => {
             return Err(Failure::usage(
-                "--result: name the result file when the input is standard input or a pipe of the shell",
+                "--result: needed when the input is standard input or a pipe. Add --result FILE to say where results go",
             ));
         }
         None => input.with_extension(shard::extension(shard)),
     };
     if path == input {
-        return Err(Failure::usage(format!("--result: {} is the input itself", path.display())));
+        return Err(Failure::usage(format!("--result: would overwrite the input {}", path.display())));
     }
     Ok(path)
 }
 
-/// What was typed, or the default.
-fn duration_or(option: &str, text: Option<&str>, default: Duration) -> Result<Duration, Failure> {
-    text.map_or(Ok(default), |text| duration(option, text))
-}
-
 /// Reads `500ms`, `30s`, `10m`, `4h`.
 fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
-    let bad =
-        || Failure::usage(format!("{option}: '{text}' is not a duration such as 500ms, 30s, 10m or 4h"));
-    let duration = humantime::parse_duration(text).map_err(|_| bad())?;
-    if duration.is_zero() && option != "--latency" {
-        return Err(bad());
+    if let Ok(duration) = humantime::parse_duration(text)
+        && (!duration.is_zero() || option == "--latency")
+    {
+        return Ok(duration);
     }
-    Ok(duration)
+    let is_number = text.parse::<u64>().is_ok_and(|number| number > 0);
+    let text = text.escape_debug();
+    Err(Failure::usage(if is_number {
+        format!("{option}: '{text}' has no unit. Did you mean {text}s?")
+    } else {
+        format!("{option}: cannot read '{text}'. Use a duration such as 500ms, 30s, 10m or 4h")
+    }))
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ pub enum ExitCode {
     Terminated = 143,
 }
 
+/// The columns of the table of `--help`, of which the code and blanks take the first ones.
+const WIDTH: usize = 100;
+const INDENT: usize = 6;
+
 impl ExitCode {
     /// Every code, in order.
     pub const ALL: [ExitCode; 10] = [
@@ -55,28 +59,25 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitCode::InSync => {
-                "every row is in sync and recorded, the file is on disk (plan, undo: the file is written)"
+                "success: every row is delivered or unchanged, and its result is saved (plan, undo: the file is written)"
             }
             ExitCode::Fault => {
-                "a fault of the machine: an I/O error on the input or the result file, an input that changed under the \
-                 run, a bug"
+                "I/O error, such as a full disk, an input that changed during the run, or an internal error"
             }
-            ExitCode::Usage => "wrong usage, configuration or input header; nothing was sent",
+            ExitCode::Usage => "wrong option, configuration or CSV header; nothing was sent",
             ExitCode::NotInSync => {
-                "finished, but some rows are invalid, rejected, failed or unknown (plan: not planned, or with --exit-code \
-                 something would change; undo: something cannot be undone)"
+                "finished, but some rows are invalid, rejected, failed or unknown (check --strict: there are warnings; plan: \
+                 rows are not planned, or with --exit-code something would change; undo: something cannot be undone)"
             }
             ExitCode::Brake => {
-                "a limit stopped it (failures, nothing accepted, changes, missing rows, outage, a host name that does \
-                 not exist); resumable"
+                "stopped by a safety limit such as --max-failures or --max-outage, or unknown host; resumable"
             }
-            ExitCode::Locked => "another run holds the result file",
+            ExitCode::Locked => "another run is using the result file",
             ExitCode::Refused => {
-                "the server refuses the credentials, redirects, cannot be trusted (certificate) or speaks no TLS or HTTP; \
-                 resumable"
+                "the server rejected the credentials, redirected, or speaks no proper TLS or HTTP; resumable"
             }
-            ExitCode::Limit => "the deadline or --limit was reached; resumable",
-            ExitCode::Interrupted => "interrupted by SIGINT; resumable",
+            ExitCode::Limit => "reached --deadline or --limit; resumable",
+            ExitCode::Interrupted => "interrupted by SIGINT (Ctrl-C); resumable",
             ExitCode::Terminated => "interrupted by SIGTERM; resumable",
         }
     }
@@ -84,9 +85,20 @@ impl ExitCode {
     /// The table of `--help`.
     #[must_use]
     pub fn table() -> String {
-        let mut table = "Exit codes:\n".to_owned();
+        let mut table = "Exit codes (resumable: run again with --resume to continue):\n".to_owned();
         for code in Self::ALL {
-            table.push_str(&format!("  {:>3}  {}\n", code.number(), code.meaning()));
+            table.push_str(&format!("  {:>3} ", code.number()));
+            let mut column = INDENT;
+            for word in code.meaning().split(' ') {
+                if column + word.len() >= WIDTH {
+                    table.push_str(&format!("\n{}", " ".repeat(INDENT)));
+                    column = INDENT;
+                }
+                table.push(' ');
+                table.push_str(word);
+                column += word.len() + 1;
+            }
+            table.push('\n');
         }
         table
     }
@@ -146,6 +158,9 @@ mod tests {
     fn the_numbers_are_those_of_the_contract() {
         let numbers = ExitCode::ALL.map(ExitCode::number);
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]);
-        assert_eq!(ExitCode::table().lines().count(), 11);
+        let table = ExitCode::table();
+        let codes = table.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
+        assert_eq!(codes.collect::<Vec<u8>>(), numbers);
+        assert!(table.lines().all(|line| line.len() <= WIDTH), "{table}");
     }
 }

@@ -20,14 +20,14 @@ pub enum Text {
 
 /// The variables that the program looks at, with the manual's words.
 const ENVIRONMENT: [(&str, &str); 4] = [
-    ("OFFERIT_URL", "Base URL of the Offerit account, as --url."),
-    ("OFFERIT_API_USERNAME", "The API user, as --api-username."),
-    ("OFFERIT_API_KEY", "The API key itself; --api-key-file names a file that holds it."),
-    ("NO_COLOR", "If it is set and not empty, nothing is coloured."),
+    ("OFFERIT_URL", "URL of the Offerit account, as --url."),
+    ("OFFERIT_API_USERNAME", "API user name, as --api-username."),
+    ("OFFERIT_API_KEY", "The API key itself; --api-key-file names a file that contains it."),
+    ("NO_COLOR", "If it is set and not empty, the output has no colours."),
 ];
 
 /// Behind the program's name on the page, where `apropos` finds it.
-const IN_SHORT: &str = "send a CSV of customers to Offerit, one rate-limited update a row";
+const IN_SHORT: &str = "update Offerit customers from a CSV file, one rate-limited request per row";
 
 /// Prints what was asked for, made of the program's own grammar.
 ///
@@ -59,14 +59,14 @@ fn completing(shell: Shell, mut grammar: Command) -> Vec<u8> {
 fn manual(mut grammar: Command) -> io::Result<Vec<u8>> {
     grammar.build();
     let mut page = Vec::new();
-    let about = grammar.get_about().cloned().unwrap_or_default();
+    let about = grammar.get_long_about().cloned().unwrap_or_default();
     let whole = Man::new(grammar.clone().about(IN_SHORT).long_about(about));
     whole.render_title(&mut page)?;
     whole.render_name_section(&mut page)?;
     whole.render_synopsis_section(&mut page)?;
     whole.render_description_section(&mut page)?;
     whole.render_options_section(&mut page)?;
-    for command in grammar.get_subcommands() {
+    for command in grammar.get_subcommands().filter(|command| command.get_name() != "help") {
         Roff::new().control("SH", [command.get_name().to_uppercase().as_str()]).to_writer(&mut page)?;
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         Roff::new().text([roman(about)]).to_writer(&mut page)?;

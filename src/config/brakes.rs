@@ -1,7 +1,8 @@
 //! The options that end a run early, and when a clock time comes next.
 
 use super::duration;
-use crate::commands::run::{MaxInvalid, Since};
+use super::grammar::{LIMITS, positive};
+use crate::commands::run::MaxInvalid;
 use crate::delivery::{Brakes, MaxFailures};
 use crate::exit::Failure;
 use crate::resume::MaxChanges;
@@ -10,53 +11,51 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, ZonedDateTime};
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Options that end a run early, resumable.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
+#[command(next_help_heading = LIMITS)]
 pub struct BrakeOptions {
-    /// Stop when more rows than this are rejected, failed or unknown: N in the whole run, or P% of the rows sent last (of
-    /// a hundred, or of as many as it takes for P% to be ten); 100% is no limit [default: stop where the server accepts
-    /// nothing: the first 20 rows refused for one reason, or none of the last 100 accepted]
+    /// Send at most N rows, then stop: for a first trial
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub limit: Option<u64>,
+
+    /// Stop after more than N failed rows (or P% of the recent rows)
+    ///
+    /// Failed rows are those that end as rejected, failed or unknown. A percentage applies to the last 100 rows, or to
+    /// as many rows as make P% ten rows: 200 for 5%, 1,000 for 1%. 100% means no limit. If not given, the run stops
+    /// when the server accepts nothing: the first 20 rows are refused for one reason, or none of the last 100 rows is
+    /// accepted.
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<String>,
 
-    /// Stop before the first request if more rows than this are invalid: N rows, or P% of all [default: no limit]
+    /// Send nothing if more than N rows (or P%) are invalid
     #[arg(long, value_name = "N|P%")]
     pub max_invalid: Option<String>,
 
-    /// Stop before the first request if check has a warning, with exit code 3
-    #[arg(long)]
-    pub strict: bool,
-
-    /// An earlier run's result file: a row is not sent whose very same update was the last one that its customer got
-    #[arg(long, value_name = "RESULT")]
-    pub since: Option<PathBuf>,
-
-    /// With --since, send nothing if more rows than this would be sent: N, or P% of those that can be
+    /// With --since: send nothing if more than N rows (or P%) have changed
     #[arg(long, value_name = "N|P%", requires = "since")]
     pub max_changes: Option<String>,
 
-    /// Start nothing new after this time, or from this time of day on (HH:MM, local)
-    #[arg(long, value_name = "DURATION|HH:MM")]
-    pub deadline: Option<String>,
+    /// Send nothing if `offerit-sync check` would print a warning
+    #[arg(long)]
+    pub strict: bool,
 
-    /// Send only the first N rows that need sending: to see how they fare before the others follow
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
+    /// Stop sending after this long (4h) or at this local time (06:00)
+    #[arg(long, value_name = "TIME")]
+    pub deadline: Option<String>,
 }
 
 impl BrakeOptions {
     /// The limits of a run that begins now.
     pub(super) fn brakes(&self) -> Result<Brakes, Failure> {
-        let limit =
-            |limit| NonZeroU64::new(limit).ok_or_else(|| Failure::usage("--limit: give a number from 1"));
         Ok(Brakes {
             max_failures: self.max_failures.as_deref().map(max_failures).transpose()?,
             deadline: self.deadline.as_deref().map(deadline).transpose()?,
-            limit: self.limit.map(limit).transpose()?,
+            // The parser of the option refuses 0.
+            limit: self.limit.and_then(NonZeroU64::new),
         })
     }
 
@@ -66,20 +65,10 @@ impl BrakeOptions {
         self.max_invalid.as_deref().map(most).transpose()
     }
 
-    /// What was delivered before, for a run that writes `result`.
-    pub(super) fn since(&self, result: &Path, is_from_file: bool) -> Result<Option<Since>, Failure> {
-        let Some(since) = &self.since else { return Ok(None) };
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        if real(since) == real(result) {
-            return Err(Failure::usage(format!(
-                "--since: {} is the result file of this very run: name that of an earlier one, and another --result. \
-                 To go on with this one, --resume is enough",
-                since.display()
-            )));
-        }
-        let changes = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
-        let max_changes = self.max_changes.as_deref().map(changes).transpose()?;
-        Ok(Some(Since { result: since.clone(), max_changes, is_from_file }))
+    /// How many rows may have changed since the last delivery.
+    pub(super) fn max_changes(&self) -> Result<Option<MaxChanges>, Failure> {
+        let most = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
+        self.max_changes.as_deref().map(most).transpose()
     }
 }
 
@@ -96,7 +85,7 @@ pub(super) fn most<T>(
     count: fn(u64) -> T,
     percent: fn(f64) -> T,
 ) -> Result<T, Failure> {
-    // `parse` would take a sign, and of a part an exponent and words.
+    // `parse` alone would accept a sign, and for a percentage an exponent and words.
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let found = match text.strip_suffix('%') {
         Some(part) if is_plain(part) => {
@@ -107,7 +96,7 @@ pub(super) fn most<T>(
     };
     found.ok_or_else(|| {
         Failure::usage(format!(
-            "{option}: '{}' is neither a number of rows such as 50 nor a percentage such as 5%",
+            "{option}: cannot read '{}'. Use a number of rows such as 50, or a percentage such as 5%",
             text.escape_debug()
         ))
     })
@@ -116,7 +105,7 @@ pub(super) fn most<T>(
 fn deadline(text: &str) -> Result<Instant, Failure> {
     let bad = || {
         Failure::usage(format!(
-            "--deadline: '{}' is neither a duration such as 90m or 4h nor a time of day such as 06:00",
+            "--deadline: cannot read '{}'. Use a duration such as 90m or 4h, or a local time such as 06:00",
             text.escape_debug()
         ))
     };
@@ -218,7 +207,7 @@ mod tests {
         }
         for text in ["", "4", "soon", "25:00", "0s", "99999999999999y"] {
             let message = deadline(text).unwrap_err().message;
-            assert!(message.starts_with(&format!("--deadline: '{text}' is neither")), "{message}");
+            assert!(message.starts_with(&format!("--deadline: cannot read '{text}'")), "{message}");
         }
         assert!(deadline("4h").is_ok() && deadline("06:00").is_ok());
     }
@@ -235,7 +224,7 @@ mod tests {
             assert_eq!(max_failures(text).unwrap(), most);
         }
         for text in ["", "%", "-1", "101%", "NaN%", "-1%", "5 %", "many", "1e3"] {
-            assert!(max_failures(text).unwrap_err().message.contains("neither a number of rows"), "{text}");
+            assert!(max_failures(text).unwrap_err().message.contains("Use a number of rows"), "{text}");
         }
     }
 }

@@ -45,9 +45,8 @@ impl ColumnTable {
         let Setting { key: name, place, value } = setting;
         let Value::Table(entries) = value else {
             let kind = value.kind();
-            faults.push(format!(
-                "{place}: a column is a table such as [columns.\"{name}\"], and this is {kind}"
-            ));
+            faults
+                .push(format!("{place}: a column must be a table such as [columns.\"{name}\"], not {kind}"));
             return None;
         };
         let mut column = ColumnTable::new(name, place.clone());
@@ -57,7 +56,7 @@ impl ColumnTable {
             }
         }
         if column.otherwise.is_some() && column.values.is_none() {
-            faults.push(format!("{place}: otherwise belongs to values, and there are none"));
+            faults.push(format!("{place}: otherwise needs values. Add values, or remove otherwise"));
         }
         Some(column)
     }
@@ -73,7 +72,7 @@ impl ColumnTable {
             "values" => {
                 let Value::Table(pairs) = value else {
                     return Err(format!(
-                        "values must be a table such as {{ \"United States\" = \"US\" }}, and is {}",
+                        "values must be a table such as {{ \"United States\" = \"US\" }}, not {}",
                         value.kind()
                     ));
                 };
@@ -97,7 +96,7 @@ impl ColumnTable {
 
     fn set_letters(&mut self, is_on: bool, letters: Letters) -> Result<(), String> {
         if is_on && self.letters != Letters::Keep {
-            return Err("lower, upper and digits exclude each other: keep one of them".to_owned());
+            return Err("lower, upper and digits cannot be used together. Keep one of them".to_owned());
         }
         if is_on {
             self.letters = letters;
@@ -120,14 +119,14 @@ impl ColumnTable {
         if let Some((default, place)) = &self.default {
             if parameter.is_lookup() {
                 let name = parameter.name();
-                faults.push(format!("{place}: {name} names the customer and cannot have a default"));
+                faults.push(format!("{place}: {name} identifies the customer, so it cannot have a default"));
             } else if default.is_empty() {
-                faults.push(format!("{place}: default is empty: leave it out"));
+                faults.push(format!("{place}: default is empty. Remove it"));
             }
         }
         if parameter.is_lookup() && (self.letters != Letters::Keep || self.values.is_some()) {
             faults.push(format!(
-                "{}: lower, upper, digits and values would make another customer's id of the ids in {}: leave them out",
+                "{}: lower, upper, digits and values could change an id in {} into the id of another customer. Remove them",
                 self.place,
                 parameter.name()
             ));
@@ -136,7 +135,9 @@ impl ColumnTable {
             && !parameter.is_removable()
         {
             let name = parameter.name();
-            faults.push(format!("{place}: {name} cannot be removed (API page): leave empty out"));
+            faults.push(format!(
+                "{place}: {name} cannot be removed, so empty = \"remove\" does not apply. Remove empty"
+            ));
         }
         let trim = self.trim.unwrap_or(plain.trim);
         Transform {
@@ -155,16 +156,18 @@ impl ColumnTable {
             let Some(from) = self.letters.apply(if trim { from.trim() } else { from }).map(Cow::into_owned)
             else {
                 faults.push(format!(
-                    "{place}: digits = true leaves only digits, so that this is never looked up"
+                    "{place}: digits = true keeps only digits, so this value can never match. Write it in digits"
                 ));
                 continue;
             };
             if from.is_empty() || from == crate::customer::REMOVE {
                 faults.push(format!(
-                    "{place}: an empty cell and REMOVE are not looked up: see default and empty"
+                    "{place}: empty cells and REMOVE are never looked up. Use default or empty instead"
                 ));
             } else if table.values.insert(from, to.clone()).is_some_and(|before| before != *to) {
-                faults.push(format!("{place}: this is the same as a value above, and becomes another"));
+                faults.push(format!(
+                    "{place}: this value is already listed above, with another result. Remove one of them"
+                ));
             }
         }
         table
@@ -199,39 +202,39 @@ impl ColumnTable {
     }
 }
 
-/// The parameter of this name, case and surrounding blanks aside.
+/// The field of this name. Case and surrounding blanks do not matter.
 pub(super) fn parameter(name: &str) -> Result<Parameter, String> {
     let wanted = name.trim().to_lowercase();
     Parameter::from_name(&wanted).ok_or_else(|| {
         let names = Parameter::ALL.map(Parameter::name);
         match nearest(&wanted, names) {
-            Some(near) => format!("'{}' is not a parameter of the API: did you mean '{near}'?", name.trim()),
+            Some(near) => format!("'{}' is not an Offerit field. Did you mean '{near}'?", name.trim()),
             None => {
-                format!("'{}' is not a parameter of the API: these are {}", name.trim(), names.join(", "))
+                format!("'{}' is not an Offerit field. The fields are {}", name.trim(), names.join(", "))
             }
         }
     })
 }
 
-/// What to say of a key that nobody knows.
+/// The message for an unknown key.
 pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
     match nearest(key, known.iter().copied()) {
-        Some(near) => format!("unknown key '{key}': did you mean '{near}'?"),
-        None => format!("unknown key '{key}': the keys are {}", known.join(", ")),
+        Some(near) => format!("unknown key '{key}'. Did you mean '{near}'?"),
+        None => format!("unknown key '{key}'. The keys are {}", known.join(", ")),
     }
 }
 
 pub(super) fn text(setting: &Setting) -> Result<&str, String> {
     match &setting.value {
         Value::Text(text) => Ok(text),
-        other => Err(format!("{} must be a text such as \"x\", and is {}", setting.key, other.kind())),
+        other => Err(format!("{} must be a text such as \"x\", not {}", setting.key, other.kind())),
     }
 }
 
 fn switch(setting: &Setting) -> Result<bool, String> {
     match &setting.value {
         Value::Switch(on) => Ok(*on),
-        other => Err(format!("{} must be true or false, and is {}", setting.key, other.kind())),
+        other => Err(format!("{} must be true or false, not {}", setting.key, other.kind())),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The configuration file as text: TOML becomes settings, each with its place in the file. What the settings mean is
 //! judged elsewhere.
 
+use super::target::open;
 use crate::exit::Failure;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// More than any configuration.
+/// In bytes. Chosen: longer than any configuration file.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// Names under which people would write the key itself.
@@ -47,12 +47,12 @@ pub(super) enum Value {
     Text(String),
     List(Vec<Setting>),
     Table(Vec<Setting>),
-    /// A date, or another thing that no option takes.
+    /// A date or another type that no option accepts.
     Strange(&'static str),
 }
 
 impl Value {
-    /// What it is, in words.
+    /// Its type, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Switch(_) => "true or false",
@@ -74,31 +74,30 @@ impl ConfigFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, is no TOML, or holds the API key.
+    /// If the file cannot be read, is not TOML, or contains the API key.
     pub fn read(path: &Path) -> Result<ConfigFile, Failure> {
         let unreadable =
             |what: &dyn fmt::Display| Failure::usage(format!("--config: {}: {what}", path.display()));
         let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
-            .map_err(|error| unreadable(&error))?;
+        let file = open("--config", path)?;
+        file.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
         if text.len() as u64 > LONGEST {
             return Err(unreadable(&format_args!(
-                "is longer than {LONGEST} bytes: this is no configuration"
+                "is longer than {} MiB, which is too long for a configuration file",
+                LONGEST >> 20
             )));
         }
         Self::parse(path, &text)
     }
 
-    /// Reads a text that stands in `path`.
+    /// Reads the text of `path`.
     pub fn parse(path: &Path, text: &str) -> Result<ConfigFile, Failure> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         let source = Source { path: path.into(), text, line_starts: iter::once(0).chain(ends).collect() };
         let table = DeTable::parse(text).map_err(|error| {
             let place = source.place(error.span().map_or(0, |span| span.start));
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            Failure::usage(format!("{place}: this is no TOML: {message}"))
+            Failure::usage(format!("{place}: cannot be read as TOML: {}", in_plain_words(error.message())))
         })?;
         let settings = source.settings(table.get_ref());
         for setting in &settings {
@@ -107,7 +106,7 @@ impl ConfigFile {
         Ok(ConfigFile { path: path.to_path_buf(), settings })
     }
 
-    /// A relative path of the file as it is meant: from the folder of the file. `-` is no path.
+    /// Resolves a relative path against the folder of the file. `-` is no path.
     pub fn resolved(&self, path: &str) -> PathBuf {
         if path == "-" {
             return PathBuf::from(path);
@@ -116,15 +115,26 @@ impl ConfigFile {
     }
 }
 
-/// The key has no place in a file that is passed around. Its text is never shown.
+/// The message of the TOML parser. Its words for a missing quote are those of a grammar.
+fn in_plain_words(message: &str) -> String {
+    if message.contains("expected `\"`") || message.contains("expected `'`") {
+        return "a closing quote is missing".to_owned();
+    }
+    if message.starts_with("string values must be quoted") {
+        return "a value is missing, or is a text without quotes".to_owned();
+    }
+    message.lines().collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses the API key in a file that people pass around. The message does not show the key.
 fn refuse_key(setting: &Setting) -> Result<(), Failure> {
     let bare: String = setting.key.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     if !NAMES_OF_KEY.contains(&&*bare) {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{}: the API key does not belong into this file ('{}'): take it out, write it into a file of its own that only \
-         you can read, and name that file with api-key-file; or set OFFERIT_API_KEY",
+        "{}: the API key must not be in this file ('{}'). Remove it and use a key file that only you can read \
+         (api-key-file), or set OFFERIT_API_KEY",
         setting.place, setting.key
     )))
 }
@@ -162,7 +172,7 @@ impl Source<'_> {
             }
             DeValue::Table(table) => Value::Table(self.settings(table)),
             DeValue::Integer(_) => Value::Strange("a number that is not decimal"),
-            DeValue::Datetime(_) => Value::Strange("a date or a time: put it in quotes"),
+            DeValue::Datetime(_) => Value::Strange("a date or a time without quotes"),
         };
         Setting { key: key.to_owned(), place: self.place(offset), value }
     }

@@ -97,7 +97,10 @@ impl Layers {
     pub fn fill(&self, options: &mut MappingOptions) {
         let is_in_force = |key: &str| self.in_force.iter().any(|setting| setting.key == key);
         let (has_empty, has_since) = (is_in_force("empty"), is_in_force("since"));
-        options.file = FileMapping { has_empty, has_since, ..self.mapping.clone() };
+        // The settings of the file are in `matches` as if they were typed.
+        let typed = self.matches.subcommand().map(|(_, matches)| matches.value_source("empty"));
+        let is_empty_typed = typed.flatten() == Some(ValueSource::CommandLine) && !has_empty;
+        options.file = FileMapping { has_empty, has_since, is_empty_typed, ..self.mapping.clone() };
     }
 
     /// Leads a failure back to the file where the option it names was set there.
@@ -189,7 +192,7 @@ fn read_columns(setting: &Setting, mapping: &mut FileMapping, faults: &mut Vec<S
             mapping.columns = columns.iter().filter_map(|column| ColumnTable::read(column, faults)).collect();
         }
         other => faults.push(format!(
-            "{}: {COLUMNS} must be tables such as [columns.\"Customer No\"], and is {}",
+            "{}: {COLUMNS} must be tables such as [columns.\"Customer No\"], not {}",
             setting.place,
             other.kind()
         )),
@@ -226,7 +229,7 @@ fn refuse_conflicts(command: &Command, settings: &[Setting]) -> Result<(), Failu
             };
             if exclude(command, one, other) {
                 return Err(Failure::usage(format!(
-                    "{}: {} and {} exclude each other: keep one of them",
+                    "{}: {} and {} cannot be used together. Remove one of them",
                     setting.place, before.key, setting.key
                 )));
             }

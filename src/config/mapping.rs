@@ -2,6 +2,7 @@
 
 use super::columns::{ColumnTable, parameter};
 use super::file::Place;
+use super::grammar::{COLUMNS, untyped};
 use crate::customer::value_fault;
 use crate::exit::Failure;
 use crate::input::{ColumnRule, Constant, Empty, EmptyRows, Mapping, Transform, folded};
@@ -9,31 +10,38 @@ use clap::{Args, ValueEnum};
 use std::collections::HashMap;
 
 /// Options about columns, of every command that reads the input.
-#[derive(Default, Args)]
+#[derive(Args)]
+#[command(next_help_heading = COLUMNS)]
 pub struct MappingOptions {
-    /// Take a column for a parameter, as 'Customer No=customer_id'; may be given many times
-    #[arg(long, value_name = "COLUMN=PARAMETER")]
+    /// Map a column to a field: 'Customer No=customer_id' (repeatable)
+    #[arg(long, value_name = "COLUMN=FIELD")]
     pub map: Vec<String>,
 
-    /// Set a parameter to the same value in every row; may be given many times
-    #[arg(long, value_name = "PARAMETER=VALUE")]
-    pub set: Vec<String>,
-
-    /// Leave a column out; may be given many times
+    /// Skip a column (repeatable)
     #[arg(long, value_name = "COLUMN")]
     pub ignore_column: Vec<String>,
 
-    /// Leave out every column that is no parameter
-    #[arg(long)]
+    /// Skip every column that is not an Offerit field
+    #[arg(long, hide_short_help = true)]
     pub ignore_unknown_columns: bool,
 
-    /// What an empty cell does: it leaves the field alone, or removes it [default: keep]
-    #[arg(long, value_name = "WHAT")]
-    pub empty: Option<EmptyChoice>,
+    /// Set a field to the same value in every row, such as custom1=crm (repeatable)
+    #[arg(long, value_name = "FIELD=VALUE", hide_short_help = true)]
+    pub set: Vec<String>,
 
-    /// What becomes of a row with nothing to send: it is invalid, or recorded as unchanged [default: invalid]
-    #[arg(long, value_name = "WHAT")]
-    pub empty_rows: Option<EmptyRowsChoice>,
+    /// Empty cells: 'keep' the field, or 'remove' it
+    #[arg(long, value_name = "ACTION", default_value = "keep", hide_possible_values = true)]
+    pub empty: EmptyChoice,
+
+    /// Rows with nothing to send: treat as 'invalid', or 'skip' them
+    #[arg(
+        long,
+        value_name = "ACTION",
+        default_value = "invalid",
+        hide_short_help = true,
+        hide_possible_values = true
+    )]
+    pub empty_rows: EmptyRowsChoice,
 
     /// What the configuration file says.
     #[arg(skip)]
@@ -43,7 +51,7 @@ pub struct MappingOptions {
 /// `--empty`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EmptyChoice {
-    /// Leave the field alone
+    /// Keep the field as it is
     Keep,
     /// Remove the field
     Remove,
@@ -52,10 +60,16 @@ pub enum EmptyChoice {
 /// `--empty-rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EmptyRowsChoice {
-    /// The row is wrong
+    /// Report the row as invalid
     Invalid,
-    /// Pass over it
+    /// Record the row as unchanged
     Skip,
+}
+
+impl Default for MappingOptions {
+    fn default() -> MappingOptions {
+        untyped()
+    }
 }
 
 /// Names only: a constant may be a password.
@@ -72,8 +86,10 @@ pub(super) struct FileMapping {
     pub set: Vec<(String, Place)>,
     pub ignored: Vec<(String, Place)>,
     pub columns: Vec<ColumnTable>,
-    /// Whether what empty cells do is said by the file.
+    /// Whether the file sets what empty cells do.
     pub has_empty: bool,
+    /// Whether `--empty` was typed: its value alone may be the default.
+    pub is_empty_typed: bool,
     /// Whether `--since` is said by the file.
     pub has_since: bool,
 }
@@ -131,8 +147,8 @@ impl MappingOptions {
     pub fn mapping(&self) -> Result<Mapping, Failure> {
         let mut faults = Vec::new();
         let empty = match self.empty {
-            Some(EmptyChoice::Remove) => Empty::Remove,
-            Some(EmptyChoice::Keep) | None => Empty::Keep,
+            EmptyChoice::Remove => Empty::Remove,
+            EmptyChoice::Keep => Empty::Keep,
         };
         let ignored = self.ignored();
         let by_name: Ignored = ignored
@@ -151,8 +167,8 @@ impl MappingOptions {
             ignores_unknown: self.ignore_unknown_columns,
             empty,
             empty_rows: match self.empty_rows {
-                Some(EmptyRowsChoice::Skip) => EmptyRows::Skip,
-                Some(EmptyRowsChoice::Invalid) | None => EmptyRows::Invalid,
+                EmptyRowsChoice::Skip => EmptyRows::Skip,
+                EmptyRowsChoice::Invalid => EmptyRows::Invalid,
             },
             may_lack_columns: false,
             typed: self.typed(),
@@ -167,9 +183,11 @@ impl MappingOptions {
 
     /// The options that were typed and do not apply to a plan.
     fn typed(&self) -> Vec<String> {
-        let is_empty_typed = self.empty.is_some() && !self.file.has_empty;
-        let typed =
-            [("--map", !self.map.is_empty()), ("--set", !self.set.is_empty()), ("--empty", is_empty_typed)];
+        let typed = [
+            ("--map", !self.map.is_empty()),
+            ("--set", !self.set.is_empty()),
+            ("--empty", self.file.is_empty_typed),
+        ];
         typed.into_iter().filter(|(_, is_typed)| *is_typed).map(|(option, _)| option.to_owned()).collect()
     }
 
@@ -191,7 +209,7 @@ impl MappingOptions {
         for table in &self.file.columns {
             if let Some(before) = said.find(&table.name) {
                 faults.push(format!(
-                    "{}: '{}' is the column of {}: keep one",
+                    "{}: '{}' is the same column as {}. Remove one of them",
                     table.place, table.name, before.origin
                 ));
                 continue;
@@ -246,16 +264,17 @@ impl MappingOptions {
 fn is_left_out(said: &Said, ignored: &Ignored, faults: &mut Vec<String>) -> bool {
     let Some((origin, is_flag)) = ignored.get(&folded(&said.name)) else { return false };
     if *is_flag == said.is_flag {
-        faults.push(format!("{origin}: '{}' is mapped by {}: keep one of them", said.name, said.origin));
+        faults
+            .push(format!("{origin}: '{}' is also mapped by {}. Remove one of them", said.name, said.origin));
     }
     *is_flag && !said.is_flag
 }
 
 /// Takes in `COLUMN=parameter`.
 fn map(said: &mut SaidColumns, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
-    let (name, wanted) = text
-        .rsplit_once('=')
-        .ok_or_else(|| format!("'{text}' is not COLUMN=PARAMETER, such as 'Customer No=customer_id'"))?;
+    let (name, wanted) = text.rsplit_once('=').ok_or_else(|| {
+        format!("cannot read '{text}'. Use COLUMN=FIELD, such as 'Customer No=customer_id'")
+    })?;
     let parameter = Some(parameter(wanted)?);
     let name = name.trim();
     match said.find(name) {
@@ -264,7 +283,7 @@ fn map(said: &mut SaidColumns, text: &str, origin: &str, is_flag: bool) -> Resul
             said.push(Said { name, origin, is_flag, parameter, table: None });
         }
         Some(before) if before.is_flag == is_flag && before.parameter.is_some() => {
-            return Err(format!("'{name}' is mapped twice: here and by {}", before.origin));
+            return Err(format!("'{name}' is also mapped by {}. Remove one of them", before.origin));
         }
         Some(before) => {
             (before.parameter, before.is_flag) = (parameter, is_flag);
@@ -278,7 +297,7 @@ fn rule(said: Said, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule
     let Said { name, origin, table, parameter: given, .. } = said;
     let Some(parameter) = given.or_else(|| parameter(&name).ok()) else {
         faults.push(format!(
-            "{origin}: '{name}' is not a parameter of the API: say what it holds with parameter"
+            "{origin}: '{name}' is not an Offerit field. Add parameter = \"...\" with the field of this column"
         ));
         return None;
     };
@@ -291,16 +310,15 @@ fn rule(said: Said, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule
 
 /// Reads `parameter=VALUE`. No message holds the value.
 fn constant(text: &str, place: Option<&Place>) -> Result<Constant, String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| "this is not PARAMETER=VALUE, such as 'custom1=crm'".to_owned())?;
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| "needs FIELD=VALUE, such as 'custom1=crm'".to_owned())?;
     let parameter = parameter(name)?;
     let name = parameter.name();
     if parameter.is_lookup() {
-        return Err(format!("{name} names the customer of a row and cannot be the same in every row"));
+        return Err(format!("{name} identifies the customer, so it cannot be the same in every row"));
     }
     if value.is_empty() {
-        return Err(format!("{name} has no value: to remove the field everywhere, write {name}=REMOVE"));
+        return Err(format!("{name} has no value. To remove the field of every customer, use {name}=REMOVE"));
     }
     if let Some(fault) = value_fault(parameter, value) {
         return Err(format!("the value for {name} {fault}"));

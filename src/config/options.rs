@@ -1,242 +1,256 @@
 //! The options of each command as they are typed.
 
+use super::grammar::{FAULTS, INPUT, LIMITS, OUTPUT, PACE, RESULT, SERVER, whole};
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
+use super::shard::RATE;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Where options come from that were not typed, of every command that reads the input.
+/// The option that names a configuration file, of every command that reads the input.
 #[derive(Debug, Default, Args)]
 pub struct FileOptions {
-    /// A TOML file that holds options; flags and variables win over it
-    #[arg(long, value_name = "PATH")]
+    /// Configuration file (TOML); the command line and variables override it
+    ///
+    /// Its keys are the options without dashes, such as rate = "5/s".
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub config: Option<PathBuf>,
 }
 
-/// Options of `check`.
-#[derive(Debug, Default, Args)]
+/// Options of `check`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct CheckOptions {
-    /// The CSV of customers, or - for standard input
+    /// CSV file of customers, or - for standard input
     #[arg(required_unless_present = "show_config")]
     pub input: Option<PathBuf>,
 
-    /// How to read it
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// Look at one of N parts of the customers only, counted from 0, as run --shard sends it
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<String>,
-
-    /// What its columns hold.
-    #[command(flatten)]
-    pub mapping: MappingOptions,
-
-    /// Further options.
+    /// Where else options come from.
     #[command(flatten)]
     pub file: FileOptions,
 
-    /// Warnings count: exit code 3 if there is one
-    #[arg(long)]
+    /// Check one of N parts of the customers, as run --shard sends it: 0/4 to 3/4
+    #[arg(long, value_name = "I/N", help_heading = INPUT, hide_short_help = true)]
+    pub shard: Option<String>,
+
+    /// How columns become fields.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// Rate of the planned run, for its estimated duration: 10/s, 600/m or unlimited
+    #[arg(long, value_name = "RATE", default_value = RATE, help_heading = PACE, hide_short_help = true)]
+    pub rate: String,
+
+    /// Exit with code 3 if there is a warning
+    #[arg(long, help_heading = LIMITS)]
     pub strict: bool,
 
-    /// What is printed [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<FormatChoice>,
+    /// Format of the output
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OUTPUT)]
+    pub format: FormatChoice,
 
-    /// Print values as they are; passwords are never printed
-    #[arg(long)]
+    /// Print values instead of masking them; passwords stay masked
+    #[arg(long, help_heading = OUTPUT)]
     pub show_values: bool,
 
-    /// The rate of the run that is to come, to tell how long it takes: N, N/s, N/m or unlimited [default: 10/s]
-    #[arg(long, value_name = "RATE")]
-    pub rate: Option<String>,
-
-    /// Print what is in force for a run and where each value came from, and read no input
-    #[arg(long)]
+    /// Print the options that a run would use and where each comes from; reads no input
+    #[arg(long, help_heading = OUTPUT)]
     pub show_config: bool,
 }
 
 /// `check --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FormatChoice {
-    /// For people
+    /// Plain text
     Text,
     /// One JSON object
     Json,
-    /// Annotations of GitHub Actions
+    /// Annotations for GitHub Actions
     Github,
 }
 
-/// Options of `verify`.
-#[derive(Debug, Default, Args)]
+/// Options of `verify`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct VerifyOptions {
-    /// The CSV of customers
+    /// CSV file of customers
     pub input: PathBuf,
 
-    /// How to read it
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file; given many times, those of all shards [default: INPUT with its extension replaced by .result.csv]
-    #[arg(long, value_name = "PATH")]
+    /// Where else options come from.
+    #[command(flatten)]
+    pub file: FileOptions,
+
+    /// Verify one of N parts of the customers, as run --shard sends it: 0/4 to 3/4
+    #[arg(long, value_name = "I/N", help_heading = INPUT, hide_short_help = true)]
+    pub shard: Option<String>,
+
+    /// How columns become fields.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
+
+    /// File that contains the API key (or set OFFERIT_API_KEY to the key)
+    ///
+    /// With the key, rows that changed since they were sent are detected.
+    #[arg(long, value_name = "FILE", help_heading = SERVER)]
+    pub api_key_file: Option<PathBuf>,
+
+    /// The result file was written by run --sandbox
+    #[arg(long, help_heading = SERVER)]
+    pub sandbox: bool,
+
+    /// Result file (repeatable); customers.result.csv for customers.csv if not given
+    ///
+    /// Repeat it to name the result files of all shards.
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub result: Vec<PathBuf>,
 
-    /// Account for one of N parts of the customers only, counted from 0, as run --shard sends it
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<String>,
-
-    /// Print the account as one JSON object
-    #[arg(long)]
+    /// Print one JSON object
+    #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
-
-    /// The result file is that of a trial, made with run --sandbox
-    #[arg(long)]
-    pub sandbox: bool,
-
-    /// A file that holds the API key: with it, rows that changed since they were sent are told [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// What its columns hold.
-    #[command(flatten)]
-    pub mapping: MappingOptions,
-
-    /// Further options.
-    #[command(flatten)]
-    pub file: FileOptions,
 }
 
-/// Options of `failures`.
-#[derive(Debug, Default, Args)]
+/// Options of `failures`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct FailuresOptions {
-    /// The CSV of customers
+    /// CSV file of customers
     pub input: PathBuf,
 
-    /// How to read it
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
-    #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
+    /// Where else options come from.
+    #[command(flatten)]
+    pub file: FileOptions,
 
-    /// Take the rows of one of N parts of the customers only, counted from 0, as run --shard sends it
-    #[arg(long, value_name = "I/N")]
+    /// Export the failed rows of one of N parts of the customers, as run --shard sends it: 0/4 to 3/4
+    #[arg(long, value_name = "I/N", help_heading = INPUT, hide_short_help = true)]
     pub shard: Option<String>,
 
-    /// Where the rows go, or - for standard output [default: -]
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-
-    /// Replace an earlier file of failures; corrections made in it are lost
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// The result file is that of a trial, made with run --sandbox
-    #[arg(long)]
-    pub sandbox: bool,
-
-    /// A file that holds the API key: with it, rows that changed since they failed are told [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// What its columns hold.
+    /// How columns become fields.
     #[command(flatten)]
     pub mapping: MappingOptions,
 
-    /// Further options.
-    #[command(flatten)]
-    pub file: FileOptions,
+    /// File that contains the API key (or set OFFERIT_API_KEY to the key)
+    ///
+    /// With the key, rows that changed since they were sent are detected.
+    #[arg(long, value_name = "FILE", help_heading = SERVER)]
+    pub api_key_file: Option<PathBuf>,
+
+    /// The result file was written by run --sandbox
+    #[arg(long, help_heading = SERVER)]
+    pub sandbox: bool,
+
+    /// Result file; customers.result.csv for customers.csv if not given
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    pub result: Option<PathBuf>,
+
+    /// File for the failed rows, or - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-", help_heading = OUTPUT)]
+    pub output: PathBuf,
+
+    /// Replace the file of --output; corrections made in it are lost
+    #[arg(long, help_heading = OUTPUT)]
+    pub overwrite: bool,
 }
 
-/// Options of `report`.
-#[derive(Debug, Default, Args)]
+/// Options of `report`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct ReportOptions {
-    /// The result file; a run may be writing it
+    /// Result file; the run may still be writing it
     pub result: PathBuf,
 
-    /// The CSV of customers, or - for standard input: adds how many rows it has and how many are still to come
-    #[arg(long, value_name = "PATH")]
+    /// CSV file of customers, or -: to show how many rows are not sent yet
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub input: Option<PathBuf>,
 
-    /// How to read it
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// Where the page goes, or - for standard output [default: RESULT with its extension replaced by .html]
-    #[arg(short, long, value_name = "PATH")]
+    /// HTML file, or - for standard output; RESULT with the extension .html if not given
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     pub output: Option<PathBuf>,
 }
 
-/// Options of `sandbox`.
-#[derive(Debug, Default, Args)]
+/// Options of `sandbox`, in the order of `--help`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = SERVER)]
 pub struct SandboxOptions {
-    /// Where to listen; port 0 is any free port. The address is the first line on stdout [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
+    /// Address to listen on; port 0 means any free port
+    ///
+    /// The first line on standard output is the URL of the server.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
 
     /// Allow an address that other machines can reach
     #[arg(long)]
     pub allow_remote: bool,
 
-    /// A CSV of the customers that exist; without it every id is known
+    /// CSV file of the customers that exist; if not given, every id exists
     #[arg(long, value_name = "FILE")]
     pub customers: Option<PathBuf>,
 
-    /// Demand this API user; without it any pair will do
-    #[arg(long, value_name = "NAME")]
+    /// Require this API user name; any is accepted if not given
+    #[arg(long, value_name = "NAME", requires = "api_key")]
     pub api_username: Option<String>,
 
-    /// Demand this API key. A made-up one: command lines can be read by everybody on the machine
-    #[arg(long, value_name = "KEY")]
+    /// Require this API key; use an invented one, since other users can read command lines
+    #[arg(long, value_name = "KEY", requires = "api_username")]
     pub api_key: Option<String>,
 
-    /// Delay every reply
-    #[arg(long, value_name = "DURATION")]
+    /// Delay every reply by this long
+    #[arg(long, value_name = "DURATION", help_heading = FAULTS)]
     pub latency: Option<String>,
 
-    /// Answer 429 with Retry-After above this many requests a second: N or N/s
-    #[arg(long, value_name = "N/s")]
+    /// Reply 429 with Retry-After above this many requests per second
+    #[arg(long, value_name = "N/s", help_heading = FAULTS)]
     pub limit: Option<String>,
 
-    /// Answer 503 to this part of the requests: P or P%
-    #[arg(long, value_name = "P%")]
+    /// Reply 503 to this percentage of the requests
+    #[arg(long, value_name = "P%", help_heading = FAULTS)]
     pub fail: Option<String>,
 
-    /// Seconds that a 503 of --fail asks for with Retry-After
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds in the Retry-After header of the 503 replies of --fail
+    #[arg(long, value_name = "SECONDS", value_parser = whole, help_heading = FAULTS)]
     pub retry_after: Option<u64>,
 
-    /// Reset the connection of this part of the requests: half of them were applied
-    #[arg(long, value_name = "P%")]
+    /// Reset the connection of this percentage of the requests, half of them after the update
+    #[arg(long, value_name = "P%", help_heading = FAULTS)]
     pub reset: Option<String>,
 
-    /// Never answer this part of the requests
-    #[arg(long, value_name = "P%")]
+    /// Never reply to this percentage of the requests
+    #[arg(long, value_name = "P%", help_heading = FAULTS)]
     pub stall: Option<String>,
 
-    /// Answer 200 with a maintenance page to this part of the requests
-    #[arg(long, value_name = "P%")]
+    /// Reply 200 with a maintenance page to this percentage of the requests
+    #[arg(long, value_name = "P%", help_heading = FAULTS)]
     pub html: Option<String>,
 
-    /// Reset every connection from FROM to TO after the first request, as 10s..40s
-    #[arg(long, value_name = "FROM..TO")]
+    /// Reset every connection in this time after the first request, such as 10s..40s
+    #[arg(long, value_name = "FROM..TO", help_heading = FAULTS)]
     pub outage: Option<String>,
 
-    /// Answer 403 to everything
-    #[arg(long)]
+    /// Reply 403 to every request
+    #[arg(long, help_heading = FAULTS)]
     pub unauthorized: bool,
 
-    /// Seed of the faults' dice: the same seed draws the same [default: 0]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    /// Seed of the random faults: the same seed gives the same faults
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole, help_heading = FAULTS)]
+    pub seed: u64,
 }
 
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsOptions {
-    /// The shell that is to complete the command line, or man for the manual page
+    /// Shell, or 'man' for the man page
+    #[arg(value_name = "SHELL")]
     pub shell: CompletionsChoice,
 }
 
@@ -253,6 +267,6 @@ pub enum CompletionsChoice {
     Powershell,
     /// Completions for zsh
     Zsh,
-    /// The manual page of the program and all its commands
+    /// Man page of the program and all its commands
     Man,
 }

@@ -28,7 +28,7 @@ impl RunOptions {
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
-        Logs { format: self.log_format.map_or(LogFormat::Text, Into::into), verbosity }
+        Logs { format: self.log_format.into(), verbosity }
     }
 
     pub(super) fn outputs(&self, environment: &Environment, result: &Path) -> Outputs {
@@ -37,9 +37,9 @@ impl RunOptions {
             metrics: self.metrics.clone(),
             job_summary: environment.github_step_summary.clone().map(Into::into),
             progress: match self.progress {
-                Some(ProgressChoice::Always) => ProgressMode::Always,
-                Some(ProgressChoice::Never) => ProgressMode::Never,
-                Some(ProgressChoice::Auto) | None => ProgressMode::Auto,
+                ProgressChoice::Always => ProgressMode::Always,
+                ProgressChoice::Never => ProgressMode::Never,
+                ProgressChoice::Auto => ProgressMode::Auto,
             },
             is_quiet: self.quiet,
             is_coloured: environment.no_color.is_none(),
@@ -116,6 +116,14 @@ impl RunOptions {
 
     fn grammar() -> clap::Command {
         RunOptions::augment_args(clap::Command::new("run"))
+    }
+
+    /// The options of `run` as they are typed behind the name of the command.
+    #[cfg(test)]
+    pub(super) fn typed(words: &[&str]) -> Result<RunOptions, clap::Error> {
+        use clap::FromArgMatches;
+        let matches = Self::grammar().no_binary_name(true).try_get_matches_from(words)?;
+        RunOptions::from_arg_matches(&matches)
     }
 }
 
@@ -207,7 +215,7 @@ mod tests {
         ] {
             let input = typed.iter().find(|word| word.contains("csv") && **word != "r.csv").unwrap_or(&"-x");
             let arguments = typed.iter().map(OsString::from).collect();
-            let options = RunOptions { input: input.into(), arguments, ..RunOptions::default() };
+            let options = RunOptions { arguments, ..RunOptions::typed(&["--", *input]).unwrap() };
             assert_eq!(options.failures_command(Path::new(result)).unwrap_or_default(), expected);
         }
     }

@@ -1,6 +1,7 @@
 //! The options of `plan` and `undo`, and the settings that they become.
 
 use super::brakes::most;
+use super::grammar::{INPUT, LIMITS, OUTPUT, RESULT, SERVER};
 use super::layers::Layers;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
@@ -16,113 +17,115 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-/// Options of `plan`.
-#[derive(Debug, Default, Args)]
+/// Options of `plan`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct PlanOptions {
-    /// The CSV of customers
+    /// CSV file of customers
     pub input: PathBuf,
 
-    /// What the customers have: the input that was delivered last, or an export; - is standard input
-    #[arg(long, value_name = "PATH")]
+    /// CSV of what the customers have: the input delivered last, or an export; - for standard input
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub baseline: Option<PathBuf>,
 
-    /// A TOML file that says how to read the baseline [default: the options of the input]
-    #[arg(long, value_name = "PATH")]
-    pub baseline_config: Option<PathBuf>,
-
-    /// The baseline is an export: an empty cell of it means that there is no value
-    #[arg(long)]
+    /// The baseline is an export: an empty cell means that the field has no value
+    #[arg(long, help_heading = INPUT)]
     pub baseline_is_export: bool,
 
-    /// The result file of the run of the baseline: customers with rows that are not in sync are planned in full
-    #[arg(long, value_name = "PATH")]
+    /// Result file of the run of the baseline, to plan customers with failed rows in full
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub baseline_result: Option<PathBuf>,
 
-    /// How to read it
+    /// Configuration file (TOML) for reading the baseline; the options of the input if not given
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub baseline_config: Option<PathBuf>,
+
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// What its columns hold.
-    #[command(flatten)]
-    pub mapping: MappingOptions,
-
-    /// Further options.
+    /// Where else options come from.
     #[command(flatten)]
     pub file: FileOptions,
 
-    /// Write the plan to this file, which run sends; without it, only the account is printed
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
+    /// How columns become fields.
+    #[command(flatten)]
+    pub mapping: MappingOptions,
 
-    /// Replace an earlier plan; what was edited in it is lost
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Write no plan if more rows than this would change: N rows, or P% of the valid ones [default: no limit]
-    #[arg(long, value_name = "N|P%")]
+    /// Write no plan if more than N rows (or P% of the valid rows) would change
+    #[arg(long, value_name = "N|P%", help_heading = LIMITS)]
     pub max_changes: Option<String>,
 
-    /// Write no plan if the input lacks more customers of the baseline than this: N, or P% of them [default: no limit]
-    #[arg(long, value_name = "N|P%")]
+    /// Write no plan if the input lacks more than N customers (or P%) of the baseline
+    #[arg(long, value_name = "N|P%", help_heading = LIMITS)]
     pub max_missing: Option<String>,
 
-    /// End with exit code 3 if anything would change: to detect drift
-    #[arg(long)]
+    /// Exit with code 3 if anything would change, to detect drift
+    #[arg(long, help_heading = LIMITS)]
     pub exit_code: bool,
 
-    /// How the account is printed [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<PlanFormatChoice>,
+    /// File for the plan, which run sends; if not given, only the summary is printed
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: Option<PathBuf>,
 
-    /// Print values as they are; passwords are never printed
-    #[arg(long)]
+    /// Replace the file of --output; edits in it are lost
+    #[arg(long, help_heading = OUTPUT)]
+    pub overwrite: bool,
+
+    /// Format of the summary
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OUTPUT)]
+    pub format: PlanFormatChoice,
+
+    /// Print values instead of masking them; passwords stay masked
+    #[arg(long, help_heading = OUTPUT)]
     pub show_values: bool,
 }
 
 /// `plan --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormatChoice {
-    /// For people
+    /// Plain text
     Text,
     /// One JSON object
     Json,
-    /// For a pull request; in GitHub Actions appended to the page of the job, too
+    /// Markdown for a pull request; in GitHub Actions also added to the summary of the job
     Markdown,
 }
 
-/// Options of `undo`.
-#[derive(Debug, Default, Args)]
+/// Options of `undo`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct UndoOptions {
-    /// The plan that was sent
+    /// Plan that was sent
     pub plan: PathBuf,
 
-    /// The result file of its run
-    #[arg(long, value_name = "PATH")]
-    pub result: PathBuf,
-
-    /// Take back the whole plan, rows without a record included
-    #[arg(long)]
-    pub all: bool,
-
-    /// Write the undo to this file, which run sends
-    #[arg(short, long, value_name = "PATH")]
-    pub output: PathBuf,
-
-    /// Replace an earlier plan
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// How to read the plan
+    /// How to read the plan.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// The result file is that of a trial, made with run --sandbox
-    #[arg(long)]
+    /// File that contains the API key (or set OFFERIT_API_KEY to the key)
+    ///
+    /// With the key, a plan that was edited after it was sent is detected.
+    #[arg(long, value_name = "FILE", help_heading = SERVER)]
+    pub api_key_file: Option<PathBuf>,
+
+    /// The result file was written by run --sandbox
+    #[arg(long, help_heading = SERVER)]
     pub sandbox: bool,
 
-    /// A file that holds the API key: with it, a plan that is not as it was sent is noticed [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
+    /// Result file of the run that sent the plan
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    pub result: PathBuf,
+
+    /// Take back the whole plan, including rows that have no result
+    #[arg(long, help_heading = RESULT)]
+    pub all: bool,
+
+    /// File for the undo, which run sends
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: PathBuf,
+
+    /// Replace the file of --output
+    #[arg(long, help_heading = OUTPUT)]
+    pub overwrite: bool,
 }
 
 impl PlanOptions {
@@ -144,7 +147,7 @@ impl PlanOptions {
         };
         if self.output.as_deref() == Some(Path::new("-")) {
             return Err(Failure::usage(
-                "--output: name a file for the plan: standard output has the account",
+                "--output: cannot be standard output, which has the summary. Name a file for the plan",
             ));
         }
         Ok(plan::Settings {
@@ -155,9 +158,9 @@ impl PlanOptions {
             output: self.output.clone(),
             may_overwrite: self.overwrite,
             format: match self.format {
-                Some(PlanFormatChoice::Text) | None => PlanFormat::Text,
-                Some(PlanFormatChoice::Json) => PlanFormat::Json,
-                Some(PlanFormatChoice::Markdown) => PlanFormat::Markdown,
+                PlanFormatChoice::Text => PlanFormat::Text,
+                PlanFormatChoice::Json => PlanFormat::Json,
+                PlanFormatChoice::Markdown => PlanFormat::Markdown,
             },
             show_values: self.show_values,
             is_coloured: environment.no_color.is_none() && io::stdout().is_terminal(),
@@ -177,13 +180,13 @@ impl PlanOptions {
     ) -> Result<plan::BaselineSettings, Failure> {
         let path = self.baseline.clone().ok_or_else(|| {
             Failure::usage(
-                "--baseline: name a CSV of what the customers have: the input that was delivered last, or an export (with \
+                "--baseline: missing. Name a CSV of what the customers have: the input delivered last, or an export (with \
                  --baseline-is-export)",
             )
         })?;
         if self.baseline_is_export && self.baseline_result.is_some() {
             return Err(Failure::usage(
-                "--baseline-result: an export was not sent by a run: leave the option or --baseline-is-export out",
+                "--baseline-result: no run sent an export. Remove this option or --baseline-is-export",
             ));
         }
         let own = self.baseline_config.as_deref().map(|config| options_of(grammar, config)).transpose()?;
@@ -219,7 +222,9 @@ impl UndoOptions {
     /// If an option or the key is wrong.
     pub fn settings(&self, environment: &Environment) -> Result<undo::Settings, Failure> {
         if self.output == Path::new("-") {
-            return Err(Failure::usage("--output: name a file: standard output has the account"));
+            return Err(Failure::usage(
+                "--output: cannot be standard output, which has the summary. Name a file",
+            ));
         }
         Ok(undo::Settings {
             plan: self.plan.clone(),

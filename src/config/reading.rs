@@ -1,39 +1,49 @@
 //! The options that say how INPUT is to be read, the same for every command that reads it.
 
+use super::grammar::{INPUT, positive, untyped, whole};
 use crate::exit::Failure;
 use crate::input::{Limits, Reading};
 use bytesize::ByteSize;
 use clap::Args;
 use std::str::FromStr;
 
-/// The longest field that can be asked for: four of them, which is the longest record, fit into the memory of any
-/// machine.
+/// The largest `--max-field-size`. Chosen: a record has at most four times this size, which fits into memory.
 const LARGEST_FIELD: ByteSize = ByteSize::mib(256);
 
 /// Options of every command that reads INPUT.
-#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
+#[command(next_help_heading = INPUT)]
 pub struct ReadingOptions {
-    /// What stands between two fields: , or ; or tab or | [default: told from the header]
-    #[arg(long, value_name = "SIGN")]
+    /// Field separator: ',', ';', '|' or 'tab'; detected if not given
+    #[arg(long, value_name = "CHAR")]
     pub delimiter: Option<String>,
 
-    /// The encoding: utf-8, utf-16, windows-1252 or another name of the WHATWG standard [default: told from the first
-    /// 64 KiB; of standard input and pipes, from the first line]
+    /// Text encoding, such as utf-8 or windows-1252; detected if not given
+    ///
+    /// Accepts any name of the WHATWG Encoding Standard. The encoding is detected from the first 64 KiB of a file, or
+    /// from the first line of standard input or a pipe.
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
 
-    /// How many lines stand above the header: they are skipped, whatever they hold [default: 0]
-    #[arg(long, value_name = "N")]
-    pub skip_lines: Option<u64>,
+    /// Number of lines above the header to skip
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole, hide_short_help = true)]
+    pub skip_lines: u64,
 
-    /// The longest field: bytes, or with a unit, such as 500kB (1000 bytes) or 2MiB (1024 KiB). A longer one ends the
-    /// command, as nearly always a quote is not closed [default: 1MiB]
-    #[arg(long, value_name = "SIZE")]
-    pub max_field_size: Option<String>,
+    /// Maximum size of a cell, such as 500kB or 2MiB
+    ///
+    /// A larger cell usually means an unclosed quote, so it stops the command.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", hide_short_help = true)]
+    pub max_field_size: String,
 
-    /// The most lines one field may span [default: 100]
-    #[arg(long, value_name = "N")]
-    pub max_field_lines: Option<u64>,
+    /// Maximum number of lines in a cell
+    #[arg(long, value_name = "N", default_value = "100", value_parser = positive, hide_short_help = true)]
+    pub max_field_lines: u64,
+}
+
+impl Default for ReadingOptions {
+    fn default() -> ReadingOptions {
+        untyped()
+    }
 }
 
 impl ReadingOptions {
@@ -42,24 +52,16 @@ impl ReadingOptions {
     /// # Errors
     /// The first option that is wrong, with what to do.
     pub fn reading(&self) -> Result<Reading, Failure> {
-        let default = Limits::default();
-        let lines = self.max_field_lines.unwrap_or(default.lines);
-        if lines == 0 {
-            return Err(Failure::usage("--max-field-lines: give a number from 1"));
-        }
         Ok(Reading {
-            delimiter: said("--delimiter", self.delimiter.as_deref())?,
-            encoding: said("--encoding", self.encoding.as_deref())?,
-            limits: Limits {
-                bytes: self.max_field_size.as_deref().map_or(Ok(default.bytes), field_size)?,
-                lines,
-            },
-            skip_lines: self.skip_lines.unwrap_or_default(),
+            delimiter: parsed("--delimiter", self.delimiter.as_deref())?,
+            encoding: parsed("--encoding", self.encoding.as_deref())?,
+            limits: Limits { bytes: field_size(&self.max_field_size)?, lines: self.max_field_lines },
+            skip_lines: self.skip_lines,
         })
     }
 }
 
-fn said<T: FromStr<Err = &'static str>>(option: &str, text: Option<&str>) -> Result<Option<T>, Failure> {
+fn parsed<T: FromStr<Err = &'static str>>(option: &str, text: Option<&str>) -> Result<Option<T>, Failure> {
     text.map(str::parse).transpose().map_err(|what| {
         Failure::usage(format!("{option}: '{}' {what}", text.unwrap_or_default().escape_debug()))
     })
@@ -70,7 +72,7 @@ fn field_size(text: &str) -> Result<usize, Failure> {
     size.and_then(|size| usize::try_from(size.as_u64()).ok()).ok_or_else(|| {
         let text = text.escape_debug();
         Failure::usage(format!(
-            "--max-field-size: '{text}' is no size such as 500kB or 2MiB, up to {LARGEST_FIELD}"
+            "--max-field-size: cannot read '{text}'. Use a size such as 500kB or 2MiB, up to {LARGEST_FIELD}"
         ))
     })
 }
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     fn size(text: &str) -> Result<usize, String> {
-        let options = ReadingOptions { max_field_size: Some(text.to_owned()), ..ReadingOptions::default() };
+        let options = ReadingOptions { max_field_size: text.to_owned(), ..ReadingOptions::default() };
         options.reading().map(|reading| reading.limits.bytes).map_err(|error| error.message)
     }
 
@@ -108,7 +110,5 @@ mod tests {
         assert!(delimiter.reading().unwrap_err().message.contains("--delimiter: 'ab'"));
         let encoding = ReadingOptions { encoding: Some("utf-9".to_owned()), ..ReadingOptions::default() };
         assert!(encoding.reading().unwrap_err().message.contains("--encoding: 'utf-9'"));
-        let lines = ReadingOptions { max_field_lines: Some(0), ..ReadingOptions::default() };
-        assert!(lines.reading().is_err());
     }
 }

@@ -1,161 +1,181 @@
 //! The options of `run` as they are typed.
 
-use super::FileOptions;
 use super::brakes::BrakeOptions;
+use super::grammar::{LIMITS, OUTPUT, PACE, RESULT, SERVER, attempts, concurrency};
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
+use super::shard::RATE;
+use super::{CONCURRENCY, FileOptions};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Options of `run`.
-#[derive(Debug, Default, Args)]
+/// Options of `run`, in the order of `--help`.
+#[derive(Debug, Args)]
 pub struct RunOptions {
-    /// The CSV of customers, or - for standard input
+    /// CSV file of customers, or - for standard input
     pub input: PathBuf,
 
-    /// How to read it
+    /// How to read the input.
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// Base URL of the Offerit account; /api/customer/set_customer_details is appended [env: OFFERIT_URL]
-    #[arg(long, conflicts_with = "sandbox")]
-    pub url: Option<String>,
-
-    /// Send to a sandbox that is started for this run and stopped at its end
-    #[arg(long)]
-    pub sandbox: bool,
-
-    /// Allow http:// to another machine: the key and the data travel unencrypted
-    #[arg(long)]
-    pub allow_http: bool,
-
-    /// The API user [env: OFFERIT_API_USERNAME]
-    #[arg(long, value_name = "NAME")]
-    pub api_username: Option<String>,
-
-    /// A file that holds the API key; the key is never taken from the command line [env: OFFERIT_API_KEY]
-    #[arg(long, value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// A PEM file of certificate authorities to trust besides the system's: for a private CA
-    #[arg(long, value_name = "PATH")]
-    pub ca_cert: Option<PathBuf>,
-
-    /// The result file [default: INPUT with its extension replaced by .result.csv]
-    #[arg(long, value_name = "PATH")]
-    pub result: Option<PathBuf>,
-
-    /// Send one of N parts of the customers, counted from 0, at an N-th of --rate: for a job on several machines
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<String>,
-
-    /// Go on with an existing result file: skip what is in sync, try the rest
-    #[arg(long, conflicts_with = "overwrite")]
-    pub resume: bool,
-
-    /// Begin an existing result file anew: its memory is lost, but what it delivered counts for --since
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Resume although most rows of the result file do not match the input any more
-    #[arg(long, requires = "resume")]
-    pub accept_changed_input: bool,
-
-    /// The most attempts started, retries included: N, N/s, N/m or unlimited [default: 10/s]
-    #[arg(long, value_name = "RATE")]
-    pub rate: Option<String>,
-
-    /// The most requests in flight [default: 16]
-    #[arg(long, value_name = "N")]
-    pub concurrency: Option<usize>,
-
-    /// How long one attempt may take [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-
-    /// The most attempts of one row that are charged to it: 429s, failed connections and probes of an outage are not [default:
-    /// 5]
-    #[arg(long, value_name = "N")]
-    pub max_attempts: Option<u32>,
-
-    /// How long nothing may get through to the server before the run stops [default: 10m]
-    #[arg(long, value_name = "DURATION")]
-    pub max_outage: Option<String>,
-
-    /// The longest pause a server may ask for (Retry-After); a longer one stops the run [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub max_retry_after: Option<String>,
-
-    /// After SIGINT or SIGTERM, how long to wait for the requests in flight [default: 30s]
-    #[arg(long, value_name = "DURATION")]
-    pub drain_timeout: Option<String>,
-
-    /// Keep to --rate even while the server is overloaded
-    #[arg(long)]
-    pub no_adapt: bool,
-
-    /// Limits that end the run early.
+    /// Where else options come from.
     #[command(flatten)]
-    pub brakes: BrakeOptions,
+    pub file: FileOptions,
 
-    /// Write a JSON summary of the run to this file, or to standard output (-)
-    #[arg(long, value_name = "PATH")]
-    pub summary: Option<PathBuf>,
-
-    /// Write figures of the run to this file for Prometheus' textfile collector: name it *.prom
-    #[arg(long, value_name = "PATH")]
-    pub metrics: Option<PathBuf>,
-
-    /// Show progress on stderr: a block on a terminal, a line every 30 seconds elsewhere [default: auto]
-    #[arg(long, value_name = "WHEN")]
-    pub progress: Option<ProgressChoice>,
-
-    /// How lines on stderr look [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<LogFormatChoice>,
-
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Say when everything was, and tell of every retry
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub verbose: bool,
-
-    /// With -v: print each reply that is no confirmation as it came; it may hold values of the row
-    #[arg(long)]
-    pub show_values: bool,
-
-    /// The process's own arguments, from which the command is made that goes on.
-    #[arg(skip)]
-    pub arguments: Vec<OsString>,
-
-    /// What its columns hold.
+    /// How columns become fields.
     #[command(flatten)]
     pub mapping: MappingOptions,
 
-    /// Further options.
+    /// Account URL, such as https://offerit.example.com [env: OFFERIT_URL]
+    #[arg(long, conflicts_with = "sandbox", help_heading = SERVER)]
+    pub url: Option<String>,
+
+    /// API user name; must be an admin account [env: OFFERIT_API_USERNAME]
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
+    pub api_username: Option<String>,
+
+    /// File that contains the API key (or set OFFERIT_API_KEY to the key)
+    ///
+    /// The key is never an argument, since other users of the machine can read command lines.
+    #[arg(long, value_name = "FILE", help_heading = SERVER)]
+    pub api_key_file: Option<PathBuf>,
+
+    /// Send to a local test server instead; needs no account and no key
+    ///
+    /// The server is started for this run and stopped at its end.
+    #[arg(long, help_heading = SERVER)]
+    pub sandbox: bool,
+
+    /// Certificates (PEM) of a private certificate authority, trusted besides the system's
+    #[arg(long, value_name = "FILE", help_heading = SERVER, hide_short_help = true)]
+    pub ca_cert: Option<PathBuf>,
+
+    /// Allow http:// to another machine; the API key and the data are then sent unencrypted
+    #[arg(long, help_heading = SERVER, hide_short_help = true)]
+    pub allow_http: bool,
+
+    /// Maximum request rate: 10/s, 600/m or unlimited
+    ///
+    /// Retries are included. The program sends more slowly while the server is overloaded.
+    #[arg(long, value_name = "RATE", default_value = RATE, help_heading = PACE)]
+    pub rate: String,
+
+    /// Maximum number of simultaneous requests
+    #[arg(long, value_name = "N", default_value_t = CONCURRENCY, value_parser = concurrency, help_heading = PACE)]
+    pub concurrency: usize,
+
+    /// Time limit for one request
+    #[arg(long, value_name = "DURATION", default_value = "30s", help_heading = PACE, hide_short_help = true)]
+    pub timeout: String,
+
+    /// Maximum number of requests for one row, retries included
+    ///
+    /// Replies with status 429, failed connections and probes during an outage do not count.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = attempts, help_heading = PACE)]
+    #[arg(hide_short_help = true)]
+    pub max_attempts: u32,
+
+    /// Keep to --rate even if the server is overloaded
+    #[arg(long, help_heading = PACE, hide_short_help = true)]
+    pub no_adapt: bool,
+
+    /// Wait at most this long for open requests after Ctrl-C or SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "30s", help_heading = PACE, hide_short_help = true)]
+    pub drain_timeout: String,
+
+    /// Send one of N parts of the customers at 1/N of --rate, for several machines: 0/4 to 3/4
+    #[arg(long, value_name = "I/N", help_heading = PACE, hide_short_help = true)]
+    pub shard: Option<String>,
+
+    /// Safety limits, which stop the run early.
     #[command(flatten)]
-    pub file: FileOptions,
+    pub brakes: BrakeOptions,
+
+    /// Stop if the server is unreachable for this long
+    #[arg(long, value_name = "DURATION", default_value = "10m", help_heading = LIMITS)]
+    pub max_outage: String,
+
+    /// Stop if the server asks for a longer pause than this (Retry-After)
+    #[arg(long, value_name = "DURATION", default_value = "1h", help_heading = LIMITS, hide_short_help = true)]
+    pub max_retry_after: String,
+
+    /// Result file; customers.result.csv for customers.csv if not given
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    pub result: Option<PathBuf>,
+
+    /// Continue an earlier run: skip delivered rows, send the rest
+    #[arg(long, conflicts_with = "overwrite", help_heading = RESULT)]
+    pub resume: bool,
+
+    /// Start over and discard the existing result file
+    ///
+    /// What the discarded file says was delivered still counts for --since.
+    #[arg(long, help_heading = RESULT)]
+    pub overwrite: bool,
+
+    /// Resume even if rows were deleted, sorted or mostly changed
+    #[arg(long, requires = "resume", help_heading = RESULT, hide_short_help = true)]
+    pub accept_changed_input: bool,
+
+    /// Skip rows that have not changed since this earlier result file
+    ///
+    /// A row is skipped if the last update of its customer in that file was the same update.
+    #[arg(long, value_name = "RESULT", help_heading = RESULT)]
+    pub since: Option<PathBuf>,
+
+    /// Write a JSON summary of the run to this file, or to standard output (-)
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    pub summary: Option<PathBuf>,
+
+    /// Write Prometheus metrics of the run to this file (*.prom)
+    ///
+    /// For the textfile collector of the node exporter, which reads files named *.prom.
+    #[arg(long, value_name = "FILE", help_heading = RESULT, hide_short_help = true)]
+    pub metrics: Option<PathBuf>,
+
+    /// Print errors only
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub quiet: bool,
+
+    /// Print timestamps and every retry
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    pub verbose: bool,
+
+    /// With -v: print the server's replies as they came; they may contain values of the row
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
+    pub show_values: bool,
+
+    /// Progress on stderr: a block on a terminal, else a line every 30 seconds
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = OUTPUT, hide_short_help = true)]
+    pub progress: ProgressChoice,
+
+    /// Format of the log on stderr
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OUTPUT, hide_short_help = true)]
+    pub log_format: LogFormatChoice,
+
+    /// The arguments of the process, for the command that continues the run.
+    #[arg(skip)]
+    pub arguments: Vec<OsString>,
 }
 
 /// `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
-    /// The block where the terminal can show it, lines elsewhere
+    /// A block if the terminal can show it, else lines
     Auto,
-    /// The block on any terminal, lines elsewhere
+    /// A block on any terminal, else lines
     Always,
-    /// Neither
+    /// No progress
     Never,
 }
 
 /// `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormatChoice {
-    /// Sentences
+    /// Plain sentences
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }

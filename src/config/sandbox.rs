@@ -1,4 +1,4 @@
-//! What the options of `sandbox` say.
+//! The options of `sandbox` become its settings.
 
 use super::{SandboxOptions, duration, target};
 use crate::commands::sandbox;
@@ -14,21 +14,21 @@ impl SandboxOptions {
     /// # Errors
     /// If an option is wrong.
     pub fn settings(&self) -> Result<sandbox::Settings, Failure> {
-        let listen = self.listen.as_deref().unwrap_or("127.0.0.1:8080");
+        let listen = &self.listen;
         let address: SocketAddr = listen.parse().map_err(|_| {
-            Failure::usage(format!("--listen: '{listen}' is not an address such as 127.0.0.1:8080"))
+            Failure::usage(format!(
+                "--listen: cannot read '{}'. Use an address and a port, such as 127.0.0.1:8080",
+                listen.escape_debug()
+            ))
         })?;
         if !address.ip().is_loopback() && !self.allow_remote {
             return Err(Failure::usage(format!(
-                "--listen: {address} can be reached from other machines, and the sandbox shows what it was sent. \
-                 Listen on 127.0.0.1, or add --allow-remote"
+                "--listen: other machines can reach {address}, and the sandbox shows what was sent to it. Use 127.0.0.1, \
+                 or add --allow-remote"
             )));
         }
-        let credentials = match (&self.api_username, &self.api_key) {
-            (Some(name), Some(key)) => Some((name.clone(), key.clone())),
-            (None, None) => None,
-            _ => return Err(Failure::usage("--api-username and --api-key: give both, or neither")),
-        };
+        // clap demands both or neither.
+        let credentials = self.api_username.clone().zip(self.api_key.clone());
         Ok(sandbox::Settings {
             listen: address,
             credentials,
@@ -51,7 +51,7 @@ impl SandboxOptions {
                 html_percent: percent_or_none("--html", self.html.as_deref())?,
                 outage: self.outage.as_deref().map(|text| span("--outage", text)).transpose()?,
                 unauthorized: self.unauthorized,
-                seed: self.seed.unwrap_or(0),
+                seed: self.seed,
             },
         })
     }
@@ -61,12 +61,13 @@ fn percent_or_none(option: &str, text: Option<&str>) -> Result<f64, Failure> {
     text.map_or(Ok(0.0), |text| target::percent(option, text))
 }
 
-/// Reads `10s..40s`; `0s` is a start too.
+/// Reads `10s..40s`. It may start at `0s`.
 fn span(option: &str, text: &str) -> Result<(Duration, Duration), Failure> {
     let parts = text.split_once("..").and_then(|(from, to)| {
         Some((humantime::parse_duration(from).ok()?, humantime::parse_duration(to).ok()?))
     });
-    parts
-        .filter(|(from, to)| from < to)
-        .ok_or_else(|| Failure::usage(format!("{option}: '{text}' is not a span of time such as 10s..40s")))
+    parts.filter(|(from, to)| from < to).ok_or_else(|| {
+        let text = text.escape_debug();
+        Failure::usage(format!("{option}: cannot read '{text}'. Use a time from and to, such as 10s..40s"))
+    })
 }

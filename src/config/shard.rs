@@ -7,30 +7,32 @@ use crate::resume::Shard;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-/// Attempts started a second, unless said otherwise.
-const RATE: &str = "10/s";
+/// The default of `--rate`.
+pub(super) const RATE: &str = "10/s";
 
 /// Reads `I/N`.
 pub(super) fn shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
-    let read =
-        |text: &str| text.parse().map_err(|error| Failure::usage(format!("--shard: '{text}' {error}")));
+    let read = |text: &str| {
+        text.parse().map_err(|error| Failure::usage(format!("--shard: '{}' {error}", text.escape_debug())))
+    };
     text.map(read).transpose()
 }
 
 /// The rate of this run: that of the job, divided among its shards.
-pub(super) fn rate(text: Option<&str>, shard: Option<Shard>) -> Result<Rate, Failure> {
-    let text = text.unwrap_or(RATE);
-    let rate: Rate = text.parse().map_err(|error| Failure::usage(format!("--rate: '{text}' {error}")))?;
+pub(super) fn rate(text: &str, shard: Option<Shard>) -> Result<Rate, Failure> {
+    let rate: Rate = text
+        .parse()
+        .map_err(|error| Failure::usage(format!("--rate: cannot read '{}'. {error}", text.escape_debug())))?;
     let count = shard.map_or(NonZeroU32::MIN, Shard::count);
     rate.divided(count).ok_or_else(|| {
         Failure::usage(format!(
-            "--rate: '{text}' is less than one attempt a minute for each of {count} shards: raise it, or split the \
-             job into fewer"
+            "--rate: {text} is less than one request per minute for each of {count} shards. Use a higher rate or fewer \
+             shards"
         ))
     })
 }
 
-/// What the extension of the input is replaced by in the name of the result file. Each shard has a file of its own.
+/// The extension of the result file, instead of the input's. Each shard has a file of its own.
 pub(super) fn extension(shard: Option<Shard>) -> String {
     shard.map_or("result.csv".to_owned(), |shard| {
         format!("shard-{}-of-{}.result.csv", shard.index(), shard.count())

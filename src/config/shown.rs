@@ -29,7 +29,7 @@ pub(super) fn shown(
         }
         let _ = match value(arg, long, layers, typed, environment) {
             Some((value, source)) => writeln!(text, "{long} = {} # {source}", masked(long, value)),
-            None => writeln!(text, "# {long} is {}", in_words(arg)),
+            None => writeln!(text, "# {long} is not set"),
         };
     }
     // Never its value.
@@ -78,26 +78,13 @@ fn value(
     if is_switch {
         return Some(("false".to_owned(), "default".to_owned()));
     }
-    let default = default(arg)?;
-    let value = default.split(", ").next().unwrap_or_default();
-    (!value.contains(' ')).then(|| (quote_for_toml(value), "default".to_owned()))
+    let default = arg.get_default_values().first()?;
+    Some((quote_for_toml(&default.to_string_lossy()), "default".to_owned()))
 }
 
 /// A base URL may hold a password or a key by mistake.
 fn masked(long: &str, value: String) -> String {
     if long == "url" && value.contains(['@', '?', '#']) { quote_for_toml(MASK) } else { value }
-}
-
-/// The default that the help names: there is no second list of them.
-fn default(arg: &Arg) -> Option<String> {
-    let help = arg.get_help()?.to_string();
-    let (_, rest) = help.split_once("[default: ")?;
-    Some(rest.split_once(']')?.0.to_owned())
-}
-
-/// An option without a value of its own.
-fn in_words(arg: &Arg) -> String {
-    default(arg).map_or("not set".to_owned(), |words| format!("{words} (default)"))
 }
 
 fn show_mapping(text: &mut String, mapping: &MappingOptions) {

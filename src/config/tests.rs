@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::offerit::ApiKey;
+use clap::{Args, FromArgMatches};
 use std::ffi::OsString;
 use std::fs;
 
@@ -15,7 +16,11 @@ fn environment() -> Environment {
 }
 
 fn options() -> RunOptions {
-    RunOptions { input: PathBuf::from("dir/in.csv"), ..RunOptions::default() }
+    typed(&[])
+}
+
+fn typed(words: &[&str]) -> RunOptions {
+    RunOptions::typed(&[&["dir/in.csv"], words].concat()).unwrap()
 }
 
 fn message(options: &RunOptions, environment: &Environment) -> String {
@@ -38,47 +43,64 @@ fn the_defaults_are_those_of_the_help() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_variable() {
-    let mut without = environment();
-    without.url = None;
-    assert!(message(&options(), &without).contains("OFFERIT_URL"));
-    let mut without = environment();
-    without.api_username = None;
-    assert!(message(&options(), &without).contains("OFFERIT_API_USERNAME"));
-    let mut without = environment();
-    without.api_key = None;
-    assert!(message(&options(), &without).contains("OFFERIT_API_KEY"));
+fn everything_that_is_missing_is_named_in_one_message() {
+    let settings = [
+        ("--url", "OFFERIT_URL"),
+        ("--api-username", "OFFERIT_API_USERNAME"),
+        ("--api-key-file", "OFFERIT_API_KEY"),
+    ];
+    for missing in 1..8 {
+        let is_missing = |number: usize| missing & (1 << number) != 0;
+        let mut without = environment();
+        without.url = without.url.filter(|_| !is_missing(0));
+        without.api_username = without.api_username.filter(|_| !is_missing(1));
+        without.api_key = without.api_key.filter(|_| !is_missing(2));
+        let message = message(&options(), &without);
+        for (number, (option, variable)) in settings.into_iter().enumerate() {
+            let is_named = message.contains(&format!("{option} (or {variable})"));
+            assert_eq!(is_named, is_missing(number), "{message}");
+        }
+    }
 }
 
 #[test]
 fn the_sandbox_needs_neither_server_nor_credentials() {
-    let options = RunOptions { sandbox: true, ..options() };
+    let options = typed(&["--sandbox"]);
     assert!(options.settings(&Environment::default()).is_ok());
 }
 
 #[test]
 fn wrong_values_name_their_option() {
-    let cases = [
-        (RunOptions { rate: Some("fast".to_owned()), ..options() }, "--rate: 'fast'"),
-        (RunOptions { concurrency: Some(0), ..options() }, "--concurrency"),
-        (RunOptions { concurrency: Some(10_001), ..options() }, "--concurrency"),
-        (RunOptions { max_attempts: Some(0), ..options() }, "--max-attempts"),
-        (RunOptions { timeout: Some("30".to_owned()), ..options() }, "--timeout: '30'"),
-        (RunOptions { timeout: Some("0s".to_owned()), ..options() }, "--timeout: '0s'"),
-        (
-            RunOptions { url: Some("http://a.example".to_owned()), ..options() },
-            "--url: the base URL begins with http://",
-        ),
-        (RunOptions { result: Some(PathBuf::from("dir/in.csv")), ..options() }, "is the input itself"),
-        (RunOptions { input: PathBuf::from("-"), ..options() }, "--result"),
-        (
-            RunOptions { api_key_file: Some(PathBuf::from("/nowhere/key")), ..options() },
-            "--api-key-file: /nowhere/key",
-        ),
+    let cases: [(&[&str], &str); 8] = [
+        (&["--rate", "fast"], "--rate: cannot read 'fast'"),
+        (&["--timeout", "30"], "--timeout: '30' has no unit. Did you mean 30s?"),
+        (&["--timeout", "0s"], "--timeout: cannot read '0s'"),
+        (&["--timeout", "0"], "--timeout: cannot read '0'"),
+        (&["--max-outage", "soon"], "--max-outage: cannot read 'soon'"),
+        (&["--url", "http://a.example"], "--url: with http://"),
+        (&["--result", "dir/in.csv"], "--result: would overwrite the input"),
+        (&["--api-key-file", "/nowhere/key"], "--api-key-file: /nowhere/key not found"),
     ];
-    for (options, expected) in cases {
-        let message = message(&options, &environment());
+    for (words, expected) in cases {
+        let message = message(&typed(words), &environment());
         assert!(message.contains(expected), "{message}");
+    }
+    let stream = RunOptions { input: PathBuf::from("-"), ..options() };
+    assert!(message(&stream, &environment()).starts_with("--result: "));
+}
+
+#[test]
+fn numbers_out_of_range_name_their_option_and_the_range() {
+    for words in [
+        ["--concurrency", "0"],
+        ["--concurrency", "10001"],
+        ["--max-attempts", "0"],
+        ["--max-field-lines", "0"],
+        ["--limit", "0"],
+        ["--skip-lines", "-1"],
+    ] {
+        let message = RunOptions::typed(&["in.csv", &words.join("=")]).unwrap_err().to_string();
+        assert!(message.contains("expected a") && message.contains("for '--"), "{message}");
     }
 }
 
@@ -91,19 +113,22 @@ fn the_key_file_goes_before_the_environment_and_its_line_end_is_dropped() {
     assert!(key == ApiKey::new("from-file").unwrap());
     fs::write(&path, "s3cret s3cret").unwrap();
     let options = RunOptions { api_key_file: Some(path), ..options() };
-    assert!(message(&options, &environment()).contains("cannot be sent as a header"));
+    assert!(message(&options, &environment()).contains("does not look like an API key"));
 }
 
 #[test]
 fn the_sandbox_stays_on_this_machine_unless_allowed() {
-    let listen =
-        |address: &str| SandboxOptions { listen: Some(address.to_owned()), ..SandboxOptions::default() };
-    assert!(listen("127.0.0.1:0").settings().is_ok());
-    assert!(listen("0.0.0.0:0").settings().unwrap_err().message.contains("--allow-remote"));
-    assert!(SandboxOptions { allow_remote: true, ..listen("0.0.0.0:0") }.settings().is_ok());
-    assert!(listen("here").settings().unwrap_err().message.contains("--listen: 'here'"));
+    let typed = |words: &[&str]| {
+        let grammar = SandboxOptions::augment_args(clap::Command::new("sandbox").no_binary_name(true));
+        SandboxOptions::from_arg_matches(&grammar.try_get_matches_from(words).unwrap()).unwrap()
+    };
+    assert!(typed(&["--listen", "127.0.0.1:0"]).settings().is_ok());
+    let open = ["--listen", "0.0.0.0:0"];
+    assert!(typed(&open).settings().unwrap_err().message.contains("--allow-remote"));
+    assert!(typed(&[&open[..], &["--allow-remote"]].concat()).settings().is_ok());
+    let wrong = typed(&["--listen", "here"]).settings().unwrap_err().message;
+    assert!(wrong.contains("--listen: cannot read 'here'"), "{wrong}");
     for (fail, good) in [("5%", true), ("100", true), ("101%", false), ("NaN", false), ("-1", false)] {
-        let options = SandboxOptions { fail: Some(fail.to_owned()), ..SandboxOptions::default() };
-        assert_eq!(options.settings().is_ok(), good, "{fail}");
+        assert_eq!(typed(&[&format!("--fail={fail}")]).settings().is_ok(), good, "{fail}");
     }
 }

@@ -1,5 +1,5 @@
-//! A value of the configuration file as the option of that name takes it: of the right kind, read by the option's
-//! own parser, and as it would be typed.
+//! A value of the configuration file becomes arguments: it has the type of its option, and the parser of the option
+//! reads it.
 
 use super::file::{ConfigFile, Setting, Value};
 use clap::error::ErrorKind;
@@ -8,7 +8,7 @@ use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A setting as its option takes it: a switch, a text, or a list of texts.
+/// Converts a setting to the type of its option: a switch, a text, or a list of texts.
 pub(super) fn checked(
     command: &Command,
     arg: &Arg,
@@ -19,7 +19,7 @@ pub(super) fn checked(
     let value = match (arg.get_action(), value) {
         (ArgAction::SetTrue, Value::Switch(on)) => Value::Switch(*on),
         (ArgAction::SetTrue, other) => {
-            return Err(format!("{key} must be true or false, and is {}", other.kind()));
+            return Err(format!("{key} must be true or false, not {}", other.kind()));
         }
         (ArgAction::Append, Value::List(items)) => {
             Value::List(items.iter().map(|item| item_of_list(item, false)).collect::<Result<_, _>>()?)
@@ -29,13 +29,13 @@ pub(super) fn checked(
             Value::List(items.iter().map(|item| item_of_list(item, true)).collect::<Result<_, _>>()?)
         }
         (ArgAction::Append, other) => {
-            return Err(format!("{key} must be a list such as [\"x\", \"y\"], and is {}", other.kind()));
+            return Err(format!("{key} must be a list such as [\"x\", \"y\"], not {}", other.kind()));
         }
         (_, Value::Text(text)) if is_path(arg) => {
             Value::Text(file.resolved(text).to_string_lossy().into_owned())
         }
         (_, Value::Text(text)) => Value::Text(text.clone()),
-        (_, other) => return Err(format!("{key} must be a text or a number, and is {}", other.kind())),
+        (_, other) => return Err(format!("{key} must be a text or a number, not {}", other.kind())),
     };
     let setting = Setting { value, ..setting.clone() };
     read_alone(command, arg, &setting)?;
@@ -44,7 +44,7 @@ pub(super) fn checked(
 
 fn item_of_list(item: &Setting, is_pair: bool) -> Result<Setting, String> {
     let Value::Text(text) = &item.value else {
-        return Err(format!("{}: each must be a text, and one is {}", item.key, item.value.kind()));
+        return Err(format!("{}: every item must be a text, not {}", item.key, item.value.kind()));
     };
     let text = if is_pair { format!("{}={text}", item.key) } else { text.clone() };
     Ok(Setting { value: Value::Text(text), ..item.clone() })
@@ -70,7 +70,7 @@ fn read_alone(command: &Command, arg: &Arg, setting: &Setting) -> Result<(), Str
     }
 }
 
-/// A setting as it would be typed.
+/// A setting as it is typed on the command line.
 pub(super) fn as_arguments(arg: &Arg, setting: &Setting) -> Vec<OsString> {
     let long = arg.get_long().unwrap_or_default();
     let with = |text: &str| OsString::from(format!("--{long}={text}"));
@@ -88,7 +88,7 @@ pub(super) fn as_arguments(arg: &Arg, setting: &Setting) -> Vec<OsString> {
     }
 }
 
-/// What clap has to say, without its advice about a command line.
+/// The message of clap in one line, without its advice about the command line.
 pub(super) fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);

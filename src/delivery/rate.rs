@@ -21,7 +21,7 @@ pub enum Rate {
 
 /// The text is no rate.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a rate: write 10, 10/s, 600/m (whole numbers from 1) or unlimited")]
+#[error("Use a rate such as 10/s or 600/m (whole numbers from 1), or unlimited")]
 pub struct BadRate;
 
 impl FromStr for Rate {

@@ -3,6 +3,7 @@
 use super::columns::HeaderFault;
 use super::csv::TooLong;
 use super::source::{Broken, Changed, Unusable};
+use super::unopened::cannot_open;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be opened.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", cannot_open(path, source))]
     Open {
         /// The path that was given.
         path: PathBuf,

@@ -7,6 +7,7 @@ mod csv;
 mod error;
 mod rows;
 mod source;
+mod unopened;
 
 use source::SteadyFile;
 use std::fs::{self, File};
@@ -24,6 +25,7 @@ pub use csv::{Limit, Limits, TooLong};
 pub use error::Error;
 pub use rows::{Invalid, Original, Problem, Row, Rows};
 pub use source::{Charset, Compression, Delimiter, Format, Reading, Snapshot};
+pub use unopened::cannot_open;
 
 /// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.
 #[derive(Debug)]

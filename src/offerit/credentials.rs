@@ -11,7 +11,7 @@ pub enum BadCredential {
     #[error("is empty")]
     Empty,
     /// It cannot be the value of a header.
-    #[error("holds a blank, a control character or a character beyond ASCII: it cannot be sent as a header")]
+    #[error("contains a blank, a line break or a character that is not ASCII")]
     NotAHeader,
 }
 

@@ -1,6 +1,6 @@
 //! The URL of the call, checked once.
 
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 /// The path of the call (API page, "Resource URL").
 const PATH: &str = "/api/customer/set_customer_details";
@@ -9,24 +9,28 @@ const PATH: &str = "/api/customer/set_customer_details";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
     /// It is not a URL.
-    #[error("is not a URL ({0}): write it as https://offerit.example.com")]
+    #[error("cannot be read ({0}). Use a URL such as https://offerit.example.com")]
     Malformed(String),
     /// Its scheme is neither https nor http.
-    #[error("must begin with https:// (http:// only for a server on this machine)")]
+    #[error(
+        "must begin with https://, such as https://offerit.example.com (http:// only for a server on this machine)"
+    )]
     Scheme,
     /// It is plain HTTP to another machine.
     #[error(
-        "begins with http://: the API key and personal data would travel unencrypted. Use https://, or add --allow-http"
+        "with http://, the API key and personal data would be sent unencrypted. Use https://, or add --allow-http"
     )]
     Insecure,
     /// It holds a user name or a password.
-    #[error("holds a user name or password: give the API user and key apart from it")]
+    #[error("must not contain a user name or password. Use --api-username and --api-key-file")]
     Userinfo,
     /// It has a query or a fragment.
-    #[error("holds a '?' or '#': give the base URL alone")]
+    #[error("must not contain '?' or '#'. Give only the base URL, such as https://offerit.example.com")]
     Extra,
     /// It ends with the path of the call, or the start of that.
-    #[error("already holds a part of {PATH}: give the base URL, the path is appended")]
+    #[error(
+        "must not contain /api/… Give only the base URL, such as https://offerit.example.com; {PATH} is appended"
+    )]
     WholePath,
 }
 
@@ -43,7 +47,10 @@ impl Endpoint {
     /// If the URL cannot be used.
     pub fn new(base: &str, allow_http: bool) -> Result<Endpoint, BadUrl> {
         let base = base.trim();
-        let mut url = Url::parse(base).map_err(|error| BadUrl::Malformed(error.to_string()))?;
+        let mut url = Url::parse(base).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => BadUrl::Scheme,
+            error => BadUrl::Malformed(error.to_string()),
+        })?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(BadUrl::Scheme);
         }
@@ -135,7 +142,8 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        assert!(matches!(Endpoint::new("a.example", false), Err(BadUrl::Malformed(_))));
+        assert_eq!(Endpoint::new("a.example", false), Err(BadUrl::Scheme));
+        assert!(matches!(Endpoint::new("https://[", false), Err(BadUrl::Malformed(_))));
         assert_eq!(Endpoint::new("ftp://a.example", true), Err(BadUrl::Scheme));
         assert_eq!(Endpoint::new("file:///etc/passwd", true), Err(BadUrl::Scheme));
         assert_eq!(Endpoint::new("https://me:pw@a.example", false), Err(BadUrl::Userinfo));

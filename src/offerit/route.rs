@@ -42,10 +42,14 @@ impl fmt::Debug for NamedProxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadProxy {
     /// It is not the URL of a proxy.
-    #[error("{0} is not the URL of a proxy: write it as http://proxy.example:3128, or unset it")]
+    #[error(
+        "{0}: cannot be read as the URL of a proxy. Use a URL such as http://proxy.example:3128, or unset the variable"
+    )]
     Malformed(&'static str),
     /// It names another kind of proxy, such as SOCKS.
-    #[error("{0} names a proxy that is neither http:// nor https://: no other kind is spoken")]
+    #[error(
+        "{0}: only http:// and https:// proxies are supported, not SOCKS. Use an http:// proxy, or unset the variable"
+    )]
     Scheme(&'static str),
 }
 

@@ -24,13 +24,13 @@ pub struct Shard {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadShard {
     /// The text is not two numbers.
-    #[error("is not a shard: write its number and how many there are, such as 0/4")]
+    #[error("is not a shard. Use its number and the number of shards, such as 0/4")]
     Form,
     /// The job would have too many shards.
-    #[error("are too many shards: {MAX_SHARDS} at most")]
+    #[error("has too many shards: the maximum is {MAX_SHARDS}")]
     TooMany,
     /// The job has no shard of this number.
-    #[error("does not exist: shards are counted from 0, so that the last of {count} is {}/{count}", count.get() - 1)]
+    #[error("is out of range: shards run from 0/{count} to {}/{count}", count.get() - 1)]
     Beyond {
         /// The number of shards.
         count: NonZeroU32,
@@ -131,8 +131,8 @@ mod tests {
         {
             assert!(fault(bad).starts_with("is not a shard"), "{bad}: {}", fault(bad));
         }
-        assert!(fault("4/4").contains("the last of 4 is 3/4"), "{}", fault("4/4"));
-        assert!(fault("0/1001").contains("1000 at most"));
+        assert!(fault("4/4").contains("0/4 to 3/4"), "{}", fault("4/4"));
+        assert!(fault("0/1001").contains("maximum is 1000"));
         assert_eq!(shard("999/1000").index(), 999);
     }
 

@@ -108,19 +108,15 @@ fn a_deadline_ends_the_run_with_7_and_what_is_in_flight_is_recorded() {
 #[test]
 fn a_limit_that_is_none_is_refused_before_anything_is_sent() {
     let server = Server::start(|_, _| Reply::updated());
-    for (more, message) in [
-        (
-            ["--max-failures", "101%"],
-            "error: --max-failures: '101%' is neither a number of rows such as 50 nor a percentage such as 5%\n",
-        ),
-        (
-            ["--deadline", "noon"],
-            "error: --deadline: 'noon' is neither a duration such as 90m or 4h nor a time of day such as 06:00\n",
-        ),
-        (["--limit", "0"], "error: --limit: give a number from 1\n"),
+    for (more, words) in [
+        (["--max-failures", "101%"], ["'101%'", "50", "5%"]),
+        (["--deadline", "noon"], ["'noon'", "4h", "06:00"]),
+        (["--limit", "0"], ["'0'", "number", "from 1"]),
     ] {
         let offerit = Offerit::job(&server, table(1..=3));
-        assert_eq!(offerit.send(&more).expect_code(2).stderr, message);
+        let message = offerit.send(&more).expect_code(2).stderr;
+        assert!(message.starts_with("error: ") && message.contains(more[0]), "{message}");
+        words.iter().for_each(|word| assert!(message.contains(word), "{word}: {message}"));
         assert!(!offerit.path(RESULT).exists());
     }
     assert_eq!(server.count(), 0);

@@ -389,7 +389,7 @@ fn how_long_a_run_takes_is_told_at_its_rate() {
     let text = check_with(&rows, &["--rate", "30/m"], 0).stdout;
     assert!(text.contains("at 30/m a run takes 3m at least"), "{text}");
     let output = check_with(&rows, &["--rate", "fast"], 2);
-    assert!(output.stderr.starts_with("error: --rate: 'fast'"), "{}", output.stderr);
+    assert!(output.stderr.starts_with("error: --rate: cannot read 'fast'"), "{}", output.stderr);
     let offerit = Offerit::new();
     offerit.input(INPUT, &rows);
     offerit.input("job.toml", "rate = '3/s'\nformat = 'json'\n");

@@ -251,7 +251,7 @@ fn no_file_is_replaced_or_written_half() {
         (BASE, "which is read"),
         ("missing/plan.csv", "cannot be written"),
         ("/dev/full", "is no regular file"),
-        ("-", "standard output has the account"),
+        ("-", "--output: cannot be standard output"),
     ] {
         let overwrite = if path == PLAN { "--show-values" } else { "--overwrite" };
         let arguments = ["plan", INPUT, "--baseline", BASE, "-o", path, overwrite];
@@ -277,7 +277,7 @@ fn what_cannot_be_compared_is_refused_with_what_to_do() {
         offerit.input(name, text);
     }
     for (arguments, said) in [
-        (&["plan", INPUT][..], "--baseline: name a CSV of what the customers have"),
+        (&["plan", INPUT][..], "--baseline: missing"),
         (&["plan", INPUT, "--baseline", INPUT], "is the input itself"),
         (&["plan", INPUT, "--baseline", "./customers.csv"], "is the input itself"),
         (&["plan", INPUT, "--baseline", PLAN], "this is a plan"),
@@ -290,10 +290,10 @@ fn what_cannot_be_compared_is_refused_with_what_to_do() {
             &["plan", INPUT, "--baseline", "no-rows.csv"],
             "no-rows.csv: line 1: the file has a header and no rows",
         ),
-        (&["plan", INPUT, "--baseline", "missing.csv"], "missing.csv: No such file"),
+        (&["plan", INPUT, "--baseline", "missing.csv"], "missing.csv not found"),
         (&["plan", INPUT, "--baseline", BASE, "--baseline-config", "bad.toml"], "bad.toml:2"),
         (&["plan", "-", "--baseline", BASE], "plan needs a file"),
-        (&["plan", INPUT, "--baseline", BASE, "--max-missing", "many"], "--max-missing: 'many' is neither"),
+        (&["plan", INPUT, "--baseline", BASE, "--max-missing", "many"], "--max-missing: cannot read 'many'"),
     ] {
         let output = offerit.run(arguments).expect_code(2);
         assert!(output.stderr.contains(said), "{arguments:?}: {}", output.stderr);

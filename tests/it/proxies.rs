@@ -131,8 +131,7 @@ fn a_proxy_that_wants_credentials_stops_the_run_at_once() {
 
 #[test]
 fn a_proxy_that_cannot_be_used_is_not_passed_by() {
-    for (value, told) in
-        [("http://:se cret@", "is not the URL"), ("socks5://x:secret@127.0.0.1:9", "neither http")]
+    for (value, told) in [("http://:se cret@", "URL of a proxy"), ("socks5://x:secret@127.0.0.1:9", "SOCKS")]
     {
         let offerit = Offerit::with_credentials("https://offerit.test").env("HTTPS_PROXY", value);
         offerit.input(INPUT, table(1..=3));

@@ -211,7 +211,7 @@ fn the_result_of_another_plan_is_refused() {
         (["undo", INPUT, "--result", RESULT, "-o", UNDO], "this is no plan"),
         (["undo", PLAN, "--result", "missing.csv", "-o", UNDO], "there is no result file yet"),
         (["undo", PLAN, "--result", RESULT, "-o", PLAN], "which is read"),
-        (["undo", PLAN, "--result", RESULT, "-o", "-"], "standard output has the account"),
+        (["undo", PLAN, "--result", RESULT, "-o", "-"], "--output: cannot be standard output"),
         (["undo", "-", "--result", RESULT, "-o", UNDO], "undo needs a file"),
     ] {
         let output = offerit.run(&arguments).expect_code(2);

@@ -1,6 +1,7 @@
 //! What is wrong with the command, the configuration or the file as a whole: one clear message and exit 2
 //! before anything is sent or written.
 
+use crate::support::calls;
 use crate::support::{INPUT, KEY, Offerit, Output, RESULT, Reply, Server, USERNAME, table};
 use std::fs;
 
@@ -66,9 +67,11 @@ fn an_input_that_is_no_file_is_named_and_nothing_is_done() {
     let server = happy();
     let offerit = Offerit::job(&server, "");
     fs::create_dir(offerit.path("folder")).expect("a folder");
-    for (path, told) in
-        [("missing.csv", "No such file"), ("folder", "directory"), ("missing/x.csv", "No such")]
-    {
+    for (path, told) in [
+        ("missing.csv", "not found"),
+        ("folder", "directory"),
+        ("missing/x.csv", "the folder missing does not exist"),
+    ] {
         for command in ["run", "check"] {
             let output = offerit.run(&[command, path]).expect_code(2);
             assert_one_message(&output, &[path, told]);
@@ -90,26 +93,33 @@ fn a_record_without_an_end_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for_by_the_name_of_its_variable() {
+fn all_that_is_missing_to_begin_is_named_in_one_message() {
     let server = happy();
-    for missing in ["OFFERIT_URL", "OFFERIT_API_USERNAME", "OFFERIT_API_KEY"] {
+    let all = [
+        ("--url", "OFFERIT_URL", server.url()),
+        ("--api-username", "OFFERIT_API_USERNAME", USERNAME.to_owned()),
+        ("--api-key-file", "OFFERIT_API_KEY", KEY.to_owned()),
+    ];
+    for missing in 1..8 {
         for empty in [false, true] {
+            let is_missing = |number: usize| missing & (1 << number) != 0;
             let mut offerit = Offerit::new();
-            let all = [
-                ("OFFERIT_URL", server.url()),
-                ("OFFERIT_API_USERNAME", USERNAME.to_owned()),
-                ("OFFERIT_API_KEY", KEY.to_owned()),
-            ];
-            for (name, value) in all {
-                if name != missing {
-                    offerit = offerit.env(name, value);
-                } else if empty {
-                    offerit = offerit.env(name, "");
+            let mut expected = vec!["missing: ", "--sandbox"];
+            for (number, (option, name, value)) in all.iter().enumerate() {
+                if !is_missing(number) {
+                    offerit = offerit.env(*name, value);
+                    continue;
+                }
+                expected.extend([*option, *name]);
+                if empty {
+                    offerit = offerit.env(*name, "");
                 }
             }
             offerit.input(INPUT, table(1..=2));
             let output = offerit.send(&[]).expect_code(2);
-            assert_one_message(&output, &[missing]);
+            assert_one_message(&output, &expected);
+            let given = all.iter().enumerate().filter(|(number, _)| !is_missing(*number));
+            given.for_each(|(_, (_, name, _))| assert!(!output.stderr.contains(name), "{}", output.stderr));
             assert_nothing_done(&server, &offerit, 1);
         }
     }
@@ -257,20 +267,24 @@ fn standard_input_needs_a_named_result_and_cannot_be_resumed() {
     assert_nothing_done(&server, &offerit, 1);
 }
 
+/// A help without a terminal: 100 columns wide.
+#[track_caller]
+fn help(arguments: &[&str]) -> String {
+    let output = Offerit::new().stdin("").run(arguments).expect_code(0);
+    assert_eq!(output.stderr, "");
+    output.stdout
+}
+
 #[test]
-fn every_help_has_the_exit_codes() {
-    let offerit = Offerit::new();
-    let commands = ["run", "check", "verify", "sandbox"];
-    let helps = [&["--help"][..], &["-h"]].into_iter().map(<[&str]>::to_vec);
-    for arguments in helps.chain(commands.map(|command| vec![command, "--help"])) {
-        let output = offerit.run(&arguments).expect_code(0);
-        assert_eq!(output.stderr, "");
+fn the_help_of_the_program_and_of_run_has_the_exit_codes() {
+    for arguments in [&["--help"][..], &["-h"], &["help"], &["run", "--help"], &["help", "run"]] {
+        let help = help(arguments);
         for (code, meaning) in [
-            (0, "in sync"),
-            (1, "machine"),
-            (2, "usage"),
+            (0, "delivered"),
+            (1, "I/O"),
+            (2, "configuration"),
             (3, "rejected"),
-            (4, "a limit stopped it"),
+            (4, "--max-failures"),
             (5, "another run"),
             (6, "credentials"),
             (7, "--limit"),
@@ -282,11 +296,99 @@ fn every_help_has_the_exit_codes() {
                     .split_once(' ')
                     .is_some_and(|(first, rest)| first == code.to_string() && rest.contains(meaning))
             };
-            assert!(output.stdout.lines().any(is_line), "{code} in {arguments:?}: {}", output.stdout);
+            assert!(help.lines().any(is_line), "{code} in {arguments:?}: {help}");
         }
     }
-    let help = offerit.run(&["--help"]).stdout;
-    assert!(commands.iter().all(|command| help.contains(command)), "{help}");
+    for command in calls::commands().iter().filter(|command| *command != "run") {
+        assert!(!help(&[command, "--help"]).contains("Exit codes"), "{command}");
+    }
+}
+
+#[test]
+fn the_short_help_of_every_command_fits_50_lines_of_100_columns() {
+    for command in calls::commands() {
+        let (short, long) = (help(&[&command, "-h"]), help(&[&command, "--help"]));
+        assert!(short.lines().count() <= 50, "{command}: {} lines\n{short}", short.lines().count());
+        let widest =
+            [&short, &long].into_iter().flat_map(|help| help.lines()).map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{command}: {widest:?} columns");
+        assert!(!short.contains("Examples:") && long.contains("Examples:"), "{command}");
+        assert!(calls::options(&short).is_subset(&calls::options(&long)), "{command}");
+    }
+}
+
+#[test]
+fn the_options_are_grouped_in_the_order_of_a_first_run() {
+    let help = help(&["run", "-h"]);
+    let headings: Vec<_> =
+        help.lines().filter(|line| !line.starts_with([' ', 'U']) && line.ends_with(':')).collect();
+    let expected = [
+        "Arguments:",
+        "Input:",
+        "Columns:",
+        "Server:",
+        "Pace and retries:",
+        "Limits:",
+        "Result and reports:",
+        "Output:",
+    ];
+    assert_eq!(headings, expected);
+    let order =
+        ["--map", "--url", "--rate", "--limit", "--resume", "--quiet"].map(|option| help.find(option));
+    assert!(order.is_sorted() && order[0].is_some(), "{order:?}");
+}
+
+#[test]
+fn who_looks_for_a_dry_run_is_led_to_check_the_sandbox_and_the_limit() {
+    let server = happy();
+    let offerit = Offerit::job(&server, table(1..=2));
+    for arguments in [&["run", INPUT, "--dry-run"][..], &["run", "-n", INPUT], &["run", "--dryrun", INPUT]] {
+        let output = offerit.run(arguments).expect_code(2);
+        for words in ["offerit-sync check", "--sandbox", "--limit 1"] {
+            assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+        }
+    }
+    assert_nothing_done(&server, &offerit, 1);
+}
+
+#[test]
+fn a_file_in_the_place_of_a_command_and_a_misspelt_command_or_option_are_recognized() {
+    for (arguments, words) in [
+        (&["customers.csv"][..], "offerit-sync run customers.csv"),
+        (&["chek"], "'check'"),
+        (&["run", INPUT, "--resum"], "'--resume'"),
+    ] {
+        let output = Offerit::new().run(arguments).expect_code(2);
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_misspelt_file_is_recognized() {
+    let offerit = Offerit::new();
+    offerit.input("customers.csv", table(1..=2));
+    offerit.input("offerit.key", KEY);
+    offerit.input("job.toml", "");
+    for (arguments, meant) in [
+        (&["check", "custmers.csv"][..], "customers.csv?"),
+        (
+            &[
+                "run",
+                "customers.csv",
+                "--url",
+                "https://a.example",
+                "--api-username",
+                "a",
+                "--api-key-file",
+                "oferit.key",
+            ],
+            "offerit.key?",
+        ),
+        (&["check", "customers.csv", "--config", "jobs.toml"], "job.toml?"),
+    ] {
+        let output = offerit.run(arguments).expect_code(2);
+        assert_one_message(&output, &["not found. Did you mean", meant]);
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl FromStr for Charset {
             _ => label.trim(),
         };
         Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != REPLACEMENT).map(Charset).ok_or(
-            "is no encoding: say utf-8, utf-16, windows-1252 or another name of the WHATWG Encoding Standard",
+            "is not an encoding. Use utf-8, utf-16, windows-1252 or another name of the WHATWG Encoding Standard",
         )
     }
 }

@@ -149,7 +149,7 @@ impl FromStr for Delimiter {
             None if text == "\\t" => Some(Delimiter(b'\t')),
             None => Delimiter::new(text),
         }
-        .ok_or("is no delimiter: say , or ; or tab or | (in quotes, so that the shell leaves it alone)")
+        .ok_or("is not a separator. Use ',', ';', '|' (each in quotes for the shell) or tab")
     }
 }
 

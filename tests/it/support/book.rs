@@ -137,10 +137,10 @@ fn anchor(heading: &str) -> String {
     kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect::<String>().to_lowercase()
 }
 
-/// The help of a command without the exit codes, which have a page of their own.
+/// The help of a command without examples and exit codes, which are on pages of their own.
 fn usage(name: &str) -> String {
     let help = help(name);
-    let end = help.find("\nExit codes:").unwrap_or_else(|| panic!("the help of {name} lists the exit codes"));
+    let end = help.find("\nExamples:").unwrap_or_else(|| panic!("the help of {name} has examples"));
     help[..end].to_owned()
 }
 
@@ -205,5 +205,5 @@ fn the_readers_of_pages_read_right() {
     assert_eq!(page.links(), ["b.md#c"]);
     assert_eq!(page.anchors(), ["exit-code-4---limit"]);
     assert_eq!(cells("| a | b c |"), ["a", "b c"]);
-    assert!(!usage(PROGRAM).contains("Exit codes:") && usage(PROGRAM).contains("Commands:"));
+    assert!(!usage(PROGRAM).contains("Exit codes") && usage(PROGRAM).contains("Commands:"));
 }

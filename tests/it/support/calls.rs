@@ -1,7 +1,7 @@
 //! What a text says to type, held against what the program takes: for the pages and the samples.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The program's name.
 pub const PROGRAM: &str = "offerit-sync";
@@ -13,18 +13,19 @@ pub fn help(name: &str) -> String {
     if name != PROGRAM {
         program.arg(name);
     }
-    let output = program.arg("--help").output().expect("the program runs");
+    // Without a terminal, which would set the width.
+    let output = program.arg("--help").stdin(Stdio::null()).output().expect("the program runs");
     assert!(output.status.success(), "{name} --help ends with {}", output.status);
     let text = String::from_utf8(output.stdout).expect("a help in UTF-8");
     text.trim_end().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// The commands that the program's help lists.
+/// The commands that the program's help lists, except `help` itself.
 pub fn commands() -> Vec<String> {
     let help = help(PROGRAM);
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
-    names.map(str::to_owned).collect()
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 /// Every option in a text, without its value.

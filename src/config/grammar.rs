@@ -1,0 +1,74 @@
+//! What the option structs of all commands share: the headings of `--help`, parsers of numbers, and options of which
+//! nothing was typed.
+
+use clap::{Args, Command};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+// The headings of `--help`. clap prints them in the order in which the first option of each is declared.
+pub(super) const INPUT: &str = "Input";
+pub(super) const COLUMNS: &str = "Columns";
+pub(super) const SERVER: &str = "Server";
+pub(super) const PACE: &str = "Pace and retries";
+pub(super) const LIMITS: &str = "Limits";
+pub(super) const RESULT: &str = "Result and reports";
+/// Of `sandbox` only.
+pub(super) const FAULTS: &str = "Faults";
+/// Of the flag `--help`, too.
+pub const OUTPUT: &str = "Output";
+
+/// The largest `--concurrency` (chosen): a larger number is a typing mistake.
+const MOST_CONCURRENCY: usize = 10_000;
+
+/// Reads a whole number from 0.
+pub(super) fn whole(text: &str) -> Result<u64, String> {
+    within(text, 0..=u64::MAX, "a whole number, such as 2")
+}
+
+/// Reads a whole number from 1.
+pub(super) fn positive(text: &str) -> Result<u64, String> {
+    within(text, 1..=u64::MAX, "a whole number from 1")
+}
+
+/// Reads the number of attempts of a row.
+pub(super) fn attempts(text: &str) -> Result<u32, String> {
+    within(text, 1..=u32::MAX, "a whole number from 1")
+}
+
+/// Reads the number of simultaneous requests.
+pub(super) fn concurrency(text: &str) -> Result<usize, String> {
+    within(text, 1..=MOST_CONCURRENCY, format_args!("a number from 1 to {MOST_CONCURRENCY}"))
+}
+
+fn within<N: FromStr + PartialOrd>(
+    text: &str,
+    range: RangeInclusive<N>,
+    expected: impl Display,
+) -> Result<N, String> {
+    // `parse` alone would accept a sign.
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_digits && range.contains(number));
+    number.ok_or_else(|| format!("expected {expected}"))
+}
+
+/// The options of which nothing was typed: the defaults that clap knows.
+pub(super) fn untyped<Options: Args>() -> Options {
+    let command = Options::augment_args(Command::new("").no_binary_name(true));
+    let matches = command.try_get_matches_from([""; 0]).expect("none of the options is required");
+    Options::from_arg_matches(&matches).expect("the defaults are values of their options")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_outside_their_range_are_refused_with_the_range() {
+        assert_eq!((positive("1"), whole("0"), concurrency("10000")), (Ok(1), Ok(0), Ok(10_000)));
+        for text in ["0", "10001", "many", "+5", "-1", "", "1.5", "99999999999999999999999"] {
+            assert_eq!(concurrency(text), Err("expected a number from 1 to 10000".to_owned()), "{text}");
+        }
+        assert!(positive("0").is_err() && attempts("0").is_err() && whole("-1").is_err());
+    }
+}
