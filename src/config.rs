@@ -9,6 +9,7 @@ mod file;
 mod grammar;
 mod layers;
 mod mapping;
+mod opening;
 mod options;
 mod outputs;
 mod plan;
@@ -27,8 +28,11 @@ use crate::exit::Failure;
 use crate::journal::Existing;
 use crate::resume::Shard;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+
+use grammar::{OPEN_ROWS, duration};
+use shard::result_path;
 
 pub use brakes::BrakeOptions;
 pub use grammar::OUTPUT as OUTPUT_HEADING;
@@ -42,11 +46,6 @@ pub use plan::{PlanFormatChoice, PlanOptions, UndoOptions};
 pub use reading::ReadingOptions;
 pub use run_options::{LogFormatChoice, ProgressChoice, RunOptions};
 pub use target::Environment;
-
-/// The default of `--concurrency`.
-const CONCURRENCY: usize = 16;
-/// The most rows that are open at once with the default concurrency: a power cut loses at most this many records.
-const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 
 impl RunOptions {
     /// The settings of a run.
@@ -226,48 +225,6 @@ impl ReportOptions {
         let input = self.input.clone().map(|input| (input, reading));
         Ok(report::Settings { result: self.result.clone(), input, output, open_rows: OPEN_ROWS })
     }
-}
-
-/// Whether this is standard input by any name, or a pipe that the shell made for `<(command)`: no result file can lie
-/// beside either.
-fn is_stream_of_process(input: &Path) -> bool {
-    input == Path::new("-")
-        || input == Path::new("/dev/stdin")
-        || input.starts_with("/dev/fd")
-        || input.starts_with("/proc")
-}
-
-/// The result file that was named, or `INPUT` with its extension replaced. Each shard has a file of its own.
-fn result_path(input: &Path, result: Option<&Path>, shard: Option<Shard>) -> Result<PathBuf, Failure> {
-    let path = match result {
-        Some(result) => result.to_path_buf(),
-        None if is_stream_of_process(input) => {
-            return Err(Failure::usage(
-                "--result: needed when the input is standard input or a pipe. Add --result FILE to say where results go",
-            ));
-        }
-        None => input.with_extension(shard::extension(shard)),
-    };
-    if path == input {
-        return Err(Failure::usage(format!("--result: would overwrite the input {}", path.display())));
-    }
-    Ok(path)
-}
-
-/// Reads `500ms`, `30s`, `10m`, `4h`.
-fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
-    if let Ok(duration) = humantime::parse_duration(text)
-        && (!duration.is_zero() || option == "--latency")
-    {
-        return Ok(duration);
-    }
-    let is_number = text.parse::<u64>().is_ok_and(|number| number > 0);
-    let text = text.escape_debug();
-    Err(Failure::usage(if is_number {
-        format!("{option}: '{text}' has no unit. Did you mean {text}s?")
-    } else {
-        format!("{option}: cannot read '{text}'. Use a duration such as 500ms, 30s, 10m or 4h")
-    }))
 }
 
 #[cfg(test)]

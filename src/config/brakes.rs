@@ -1,7 +1,6 @@
 //! The options that end a run early, and when a clock time comes next.
 
-use super::duration;
-use super::grammar::{LIMITS, positive};
+use super::grammar::{LIMITS, duration, positive};
 use crate::commands::run::MaxInvalid;
 use crate::delivery::{Brakes, MaxFailures};
 use crate::exit::Failure;

@@ -1,7 +1,7 @@
 //! The configuration file as text: TOML becomes settings, each with its place in the file. What the settings mean is
 //! judged elsewhere.
 
-use super::target::open;
+use super::opening::open;
 use crate::exit::Failure;
 use std::fmt;
 use std::io::Read;

@@ -1,10 +1,13 @@
-//! What the option structs of all commands share: the headings of `--help`, parsers of numbers, and options of which
-//! nothing was typed.
+//! What the option structs of several commands share: the headings of `--help`, defaults, parsers of numbers and
+//! durations, and options of which nothing was typed.
 
+use crate::delivery;
+use crate::exit::Failure;
 use clap::{Args, Command};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 // The headings of `--help`. clap prints them in the order in which the first option of each is declared.
 pub(super) const INPUT: &str = "Input";
@@ -17,6 +20,14 @@ pub(super) const RESULT: &str = "Result and reports";
 pub(super) const FAULTS: &str = "Faults";
 /// Of the flag `--help`, too.
 pub const OUTPUT: &str = "Output";
+
+/// The default of `--rate`.
+pub(super) const RATE: &str = "10/s";
+
+/// The default of `--concurrency`.
+pub(super) const CONCURRENCY: usize = 16;
+/// The most rows that are open at once with the default concurrency: a power cut loses at most this many records.
+pub(super) const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 
 /// The largest `--concurrency` (chosen): a larger number is a typing mistake.
 const MOST_CONCURRENCY: usize = 10_000;
@@ -50,6 +61,22 @@ fn within<N: FromStr + PartialOrd>(
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_digits && range.contains(number));
     number.ok_or_else(|| format!("expected {expected}"))
+}
+
+/// Reads `500ms`, `30s`, `10m`, `4h`.
+pub(super) fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
+    if let Ok(duration) = humantime::parse_duration(text)
+        && (!duration.is_zero() || option == "--latency")
+    {
+        return Ok(duration);
+    }
+    let is_number = text.parse::<u64>().is_ok_and(|number| number > 0);
+    let text = text.escape_debug();
+    Err(Failure::usage(if is_number {
+        format!("{option}: '{text}' has no unit. Did you mean {text}s?")
+    } else {
+        format!("{option}: cannot read '{text}'. Use a duration such as 500ms, 30s, 10m or 4h")
+    }))
 }
 
 /// The options of which nothing was typed: the defaults that clap knows.

@@ -1,9 +1,8 @@
 //! The options of each command as they are typed.
 
-use super::grammar::{FAULTS, INPUT, LIMITS, OUTPUT, PACE, RESULT, SERVER, whole};
+use super::grammar::{FAULTS, INPUT, LIMITS, OUTPUT, PACE, RATE, RESULT, SERVER, whole};
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
-use super::shard::RATE;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

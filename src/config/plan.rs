@@ -1,12 +1,12 @@
 //! The options of `plan` and `undo`, and the settings that they become.
 
 use super::brakes::most;
-use super::grammar::{INPUT, LIMITS, OUTPUT, RESULT, SERVER};
+use super::grammar::{INPUT, LIMITS, OPEN_ROWS, OUTPUT, RESULT, SERVER};
 use super::layers::Layers;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use super::target::Environment;
-use super::{CheckOptions, FileOptions, OPEN_ROWS, compared_by};
+use super::{CheckOptions, FileOptions, compared_by};
 use crate::commands::{plan, undo};
 use crate::exit::Failure;
 use crate::input::{Mapping, Reading};

@@ -1,11 +1,10 @@
 //! The options of `run` as they are typed.
 
+use super::FileOptions;
 use super::brakes::BrakeOptions;
-use super::grammar::{LIMITS, OUTPUT, PACE, RESULT, SERVER, attempts, concurrency};
+use super::grammar::{CONCURRENCY, LIMITS, OUTPUT, PACE, RATE, RESULT, SERVER, attempts, concurrency};
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
-use super::shard::RATE;
-use super::{CONCURRENCY, FileOptions};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! The options of `sandbox` become its settings.
 
-use super::{SandboxOptions, duration, target};
+use super::grammar::duration;
+use super::{SandboxOptions, target};
 use crate::commands::sandbox;
 use crate::exit::Failure;
 use crate::sandbox::Faults;

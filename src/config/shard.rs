@@ -1,14 +1,11 @@
 //! What `--shard` changes: the rate and the name of the result file.
 
-use super::{VerifyOptions, result_path};
+use super::VerifyOptions;
 use crate::delivery::Rate;
 use crate::exit::Failure;
 use crate::resume::Shard;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
-
-/// The default of `--rate`.
-pub(super) const RATE: &str = "10/s";
+use std::path::{Path, PathBuf};
 
 /// Reads `I/N`.
 pub(super) fn shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
@@ -33,10 +30,40 @@ pub(super) fn rate(text: &str, shard: Option<Shard>) -> Result<Rate, Failure> {
 }
 
 /// The extension of the result file, instead of the input's. Each shard has a file of its own.
-pub(super) fn extension(shard: Option<Shard>) -> String {
+fn extension(shard: Option<Shard>) -> String {
     shard.map_or("result.csv".to_owned(), |shard| {
         format!("shard-{}-of-{}.result.csv", shard.index(), shard.count())
     })
+}
+
+/// Whether this is standard input by any name, or a pipe that the shell made for `<(command)`: no result file can lie
+/// beside either.
+fn is_stream_of_process(input: &Path) -> bool {
+    input == Path::new("-")
+        || input == Path::new("/dev/stdin")
+        || input.starts_with("/dev/fd")
+        || input.starts_with("/proc")
+}
+
+/// The result file that was named, or `INPUT` with its extension replaced. Each shard has a file of its own.
+pub(super) fn result_path(
+    input: &Path,
+    result: Option<&Path>,
+    shard: Option<Shard>,
+) -> Result<PathBuf, Failure> {
+    let path = match result {
+        Some(result) => result.to_path_buf(),
+        None if is_stream_of_process(input) => {
+            return Err(Failure::usage(
+                "--result: needed when the input is standard input or a pipe. Add --result FILE to say where results go",
+            ));
+        }
+        None => input.with_extension(extension(shard)),
+    };
+    if path == input {
+        return Err(Failure::usage(format!("--result: would overwrite the input {}", path.display())));
+    }
+    Ok(path)
 }
 
 impl VerifyOptions {

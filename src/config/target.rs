@@ -1,14 +1,14 @@
 //! The server and the credentials, from options, environment and files.
 
 use super::RunOptions;
+use super::opening::open;
 use crate::exit::Failure;
-use crate::input::cannot_open;
 use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Route, Settings};
 use crate::report::say;
 use crate::text::{escape_and_shorten, shell_word};
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
@@ -162,11 +162,6 @@ fn read_key(path: &Path) -> Result<String, Failure> {
         .read_to_string(&mut key)
         .map_err(|error| Failure::usage(format!("--api-key-file: {}: {error}", path.display())))?;
     Ok(key)
-}
-
-/// Opens a file that an option names.
-pub(super) fn open(option: &str, path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| Failure::usage(format!("{option}: {}", cannot_open(path, &error))))
 }
 
 /// Says how to keep the key from other users of the machine if they can read its file. Nobody else can read a pipe.

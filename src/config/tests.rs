@@ -5,6 +5,7 @@ use crate::offerit::ApiKey;
 use clap::{Args, FromArgMatches};
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 
 fn environment() -> Environment {
     Environment {
