@@ -445,7 +445,7 @@ fn a_key_file_that_others_may_read_is_a_warning_with_what_mends_it() {
         fs::set_permissions(offerit.input(name, support::KEY), Permissions::from_mode(mode)).expect("a mode");
         for command in [&["run", INPUT, "--resume"][..], &["verify", INPUT], &["failures", INPUT]] {
             let output = offerit.run(&[command, &["--api-key-file", name]].concat()).expect_code(0);
-            let said = output.stderr.lines().find(|line| line.contains("other users of this machine"));
+            let said = output.stderr.lines().find(|line| line.contains("other users can read the key"));
             assert_eq!(said.is_some(), chmod.is_some(), "{mode:o} {command:?}: {}", output.stderr);
             let is_mended = said.zip(chmod).is_none_or(|(said, chmod)| said.ends_with(chmod));
             assert!(is_mended && !output.stderr.contains(support::KEY), "{}", output.stderr);

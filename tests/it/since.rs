@@ -217,10 +217,10 @@ fn what_cannot_be_a_delta_is_refused_before_anything_is_sent() {
         (
             &["--since", "night-0.csv", "--result", "./night-0.csv", "--resume"],
             2,
-            "the result file of this very run",
+            "the result file of this run",
         ),
         (&["--max-changes", "5%"], 2, "--since"),
-        (&["--since", "night-0.csv", "--max-changes", "many"], 2, "--max-changes: 'many' is neither"),
+        (&["--since", "night-0.csv", "--max-changes", "many"], 2, "--max-changes: cannot read 'many'"),
     ] {
         let output = offerit.send(more).expect_code(code);
         assert!(output.stderr.contains(message), "{}", output.stderr);

@@ -209,7 +209,7 @@ fn the_result_of_another_plan_is_refused() {
     offerit.input(PLAN, whole);
     for (arguments, said) in [
         (["undo", INPUT, "--result", RESULT, "-o", UNDO], "this is no plan"),
-        (["undo", PLAN, "--result", "missing.csv", "-o", UNDO], "there is no result file yet"),
+        (["undo", PLAN, "--result", "missing.csv", "-o", UNDO], "missing.csv not found"),
         (["undo", PLAN, "--result", RESULT, "-o", PLAN], "which is read"),
         (["undo", PLAN, "--result", RESULT, "-o", "-"], "--output: cannot be standard output"),
         (["undo", "-", "--result", RESULT, "-o", UNDO], "undo needs a file"),
