@@ -13,7 +13,7 @@ mod tables;
 use criterion::{Criterion, Throughput};
 use offerit_sync::customer::{Fingerprint, FingerprintKey, Parameter, Update};
 use offerit_sync::input::{Input, Reading, Rows};
-use offerit_sync::journal::{Keep, Record, ResultFile, Status, Timestamps};
+use offerit_sync::journal::{Keep, Record, ResultFile, Status};
 use offerit_sync::offerit::Encoder;
 use offerit_sync::resume::{LastDeliveries, LastDelivery};
 use std::fs::File;
@@ -109,7 +109,7 @@ fn encode(folder: &Path) -> Pass {
 
 /// A record of every update.
 fn record(folder: &Path) -> Pass {
-    let (updates, mut timestamps, mut line) = (updates(folder), Timestamps::default(), Vec::new());
+    let (updates, mut line) = (updates(folder), Vec::new());
     Box::new(move || {
         let mut bytes = 0;
         for (update, row) in updates.iter().zip(1..) {
@@ -123,7 +123,7 @@ fn record(folder: &Path) -> Pass {
                 http_status: Some(200),
                 attempts: 1,
                 duration: Duration::from_millis(20 + row % 100),
-                finished_at: timestamps.at(SystemTime::UNIX_EPOCH + Duration::from_millis(row)),
+                finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(row),
                 error: "",
                 fingerprint: Fingerprint(row),
             }
@@ -155,7 +155,7 @@ fn lines(folder: &Path) -> Pass {
 fn records(folder: &Path) -> Pass {
     let path = result(folder);
     Box::new(move || {
-        let mut records = ResultFile::records(&path, 64).unwrap();
+        let mut records = ResultFile::records(&path).unwrap();
         while let Some(record) = records.next_record().unwrap() {
             black_box(record.fingerprint());
         }
@@ -167,7 +167,7 @@ fn records(folder: &Path) -> Pass {
 fn marks(folder: &Path) -> Pass {
     let path = result(folder);
     Box::new(move || {
-        let (marks, tail) = ResultFile::read(&path, Keep::Fingerprint, 64).unwrap();
+        let (marks, tail) = ResultFile::read(&path, Keep::Fingerprint).unwrap();
         black_box(marks);
         tail.records
     })
@@ -178,7 +178,7 @@ fn delivered(folder: &Path) -> Pass {
     let path = result(folder);
     Box::new(move || {
         let mut deliveries = LastDeliveries::default();
-        deliveries.read(&path, 64).unwrap();
+        deliveries.read(&path).unwrap();
         u64::from(black_box(deliveries).observe(["1", ""], Fingerprint(1), false) == LastDelivery::Same)
     })
 }

@@ -31,7 +31,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use grammar::{OPEN_ROWS, duration};
+use grammar::duration;
 use shard::result_path;
 
 pub use brakes::BrakeOptions;
@@ -173,7 +173,6 @@ impl VerifyOptions {
             results: self.results(shard)?,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
-            open_rows: OPEN_ROWS,
         })
     }
 }
@@ -194,7 +193,6 @@ impl FailuresOptions {
             output: Output::to(&self.output),
             may_overwrite: self.overwrite,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
-            open_rows: OPEN_ROWS,
         })
     }
 }
@@ -223,7 +221,7 @@ impl ReportOptions {
             ));
         }
         let input = self.input.clone().map(|input| (input, reading));
-        Ok(report::Settings { result: self.result.clone(), input, output, open_rows: OPEN_ROWS })
+        Ok(report::Settings { result: self.result.clone(), input, output })
     }
 }
 

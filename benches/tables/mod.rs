@@ -3,7 +3,7 @@
 
 use offerit_sync::customer::{FingerprintKey, Parameter};
 use offerit_sync::input::{Input, Reading};
-use offerit_sync::journal::{HEADER, Record, Status, Timestamps};
+use offerit_sync::journal::{HEADER, Record, Status};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -64,8 +64,7 @@ fn write_result(folder: &Path) {
                 http_status: Some(if fails { 400 } else { 200 }),
                 attempts: 1,
                 duration: Duration::from_millis(20 + row.number % 100),
-                finished_at: Timestamps::default()
-                    .at(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_000 + row.number)),
+                finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_000 + row.number),
                 error: if fails { "HTTP 400: no customer with this id, \"sorry\"" } else { "" },
                 fingerprint,
             };

@@ -34,8 +34,6 @@ pub struct Settings {
     pub may_overwrite: bool,
     /// What the fingerprints are keyed with.
     pub key: Key,
-    /// The most rows whose records a power cut can have taken.
-    pub open_rows: u64,
 }
 
 /// Writes the rows whose last record is not in sync.
@@ -55,7 +53,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     let mut detector = settings.key.clone().detector();
     let known = Known::read(settings, detector.keep())?;
-    refuse_other_input(&input, &settings.result, settings.open_rows)?;
+    refuse_other_input(&input, &settings.result)?;
     let superseded = find_superseded(&input, &known.marks, &mut detector)?;
     let mut lookup = Lookup::open(&settings.result)?;
     let mut rows = input.rows()?;
@@ -112,7 +110,7 @@ struct Known {
 
 impl Known {
     fn read(settings: &Settings, keep: Keep) -> Result<Known, Failure> {
-        let opened = ResultFile::records(&settings.result, settings.open_rows);
+        let opened = ResultFile::records(&settings.result);
         let mut records = opened.map_err(no_result_yet)?;
         let mut known = Known { marks: Marks::default(), places: HashMap::new() };
         while let Some(record) = records.next_record()? {

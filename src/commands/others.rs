@@ -19,8 +19,8 @@ pub(super) struct Others {
 
 impl Others {
     /// Holds the input against the ids in a result file.
-    pub(super) fn find(input: &Input, result: &Path, open_rows: u64) -> Result<Others, Failure> {
-        let (marks, _) = ResultFile::read(result, Keep::Identity, open_rows)?;
+    pub(super) fn find(input: &Input, result: &Path) -> Result<Others, Failure> {
+        let (marks, _) = ResultFile::read(result, Keep::Identity)?;
         let mut others = Others { count: 0, in_sync: 0, first: None };
         let mut rows = input.rows()?;
         while let Some(row) = rows.next_row()? {
@@ -53,8 +53,8 @@ impl fmt::Display for Others {
 }
 
 /// Row numbers in the result file of another input mean other rows here, so that no count would be right.
-pub(super) fn refuse_other_input(input: &Input, result: &Path, open_rows: u64) -> Result<(), Failure> {
-    let Others { count, in_sync, first } = Others::find(input, result, open_rows)?;
+pub(super) fn refuse_other_input(input: &Input, result: &Path) -> Result<(), Failure> {
+    let Others { count, in_sync, first } = Others::find(input, result)?;
     match first {
         Some((row, line)) if count * 2 > in_sync => Err(Failure::usage(format!(
             "{} does not belong to this input: {count} of its {in_sync} rows in sync are of other customers, the first is \

@@ -47,8 +47,6 @@ pub struct Settings {
     pub max_missing: Option<MaxChanges>,
     /// A file to which the account for a CI job's page is appended.
     pub job_summary: Option<PathBuf>,
-    /// The most rows whose records a power cut can have taken.
-    pub open_rows: u64,
 }
 
 /// Compares the input with the baseline, and writes and prints what differs.
@@ -62,7 +60,7 @@ pub fn plan(settings: &Settings) -> Result<ExitCode, Failure> {
     let base = Base::open(&settings.baseline)?;
     let sink = settings.output.as_deref().map(|output| begin(settings, output)).transpose()?;
     let folder = settings.output.as_deref().map_or_else(temp_dir, |output| folder_of(output).to_path_buf());
-    let mut base = base.read(&folder, settings.open_rows)?;
+    let mut base = base.read(&folder)?;
     link(&input, &mut base.baseline)?;
     let fields = fields_of(&rows, &settings.mapping);
     let has_column = |field: &Parameter| base.baseline.has_column(*field);

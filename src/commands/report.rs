@@ -19,8 +19,6 @@ pub struct Settings {
     pub input: Option<(PathBuf, Reading)>,
     /// Where the page goes.
     pub output: Output,
-    /// The most rows whose records a power cut can have taken.
-    pub open_rows: u64,
 }
 
 /// Writes the page.
@@ -34,7 +32,7 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut sink = settings.output.begin(Existing::Replace, &kept, "a page of this program", is_page)?;
     let count_rows = |(path, reading): &(PathBuf, Reading)| Input::open(path, *reading)?.count_rows();
     let input_rows = settings.input.as_ref().map(count_rows).transpose()?;
-    let records = || ResultFile::records(&settings.result, settings.open_rows);
+    let records = || ResultFile::records(&settings.result);
     let Page { html, tail } =
         page(&settings.result, input_rows, records).map_err(|error| told(error, &settings.result))?;
     if tail.torn > 0 {

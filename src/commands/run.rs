@@ -105,7 +105,6 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
         shard: settings.shard,
         key: server.credentials.key().fingerprint_key(),
         accept_changed_input: settings.accept_changed_input,
-        open_rows: settings.delivery.open_rows() as u64,
         max_invalid: settings.max_invalid,
         is_strict: settings.is_strict,
         is_quiet: outputs.is_quiet,

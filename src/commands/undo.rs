@@ -31,8 +31,6 @@ pub struct Settings {
     pub may_overwrite: bool,
     /// What the fingerprints are keyed with.
     pub key: Key,
-    /// The most rows whose records a power cut can have taken.
-    pub open_rows: u64,
 }
 
 /// Writes the values from before, one row a customer.
@@ -93,7 +91,7 @@ struct Records {
 impl Records {
     fn read(settings: &Settings, keep: Keep) -> Result<Records, Failure> {
         let mut read = Records { marks: Marks::default(), applied: RowSet::default() };
-        let opened = ResultFile::records(&settings.result, settings.open_rows).map_err(no_result_yet);
+        let opened = ResultFile::records(&settings.result).map_err(no_result_yet);
         let mut records = match opened {
             // The whole plan is taken back, whether it was sent or not.
             Err(failure)

@@ -34,8 +34,6 @@ pub struct Settings {
     pub key: Key,
     /// Whether the account is for machines.
     pub json: bool,
-    /// The most rows whose records a power cut can have taken.
-    pub open_rows: u64,
 }
 
 /// Prints the account of every row.
@@ -49,8 +47,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::InSync);
     }
     let mut detector = settings.key.clone().detector();
-    let mut together =
-        Together::read(&settings.results, detector.keep(), settings.open_rows).map_err(no_result_yet)?;
+    let mut together = Together::read(&settings.results, detector.keep()).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
     say_passed_over(&input, &rows);
     let mut seen = Seen::default();
@@ -79,7 +76,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
         // One set of marks is held at a time.
         together.marks = Marks::default();
         for result in &settings.results {
-            refuse_other_input(&input, result, settings.open_rows)?;
+            refuse_other_input(&input, result)?;
         }
     }
     if settings.json {

@@ -3,6 +3,7 @@
 
 use crate::delivery;
 use crate::exit::Failure;
+use crate::journal::MOST_OPEN_ROWS;
 use clap::{Args, Command};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -26,11 +27,10 @@ pub(super) const RATE: &str = "10/s";
 
 /// The default of `--concurrency`.
 pub(super) const CONCURRENCY: usize = 16;
-/// The most rows that are open at once with the default concurrency: a power cut loses at most this many records.
-pub(super) const OPEN_ROWS: u64 = (CONCURRENCY * delivery::OPEN_ROWS_PER_REQUEST) as u64;
 
-/// The largest `--concurrency` (chosen): a larger number is a typing mistake.
-const MOST_CONCURRENCY: usize = 10_000;
+/// The largest `--concurrency`: 10,000 (chosen). A larger number is a typing mistake, and the journal allows for no more open
+/// rows after a power cut.
+const MOST_CONCURRENCY: usize = MOST_OPEN_ROWS as usize / delivery::OPEN_ROWS_PER_REQUEST;
 
 /// Reads a whole number from 0.
 pub(super) fn whole(text: &str) -> Result<u64, String> {

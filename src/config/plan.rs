@@ -1,7 +1,7 @@
 //! The options of `plan` and `undo`, and the settings that they become.
 
 use super::brakes::most;
-use super::grammar::{INPUT, LIMITS, OPEN_ROWS, OUTPUT, RESULT, SERVER};
+use super::grammar::{INPUT, LIMITS, OUTPUT, RESULT, SERVER};
 use super::layers::Layers;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
@@ -168,7 +168,6 @@ impl PlanOptions {
             max_changes: limit("--max-changes", &self.max_changes)?,
             max_missing: limit("--max-missing", &self.max_missing)?,
             job_summary: environment.github_step_summary.clone().map(Into::into),
-            open_rows: OPEN_ROWS,
         })
     }
 
@@ -234,7 +233,6 @@ impl UndoOptions {
             output: self.output.clone(),
             may_overwrite: self.overwrite,
             key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
-            open_rows: OPEN_ROWS,
         })
     }
 }

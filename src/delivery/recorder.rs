@@ -6,7 +6,7 @@ use super::queue::RowKey;
 use super::rows::OpenRow;
 use super::time::Time;
 use crate::customer::{Fingerprint, Parameter};
-use crate::journal::{Log, Record, Status, Timestamps, unsent_together};
+use crate::journal::{Log, Record, Status, unsent_together};
 use std::io;
 use std::mem;
 use std::task::{Context, Poll, ready};
@@ -58,7 +58,6 @@ pub(super) struct Recorder<L> {
     under_way: Option<Recorded>,
     /// Durable records of rows that were not sent.
     durable_unsent: u64,
-    timestamps: Timestamps,
 }
 
 impl<L: Log> Recorder<L> {
@@ -71,7 +70,6 @@ impl<L: Log> Recorder<L> {
             gathering_since: Time::ZERO,
             under_way: None,
             durable_unsent: 0,
-            timestamps: Timestamps::default(),
         }
     }
 
@@ -120,7 +118,7 @@ impl<L: Log> Recorder<L> {
             http_status: *http_status,
             attempts,
             duration: *duration,
-            finished_at: self.timestamps.at(SystemTime::now()),
+            finished_at: SystemTime::now(),
             error,
             fingerprint,
         };

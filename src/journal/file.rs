@@ -44,12 +44,12 @@ enum State {
 
 impl ResultFile {
     /// Opens and locks the result file and reads what it says. Nothing is created or changed before
-    /// [`ResultFile::begin`]. A power cut can have taken the records of `open_rows` rows at most.
+    /// [`ResultFile::begin`].
     ///
     /// # Errors
     /// If it is no regular file, held by another run, there and not wanted, somebody else's, damaged, or not readable,
     /// or if its folder cannot be written to.
-    pub fn open(path: &Path, existing: Existing, open_rows: u64) -> Result<(ResultFile, Marks), Error> {
+    pub fn open(path: &Path, existing: Existing) -> Result<(ResultFile, Marks), Error> {
         let owned = path.to_path_buf();
         if fs::symlink_metadata(path).is_err() {
             refuse_unwritable_folder(path)?;
@@ -63,7 +63,7 @@ impl ResultFile {
         }
         refuse_shared(path, &look_at(path, &file)?)?;
         let (marks, tail) = if existing == Existing::Resume {
-            scan(path, &mut file, Keep::Fingerprint, open_rows)?
+            scan(path, &mut file, Keep::Fingerprint)?
         } else {
             refuse_foreign(path, &mut file)?;
             (Marks::default(), Tail { whole: 0, torn: 0, records: 0 })
@@ -79,16 +79,16 @@ impl ResultFile {
     ///
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
-    pub fn read(path: &Path, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
-        scan(path, open_to_read(path)?, keep, open_rows)
+    pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
+        scan(path, open_to_read(path)?, keep)
     }
 
     /// The records of a result file one after the other, without a lock, as [`ResultFile::read`] reads them.
     ///
     /// # Errors
     /// If there is none or it is no regular file.
-    pub fn records(path: &Path, open_rows: u64) -> Result<Records<File>, Error> {
-        Ok(Records::new(path, open_to_read(path)?, open_rows))
+    pub fn records(path: &Path) -> Result<Records<File>, Error> {
+        Ok(Records::new(path, open_to_read(path)?))
     }
 
     /// Whether the file existed, and how it ended.

@@ -5,7 +5,6 @@
 //! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
-mod commas;
 mod file;
 mod lookup;
 mod marks;
@@ -15,7 +14,6 @@ mod reason;
 mod record;
 mod rest;
 mod scan;
-mod timestamp;
 mod together;
 mod writer;
 
@@ -29,9 +27,8 @@ pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
 pub use reason::{push_reason_key, reason_key};
 pub use record::{HEADER, Record, Status, identity, shown_id};
-pub use rest::unsent_together;
+pub use rest::{MOST_OPEN_ROWS, unsent_together};
 pub use scan::{Keep, scan};
-pub use timestamp::{Timestamp, Timestamps};
 pub use together::Together;
 pub use writer::{Log, OwnFile, Storage, Writer};
 

@@ -1,11 +1,10 @@
 //! One line of the result file, as it is read: strictly. What this program does not write is a fault.
 
-use super::commas::{WORD, commas};
 use super::record::{FIELDS, Status, hash, safe_error, shown_id};
 use crate::customer::Fingerprint;
 use crate::input::quoted_length;
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Why a line is no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +58,7 @@ pub(super) struct Parsed {
     http_status: Option<u16>,
     attempts: u64,
     duration_ms: u64,
+    finished_at: SystemTime,
     fingerprint: Fingerprint,
     ends: Ends,
 }
@@ -115,11 +115,10 @@ impl<'file> RecordRef<'file> {
         Duration::from_millis(self.parsed.duration_ms)
     }
 
-    /// When the outcome was known, as `2026-11-23T17:24:05.123Z`: such texts compare as the times do. Only the
-    /// shape is checked.
+    /// When the outcome was known.
     #[must_use]
-    pub fn finished_at(&self) -> &'file str {
-        std::str::from_utf8(self.field(8)).unwrap_or_default()
+    pub fn finished_at(&self) -> SystemTime {
+        self.parsed.finished_at
     }
 
     /// Why the row is not in sync, or was not sent; empty for `updated`.
@@ -175,22 +174,13 @@ fn field<'line>(line: &'line [u8], ends: &Ends, index: usize) -> &'line [u8] {
 }
 
 impl Parsed {
-    /// Whether no request of the row has left in the run that wrote it.
-    pub(super) fn is_unsent(&self) -> bool {
-        self.attempts == 0
-    }
-
     /// Reads one line, its line feed cut off.
     pub(super) fn from_line(line: &[u8]) -> Result<Parsed, ParseFault> {
         let fingerprint = ending(line).ok_or(ParseFault::Unfinished)?;
-        let ends = if is_plain(line) {
-            split_plain(line)
-        } else if line.iter().any(u8::is_ascii_control) || std::str::from_utf8(line).is_err() {
+        if line.iter().any(u8::is_ascii_control) || std::str::from_utf8(line).is_err() {
             return Err(ParseFault::Text);
-        } else {
-            split(line)
-        };
-        let ends = ends.ok_or(ParseFault::Fields)?;
+        }
+        let ends = split(line).ok_or(ParseFault::Fields)?;
         let field = |index: usize| field(line, &ends, index);
         let number = |index, name| number(field(index)).ok_or(ParseFault::Field(name));
         let row = number(0, "row")?;
@@ -209,10 +199,18 @@ impl Parsed {
         };
         let attempts = number(6, "attempts")?;
         let duration_ms = number(7, "duration_ms")?;
-        if !is_time(field(8)) {
-            return Err(ParseFault::Field("finished_at"));
-        }
-        Ok(Parsed { row, line: line_number, status, http_status, attempts, duration_ms, fingerprint, ends })
+        let finished_at = time(field(8)).ok_or(ParseFault::Field("finished_at"))?;
+        Ok(Parsed {
+            row,
+            line: line_number,
+            status,
+            http_status,
+            attempts,
+            duration_ms,
+            finished_at,
+            fingerprint,
+            ends,
+        })
     }
 }
 
@@ -221,30 +219,6 @@ impl Parsed {
 fn ending(line: &[u8]) -> Option<Fingerprint> {
     let (rest, digits) = line.split_at_checked(line.len().checked_sub(Fingerprint::DIGITS)?)?;
     (rest.last() == Some(&b',')).then(|| Fingerprint::parse(digits))?
-}
-
-/// Whether every comma of a line separates fields and its text needs no further look: printable ASCII without a
-/// quote, as nearly all records are. Folded rather than searched, so that it takes many bytes at a time.
-fn is_plain(line: &[u8]) -> bool {
-    line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'"'))
-}
-
-/// [`split`] for a plain line, eight bytes at a time: fields are too short for a search to pay.
-fn split_plain(line: &[u8]) -> Option<Ends> {
-    let mut ends = [line.len(); FIELDS];
-    let mut found = 0;
-    let (words, rest) = line.as_chunks::<WORD>();
-    let mut last = [0; WORD];
-    last[..rest.len()].copy_from_slice(rest);
-    for (start, word) in (0..).step_by(WORD).zip(words.iter().chain([&last])) {
-        let mut commas = commas(*word);
-        while commas != 0 {
-            *ends.get_mut(found)? = start + commas.trailing_zeros() as usize / 8;
-            found += 1;
-            commas &= commas - 1;
-        }
-    }
-    (found == FIELDS - 1).then_some(ends)
 }
 
 /// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be
@@ -286,21 +260,17 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// `2026-11-23T17:24:05.123Z`, by its shape.
-fn is_time(text: &[u8]) -> bool {
-    const LEAST: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
-    const MOST: &[u8; 24] = b"9999-99-99T99:99:99.999Z";
-    let bounds = LEAST.iter().zip(MOST);
-    text.len() == LEAST.len()
-        && text
-            .iter()
-            .zip(bounds)
-            .fold(true, |fits, (byte, (least, most))| fits & (least <= byte) & (byte <= most))
+/// A time as this program writes it: `2026-11-23T17:24:05.123Z`.
+fn time(text: &[u8]) -> Option<SystemTime> {
+    const LENGTH: usize = "2026-11-23T17:24:05.123Z".len();
+    // `humantime` accepts fractions of any length, and a leap second, which it reads as the second before.
+    let is_written = text.len() == LENGTH && &text[17..19] != b"60";
+    humantime::parse_rfc3339(std::str::from_utf8(text).ok().filter(|_| is_written)?).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Record, Timestamps, identity};
+    use super::super::{Record, identity};
     use super::*;
     use proptest::prelude::*;
     use std::time::SystemTime;
@@ -317,8 +287,7 @@ mod tests {
             http_status: Some(400),
             attempts: 2,
             duration: Duration::from_micros(61_900),
-            finished_at: Timestamps::default()
-                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT)),
+            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT),
             error,
             fingerprint: Fingerprint(0xabc),
         }
@@ -344,38 +313,11 @@ mod tests {
         assert_eq!((&*read.customer_id(), &*read.subscription_id()), ("00191", "s, 1"));
         assert_eq!((read.http_status(), read.attempts()), (Some(400), 2));
         assert_eq!(read.duration(), Duration::from_millis(61));
-        assert_eq!(read.finished_at(), "2026-11-18T11:06:40.123Z");
+        assert_eq!(read.finished_at(), SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT));
         assert_eq!(read.error(), "server said: no, \"never\"\\nagain");
         assert_eq!((read.fingerprint(), read.identity()), (Fingerprint(0xabc), identity("00191", "s, 1")));
         let line = written(&Record { http_status: None, error: "", ..record("", "") });
         assert_eq!((super::tests::read(&line).unwrap().http_status()), None);
-    }
-
-    /// What is done to a record to damage it.
-    #[derive(Debug, Clone)]
-    enum Harm {
-        Replace(u8),
-        Insert(u8),
-        Remove,
-    }
-
-    fn any_harm() -> impl Strategy<Value = Harm> {
-        let byte =
-            || prop_oneof![any::<u8>(), proptest::sample::select(b",\",\"\r\0 09az\x7f\x80\xc3".to_vec())];
-        prop_oneof![byte().prop_map(Harm::Replace), byte().prop_map(Harm::Insert), Just(Harm::Remove)]
-    }
-
-    fn harmed(mut line: Vec<u8>, harms: &[(prop::sample::Index, Harm)]) -> Vec<u8> {
-        for (at, harm) in harms.iter().filter(|_| !line.is_empty()).collect::<Vec<_>>() {
-            let at = at.index(line.len().max(1));
-            match harm {
-                Harm::Replace(byte) => line[at] = *byte,
-                Harm::Insert(byte) => line.insert(at, *byte),
-                Harm::Remove if line.len() > 1 => drop(line.remove(at)),
-                Harm::Remove => {}
-            }
-        }
-        line
     }
 
     proptest! {
@@ -404,21 +346,6 @@ mod tests {
             finished.extend_from_slice(b",0123456789abcdef");
             let _ = read(&finished);
         }
-
-        /// The short way for plain lines and the long way see the same fields, whatever was done to a record.
-        #[test]
-        fn a_plain_line_is_split_as_any_other(
-            id in "[a-z0-9 ,\"é]{0,8}",
-            error in "[a-z0-9 ,\"é]{0,20}",
-            harms in proptest::collection::vec((any::<prop::sample::Index>(), any_harm()), 0..4),
-        ) {
-            let line = harmed(written(&record(&id, &error)), &harms);
-            let is_text = std::str::from_utf8(&line).is_ok() && !line.iter().any(u8::is_ascii_control);
-            prop_assert!(is_text || !is_plain(&line));
-            if is_plain(&line) {
-                prop_assert_eq!(split_plain(&line), split(&line));
-            }
-        }
     }
 
     #[test]
@@ -440,6 +367,13 @@ mod tests {
             ("T11", " 11"),
             ("T11", "T1:"),
             ("T11", "T1/"),
+            ("T11", "T24"),
+            ("-11-18", "-02-30"),
+            ("2026-11-18T11:06:40.123Z", "9999-99-99T99:99:99.999Z"),
+            ("06:40", "06:60"),
+            (".123Z", ".12Z"),
+            (".123Z", ".1234Z"),
+            (".123Z", ".123z"),
             ("no", "\"no"),
             ("no", "n\"o"),
             ("no", "\"no\"x"),

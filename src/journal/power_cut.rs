@@ -13,6 +13,9 @@ use std::time::{Duration, SystemTime};
 /// The most rows that are open at once.
 const OPEN_ROWS: u64 = 24;
 
+/// The most rows of a batch that were not sent.
+const MOST_UNSENT: u64 = 400;
+
 /// Stands for the length of the error of a row that was not sent.
 const UNSENT: usize = usize::MAX;
 
@@ -98,7 +101,7 @@ fn record(row: u64, error_length: usize) -> Vec<u8> {
         http_status: Some(200),
         attempts: u32::from(error_length != UNSENT),
         duration: Duration::from_millis(row),
-        finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH),
+        finished_at: SystemTime::UNIX_EPOCH,
         error: &"é".repeat(error_length % UNSENT),
         fingerprint: Fingerprint(row << 8),
     };
@@ -122,7 +125,7 @@ fn any_run() -> impl Strategy<Value = Run> {
     let error_length = prop_oneof![6 => Just(0_usize), 1 => 1_usize..40, 1 => 200_usize..700];
     let sent = proptest::collection::vec(error_length, 1..=OPEN_ROWS as usize);
     // More than this are cut down to what may be unsynced.
-    let batch = prop_oneof![4 => sent, 1 => (1..400_usize).prop_map(|rows| vec![UNSENT; rows])];
+    let batch = prop_oneof![4 => sent, 1 => (1..MOST_UNSENT as usize).prop_map(|rows| vec![UNSENT; rows])];
     let failure = prop_oneof![
         3 => Just(None),
         1 => (0_usize..5000).prop_map(|length| Some(Failure::Append(length))),
@@ -197,9 +200,19 @@ impl Truth {
     }
 }
 
+/// Reads a file of which a power cut can have taken this many records.
+fn read(file: &[u8], most_lost: u64) -> Result<(Marks, Tail), Error> {
+    let mut records = Records::with_most_lost(Path::new("r"), file, most_lost);
+    let mut marks = Marks::default();
+    while let Some(record) = records.next_record()? {
+        marks.set(record.row(), record.status(), record.fingerprint());
+    }
+    Ok((marks, records.tail()))
+}
+
 /// What a resumed run finds in what is left, and what it keeps of it.
 fn recovered(left: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
-    let (marks, tail) = scan(Path::new("r"), left, Keep::Fingerprint, OPEN_ROWS)?;
+    let (marks, tail) = read(left, OPEN_ROWS + MOST_UNSENT)?;
     assert_eq!(tail.whole + tail.torn, left.len() as u64);
     let kept = if tail.whole == 0 { HEADER.as_bytes() } else { &left[..tail.whole as usize] };
     Ok((kept.to_vec(), marks))
@@ -212,10 +225,10 @@ fn any_harm() -> impl Strategy<Value = (prop::sample::Index, usize, Option<u8>)>
     (any::<prop::sample::Index>(), length, fill)
 }
 
-/// The most bytes that may be cut off behind these records.
-fn most_cut_off(records: &[u8]) -> usize {
+/// The most bytes that may be cut off behind these records, if so many of them can be lost.
+fn most_cut_off(records: &[u8], most_lost: u64) -> usize {
     let longest = records.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
-    (OPEN_ROWS + unsent_together(unsent_in(records))) as usize * longest.max(256)
+    most_lost as usize * longest.max(256)
 }
 
 /// How many records of rows that were not sent are in there.
@@ -239,7 +252,7 @@ proptest! {
             let (left, synced) = runtime.block_on(truth.live(file, run));
             let Ok((kept, marks)) = recovered(&left) else {
                 let unsynced = left.len() - synced;
-                assert!(unsynced > most_cut_off(&left[..synced]), "{unsynced} bytes are refused");
+                assert!(unsynced > most_cut_off(&left[..synced], OPEN_ROWS + MOST_UNSENT), "{unsynced} bytes are refused");
                 break;
             };
             for row in 1..=truth.next_row + 1 {
@@ -272,13 +285,13 @@ proptest! {
                 None => drop(file.drain(at..end)),
             }
         }
-        if let Ok((marks, tail)) = scan(Path::new("r"), file.as_slice(), Keep::Fingerprint, OPEN_ROWS) {
+        if let Ok((marks, tail)) = read(&file, OPEN_ROWS) {
             for row in 1..=rows + 100 {
                 let was_done = row <= rows && row % 7 != 0;
                 assert!(!marks.is_done(row, Fingerprint(row << 8)) || was_done, "row {row}");
             }
             let (kept, cut_off) = file.split_at(tail.whole as usize);
-            assert!(cut_off.len() <= most_cut_off(kept), "{} bytes are cut off", cut_off.len());
+            assert!(cut_off.len() <= most_cut_off(kept, OPEN_ROWS), "{} bytes are cut off", cut_off.len());
             let lines = cut_off.iter().filter(|byte| **byte == b'\n').count();
             assert!(lines as u64 <= OPEN_ROWS, "{lines} lines are cut off");
         }

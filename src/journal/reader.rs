@@ -4,7 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
-use super::rest::{LONGEST_RECORD, Rest, unsent_together};
+use super::rest::{LONGEST_RECORD, MOST_LOST_RECORDS, Rest};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub struct Tail {
 /// use offerit_sync::journal::{Error, HEADER, Records};
 ///
 /// let file = format!("{HEADER}1,2,10241,,updated,200,1,84,2026-11-23T01:30:01.061Z,,eb265bfa80c45b6d\n2,3,102");
-/// let mut records = Records::new("in.result.csv".as_ref(), file.as_bytes(), 64);
+/// let mut records = Records::new("in.result.csv".as_ref(), file.as_bytes());
 /// while let Some(record) = records.next_record()? {
 ///     assert_eq!((record.row(), record.customer_id().as_ref()), (1, "10241"));
 /// }
@@ -47,8 +47,8 @@ pub struct Tail {
 pub struct Records<R> {
     path: PathBuf,
     file: R,
-    /// The most rows whose records a power cut can have taken.
-    open_rows: u64,
+    /// The most records that a power cut can have taken.
+    most_lost: u64,
     buffer: Box<[u8]>,
     /// What of the buffer was read from the file and not yet passed.
     ahead: Range<usize>,
@@ -56,8 +56,6 @@ pub struct Records<R> {
     place: Place,
     /// The bytes of the longest record so far.
     longest: u64,
-    /// How many records so far are of rows that were not sent.
-    unsent: u64,
     tail: Tail,
     is_done: bool,
 }
@@ -79,19 +77,21 @@ enum End {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads `file` from where it stands, which must be its start. `path` is for errors. `open_rows` (`K`) is the most
-    /// rows that the run which wrote it had open at once: so many records can be lost in its end, those of rows that were
-    /// not sent aside.
-    pub fn new(path: &Path, file: R, open_rows: u64) -> Records<R> {
+    /// Reads `file` from where it stands, which must be its start. `path` is for errors.
+    pub fn new(path: &Path, file: R) -> Records<R> {
+        Records::with_most_lost(path, file, MOST_LOST_RECORDS)
+    }
+
+    /// The same, where a power cut can have taken fewer records.
+    pub(super) fn with_most_lost(path: &Path, file: R, most_lost: u64) -> Records<R> {
         Records {
             path: path.to_path_buf(),
             file,
-            open_rows,
+            most_lost,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             ahead: 0..0,
             place: Place { line: 1, offset: 0 },
             longest: 0,
-            unsent: 0,
             tail: Tail::default(),
             is_done: false,
         }
@@ -127,7 +127,6 @@ impl<R: Read> Records<R> {
         };
         self.pass(length + 1);
         self.longest = self.longest.max(length as u64 + 1);
-        self.unsent += u64::from(parsed.is_unsent());
         self.tail.records += 1;
         Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
     }
@@ -191,8 +190,7 @@ impl<R: Read> Records<R> {
                 break;
             }
         }
-        let together = self.open_rows.saturating_add(unsent_together(self.unsent));
-        if !rest.is_unsynced(together, self.longest) {
+        if !rest.is_unsynced(self.most_lost, self.longest) {
             return Err(self.damaged(fault));
         }
         self.end(rest.bytes());
@@ -266,7 +264,7 @@ mod tests {
     type Seen = (u64, usize, Place);
 
     fn all(file: impl Read) -> Result<(Vec<Seen>, Tail), String> {
-        let mut records = Records::new("in.result.csv".as_ref(), file, 0);
+        let mut records = Records::with_most_lost("in.result.csv".as_ref(), file, 0);
         let mut all = Vec::new();
         while let Some(record) = records.next_record().map_err(|error| error.to_string())? {
             all.push((record.row(), record.text.len() + 1, record.place()));

@@ -1,12 +1,12 @@
 //! One line of the result file, as it is written.
 
-use super::timestamp::Timestamp;
 use crate::customer::Fingerprint;
 use crate::text::{disarm_formula, escape_line, push_csv_field, shorten};
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
 
 /// The first line of every result file.
 pub const HEADER: &str = "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
@@ -99,7 +99,7 @@ pub struct Record<'text> {
     /// How long the last attempt took; zero if there was none.
     pub duration: Duration,
     /// When the outcome was known.
-    pub finished_at: Timestamp,
+    pub finished_at: SystemTime,
     /// Why the row is not in sync; empty if it is.
     pub error: &'text str,
     /// Of the row as it was in this run.
@@ -127,7 +127,7 @@ impl Record<'_> {
         line.push(b',');
         push_number(line, u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
         line.push(b',');
-        line.extend_from_slice(&self.finished_at.text);
+        push_time(line, self.finished_at);
         line.push(b',');
         if !self.error.is_empty() {
             push_csv_field(line, &safe_error(self.error.into()));
@@ -140,6 +140,16 @@ impl Record<'_> {
 
 fn push_number(line: &mut Vec<u8>, number: u64) {
     line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends a time of the years 1970 to 9999 in RFC 3339, UTC, with milliseconds. A clock that is further off is written as the
+/// nearest of these times.
+fn push_time(line: &mut Vec<u8>, time: SystemTime) {
+    const LATEST: Duration = Duration::from_millis(253_402_300_799_999);
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LATEST);
+    let time = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_1970);
+    // A vector takes all that is written.
+    let _ = write!(line, "{time}");
 }
 
 /// An id as it is written. A signed number is no formula and stays what it is.
@@ -179,9 +189,7 @@ pub(super) fn hash(bytes: &[u8]) -> Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Timestamps;
     use super::*;
-    use std::time::SystemTime;
 
     fn record<'text>(customer_id: &'text str, error: &'text str) -> Record<'text> {
         Record {
@@ -193,8 +201,7 @@ mod tests {
             http_status: Some(400),
             attempts: 2,
             duration: Duration::from_micros(61_900),
-            finished_at: Timestamps::default()
-                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123)),
+            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123),
             error,
             fingerprint: Fingerprint(0xabc),
         }
@@ -213,6 +220,17 @@ mod tests {
                         \"server said: no, \"\"never\"\"\\nagain\",0000000000000abc\n";
         assert_eq!(line, expected);
         assert_eq!(HEADER.trim_end().split(',').count(), FIELDS);
+    }
+
+    #[test]
+    fn a_clock_that_is_far_off_does_no_harm() {
+        for (time, expected) in [
+            (SystemTime::UNIX_EPOCH - Duration::from_secs(9), "1970-01-01T00:00:00.000Z"),
+            (SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40), "9999-12-31T23:59:59.999Z"),
+        ] {
+            let line = written(&Record { finished_at: time, ..record("1", "no") });
+            assert_eq!(line.split(',').nth(8), Some(expected));
+        }
     }
 
     #[test]

@@ -19,6 +19,13 @@ pub(super) const LONGEST_RECORD: u64 = 5 * 1024;
 /// little would refuse a file after a power cut, too much would cut off records that were on the disk.
 const LIKELY_RECORD: u64 = 256;
 
+/// The most rows that a run has open at once: 4 for each of 10,000 requests in flight, which is the most that `--concurrency`
+/// takes. The result file does not say how many there were.
+pub const MOST_OPEN_ROWS: u64 = 40_000;
+
+/// The most records that a power cut can have taken: one of each open row, and those of rows that were not sent.
+pub(super) const MOST_LOST_RECORDS: u64 = MOST_OPEN_ROWS + MOST_UNSENT;
+
 /// The most records of rows that were not sent which go to the disk together, whatever the file holds already.
 const MOST_UNSENT: u64 = 4096;
 

@@ -30,8 +30,8 @@ impl Keep {
 ///
 /// # Errors
 /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
-pub fn scan(path: &Path, file: impl Read, keep: Keep, open_rows: u64) -> Result<(Marks, Tail), Error> {
-    let mut records = Records::new(path, file, open_rows);
+pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), Error> {
+    let mut records = Records::new(path, file);
     let mut marks = Marks::default();
     while let Some(record) = records.next_record()? {
         marks.set_at(record.place(), record.row(), record.status(), keep.of(&record));

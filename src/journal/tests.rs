@@ -1,5 +1,6 @@
 //! The result file as a whole: written, cut, damaged, read again.
 
+use super::rest::MOST_LOST_RECORDS;
 use super::*;
 use crate::customer::Fingerprint;
 use proptest::prelude::*;
@@ -9,9 +10,6 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
-
-/// The most rows that are open at once.
-const OPEN_ROWS: u64 = 16;
 
 fn line(row: u64) -> Vec<u8> {
     let mut line = Vec::new();
@@ -24,7 +22,7 @@ fn line(row: u64) -> Vec<u8> {
         http_status: Some(200),
         attempts: 1,
         duration: Duration::from_millis(row),
-        finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH + Duration::from_secs(row)),
+        finished_at: SystemTime::UNIX_EPOCH + Duration::from_secs(row),
         error: if row.is_multiple_of(5) { "no, \"never\",0123456789abcdef" } else { "" },
         fingerprint: Fingerprint(row << 8),
     };
@@ -44,7 +42,7 @@ fn resumed(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let path = folder.path().join("in.result.csv");
     fs::write(&path, bytes).unwrap();
-    let (file, marks) = ResultFile::open(&path, Existing::Resume, OPEN_ROWS)?;
+    let (file, marks) = ResultFile::open(&path, Existing::Resume)?;
     assert_eq!(fs::read(&path).unwrap(), bytes, "opening must change nothing");
     let torn = file.tail().unwrap().torn;
     drop(file.begin().unwrap());
@@ -77,7 +75,7 @@ fn a_byte_changed_anywhere_never_makes_a_row_done_that_was_not() {
         for byte in (0..8).map(|bit| file[at] ^ 1 << bit).chain([0, 0xff, b'\n', b',', b'"']) {
             let mut damaged = file.clone();
             damaged[at] = byte;
-            let read = scan(Path::new("r"), damaged.as_slice(), Keep::Fingerprint, OPEN_ROWS);
+            let read = scan(Path::new("r"), damaged.as_slice(), Keep::Fingerprint);
             let Ok((marks, _)) = read else { continue };
             for row in 1..=40_u64 {
                 let was_done = row <= 20 && !row.is_multiple_of(5);
@@ -110,13 +108,12 @@ fn damage_before_the_tail_is_refused_with_its_place() {
 fn a_torn_end_is_cut_off_as_long_as_it_is_what_a_crash_leaves() {
     let file = whole_file(3);
     let with = |end: &[u8]| [file.as_slice(), end].concat();
-    for end in [&[0; 16 * 256][..], &[b'4'; 5 * 1024], b"4,5,c4,,upd\n"] {
+    let longest_hole = MOST_LOST_RECORDS as usize * 256;
+    for end in [&vec![0; longest_hole][..], &[b'4'; 5 * 1024], b"4,5,c4,,upd\n"] {
         assert_eq!(resumed(&with(end)).unwrap().0, file);
     }
     let line = |byte: u8, length: usize| [vec![byte; length], b"\n".to_vec()].concat();
-    let ends =
-        [vec![0; 16 * 256 + 1], vec![0; 300_000], vec![b'4'; 5 * 1024 + 1], line(b'4', 5 * 1024), line(0, 3)];
-    for end in ends {
+    for end in [vec![0; longest_hole + 1], vec![b'4'; 5 * 1024 + 1], line(b'4', 5 * 1024), line(0, 3)] {
         let error = resumed(&with(&end)).unwrap_err().to_string();
         assert!(error.contains(&format!("line 5 (byte {})", file.len())), "{error}");
     }
@@ -124,24 +121,23 @@ fn a_torn_end_is_cut_off_as_long_as_it_is_what_a_crash_leaves() {
 
 #[test]
 fn damage_up_to_the_end_is_not_taken_for_a_torn_record() {
-    for rows in [200, 2000] {
-        let mut file = whole_file(rows);
-        let half = file.len() / 2 / 512 * 512;
-        file[half..].fill(0);
-        assert!(matches!(resumed(&file), Err(Error::Damaged { .. })), "{rows} rows");
-    }
+    // The records of this half are more than a power cut can take.
+    let mut file = whole_file(8 * MOST_LOST_RECORDS);
+    let half = file.len() / 2 / 512 * 512;
+    file[half..].fill(0);
+    assert!(matches!(resumed(&file), Err(Error::Damaged { .. })));
 }
 
 #[test]
 fn a_new_file_is_made_only_by_begin_and_only_for_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.result.csv");
-    let (file, _) = ResultFile::open(&path, Existing::Refuse, OPEN_ROWS).unwrap();
+    let (file, _) = ResultFile::open(&path, Existing::Refuse).unwrap();
     assert!(!path.exists());
     drop(file.begin().unwrap());
     assert_eq!(fs::read(&path).unwrap(), HEADER.as_bytes());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(matches!(ResultFile::open(&path, Existing::Refuse, OPEN_ROWS), Err(Error::Exists { .. })));
+    assert!(matches!(ResultFile::open(&path, Existing::Refuse), Err(Error::Exists { .. })));
 }
 
 #[test]
@@ -149,9 +145,9 @@ fn overwriting_is_for_result_files_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.csv");
     fs::write(&path, "customer_id,email\n1,a@b\n").unwrap();
-    assert!(matches!(ResultFile::open(&path, Existing::Overwrite, OPEN_ROWS), Err(Error::NotOurs { .. })));
+    assert!(matches!(ResultFile::open(&path, Existing::Overwrite), Err(Error::NotOurs { .. })));
     fs::write(&path, whole_file(3)).unwrap();
-    let (file, marks) = ResultFile::open(&path, Existing::Overwrite, OPEN_ROWS).unwrap();
+    let (file, marks) = ResultFile::open(&path, Existing::Overwrite).unwrap();
     assert_eq!(marks.last_row(), 0);
     drop(file.begin().unwrap());
     assert_eq!(fs::read(&path).unwrap(), HEADER.as_bytes());
@@ -174,7 +170,7 @@ fn overwriting_and_resuming_take_the_same_for_the_start_of_a_result_file() {
     ] {
         fs::write(&path, content).unwrap();
         for existing in [Existing::Resume, Existing::Overwrite] {
-            let opened = ResultFile::open(&path, existing, OPEN_ROWS);
+            let opened = ResultFile::open(&path, existing);
             assert_eq!(opened.is_ok(), is_ours, "{existing:?} of {} bytes", content.len());
         }
     }
@@ -188,7 +184,7 @@ fn what_was_torn_off_is_for_the_owner_only_although_its_file_was_not() {
     fs::write(&path, [whole_file(3), b"4,5,c".to_vec()].concat()).unwrap();
     fs::write(&beside, "earlier\n").unwrap();
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o666)).unwrap();
-    drop(ResultFile::open(&path, Existing::Resume, OPEN_ROWS).unwrap().0.begin().unwrap());
+    drop(ResultFile::open(&path, Existing::Resume).unwrap().0.begin().unwrap());
     assert_eq!(fs::metadata(&beside).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read(&beside).unwrap(), b"earlier\n4,5,c\n");
 }
@@ -197,12 +193,12 @@ fn what_was_torn_off_is_for_the_owner_only_although_its_file_was_not() {
 fn a_second_run_is_kept_out_until_the_first_ends() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
-    let first = ResultFile::open(&path, Existing::Refuse, OPEN_ROWS).unwrap().0.begin().unwrap();
+    let first = ResultFile::open(&path, Existing::Refuse).unwrap().0.begin().unwrap();
     for existing in [Existing::Refuse, Existing::Resume, Existing::Overwrite] {
-        assert!(matches!(ResultFile::open(&path, existing, OPEN_ROWS), Err(Error::Locked { .. })));
+        assert!(matches!(ResultFile::open(&path, existing), Err(Error::Locked { .. })));
     }
     drop(first);
-    assert!(ResultFile::open(&path, Existing::Resume, OPEN_ROWS).is_ok());
+    assert!(ResultFile::open(&path, Existing::Resume).is_ok());
 }
 
 #[test]
@@ -216,7 +212,7 @@ fn what_is_no_regular_file_is_refused_untouched() {
         [(link.as_path(), "link"), (folder.path(), "directory"), (Path::new("/dev/null"), "device")]
     {
         for existing in [Existing::Refuse, Existing::Resume, Existing::Overwrite] {
-            let error = ResultFile::open(path, existing, OPEN_ROWS).unwrap_err().to_string();
+            let error = ResultFile::open(path, existing).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
         }
     }
@@ -266,7 +262,7 @@ fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
         |path| overwrite(path, fs::metadata(path).unwrap().modified().ok()),
     ];
     for harm in harms {
-        let file = ResultFile::open(&path, Existing::Overwrite, OPEN_ROWS).unwrap().0.begin().unwrap();
+        let file = ResultFile::open(&path, Existing::Overwrite).unwrap().0.begin().unwrap();
         let mut own = OwnFile::new(path.clone(), file).unwrap();
         own.append(&line(1)).unwrap();
         own.sync().unwrap();
@@ -291,7 +287,7 @@ fn overwrite(path: &Path, time: Option<SystemTime>) {
 fn what_is_appended_after_another_program_wrote_to_the_file_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
-    let file = ResultFile::open(&path, Existing::Refuse, OPEN_ROWS).unwrap().0.begin().unwrap();
+    let file = ResultFile::open(&path, Existing::Refuse).unwrap().0.begin().unwrap();
     let mut own = OwnFile::new(path.clone(), file).unwrap();
     own.append(&line(1)).unwrap();
     overwrite(&path, None);
@@ -358,6 +354,6 @@ proptest! {
     #[test]
     fn no_bytes_at_all_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
         let file = if header { [HEADER.as_bytes(), &bytes].concat() } else { bytes };
-        let _ = scan(Path::new("r"), file.as_slice(), Keep::Identity, OPEN_ROWS);
+        let _ = scan(Path::new("r"), file.as_slice(), Keep::Identity);
     }
 }

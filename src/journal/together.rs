@@ -8,6 +8,7 @@ use crate::customer::Fingerprint;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// A row comes into two files where it moves from one shard to another, because its id was corrected. More rows than
 /// this are no corrections.
@@ -29,7 +30,7 @@ pub struct Together {
 /// The last record of a row that several files have.
 #[derive(Default)]
 struct Last {
-    finished_at: String,
+    finished_at: Option<SystemTime>,
     /// Which file it stands in.
     file: usize,
     record: Option<(Status, Fingerprint)>,
@@ -40,11 +41,11 @@ impl Together {
     ///
     /// # Errors
     /// If one cannot be read, if two are one file, or if they plainly are not of one job.
-    pub fn read(paths: &[PathBuf], keep: Keep, open_rows: u64) -> Result<Together, Error> {
+    pub fn read(paths: &[PathBuf], keep: Keep) -> Result<Together, Error> {
         let mut together = Together::default();
         let mut several = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
-            let (marks, tail) = ResultFile::read(path, keep, open_rows)?;
+            let (marks, tail) = ResultFile::read(path, keep)?;
             refuse_twice(paths, index)?;
             if marks.last_row() > together.marks.last_row() {
                 together.highest_in = index;
@@ -63,7 +64,7 @@ impl Together {
         }
         together.in_several = several.len() as u64;
         if !several.is_empty() {
-            together.settle(paths, keep, open_rows, several)?;
+            together.settle(paths, keep, several)?;
         }
         Ok(together)
     }
@@ -74,20 +75,19 @@ impl Together {
         &mut self,
         paths: &[PathBuf],
         keep: Keep,
-        open_rows: u64,
         mut several: HashMap<u64, Last>,
     ) -> Result<(), Error> {
         for (file, path) in paths.iter().enumerate() {
-            let mut records = ResultFile::records(path, open_rows)?;
+            let mut records = ResultFile::records(path)?;
             while let Some(record) = records.next_record()? {
                 let Some(last) = several.get_mut(&record.row()) else { continue };
-                // Within a file the order counts, whatever the clock was set to. RFC 3339 in UTC, always with
-                // milliseconds: later times are greater texts.
-                if file != last.file && record.finished_at() < last.finished_at.as_str() {
+                // Within a file the order counts, whatever the clock was set to.
+                let finished_at = Some(record.finished_at());
+                if file != last.file && finished_at < last.finished_at {
                     continue;
                 }
                 last.file = file;
-                record.finished_at().clone_into(&mut last.finished_at);
+                last.finished_at = finished_at;
                 last.record = Some((record.status(), keep.of(&record)));
             }
         }
@@ -115,10 +115,9 @@ fn refuse_twice(paths: &[PathBuf], index: usize) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Timestamps;
     use super::super::{HEADER, Record};
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     fn written(folder: &tempfile::TempDir, name: &str, records: &[(u64, u64, Status, u64)]) -> PathBuf {
         let mut file = HEADER.as_bytes().to_vec();
@@ -132,8 +131,7 @@ mod tests {
                 http_status: Some(200),
                 attempts: 1,
                 duration: Duration::ZERO,
-                finished_at: Timestamps::default()
-                    .at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)),
+                finished_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second),
                 error: "",
                 fingerprint: Fingerprint(*print << 4),
             };
@@ -145,7 +143,7 @@ mod tests {
     }
 
     fn read(paths: &[PathBuf]) -> Result<Together, Error> {
-        Together::read(paths, Keep::Fingerprint, 64)
+        Together::read(paths, Keep::Fingerprint)
     }
 
     #[test]

@@ -61,8 +61,8 @@ impl LastDeliveries {
     ///
     /// # Errors
     /// As [`ResultFile::read`].
-    pub fn read(&mut self, path: &Path, open_rows: u64) -> Result<(), Error> {
-        let mut records = ResultFile::records(path, open_rows)?;
+    pub fn read(&mut self, path: &Path) -> Result<(), Error> {
+        let mut records = ResultFile::records(path)?;
         while let Some(record) = records.next_record()? {
             let Some(print) = print_to_remember(&record) else { continue };
             let (customer_id, subscription_id) = (record.customer_id(), record.subscription_id());
@@ -160,7 +160,7 @@ fn keys(customer_id: &str, subscription_id: &str) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{HEADER, Record, Timestamps};
+    use crate::journal::{HEADER, Record};
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::time::{Duration, SystemTime};
@@ -175,7 +175,7 @@ mod tests {
             http_status: None,
             attempts: 1,
             duration: Duration::ZERO,
-            finished_at: Timestamps::default().at(SystemTime::UNIX_EPOCH),
+            finished_at: SystemTime::UNIX_EPOCH,
             error,
             fingerprint: Fingerprint(print),
         }
@@ -188,7 +188,7 @@ mod tests {
         records.iter().for_each(|record| record.write(&mut file));
         std::fs::write(&path, file).unwrap();
         let mut delivered = LastDeliveries::default();
-        delivered.read(&path, 64).unwrap();
+        delivered.read(&path).unwrap();
         delivered
     }
 

@@ -46,6 +46,29 @@ fn a_job_that_is_done_is_accounted_for() {
 }
 
 #[test]
+fn verify_report_and_resume_agree_on_what_is_damage() {
+    for time in ["9999-99-99T99:99:99.999Z", "2026-02-30T00:00:00.000Z", "2026-11-23T23:59:60.000Z"] {
+        let (server, offerit) = finished(3);
+        let records = String::from_utf8(offerit.result_bytes()).expect("text");
+        let line = records.lines().nth(2).expect("the second record");
+        let finished_at = line.split(',').nth(8).expect("a time");
+        let damaged = records.replace(line, &line.replace(finished_at, time));
+        offerit.input(RESULT, damaged);
+        for arguments in [
+            &["verify", INPUT][..],
+            &["report", RESULT, "-o", "page.html"],
+            &["failures", INPUT],
+            &["run", INPUT, "--resume"],
+        ] {
+            let output = offerit.run(arguments).expect_code(2);
+            assert!(output.stderr.contains("line 3 (byte "), "{arguments:?}: {}", output.stderr);
+            assert!(output.stderr.contains("the field 'finished_at'"), "{arguments:?}: {}", output.stderr);
+        }
+        assert_eq!(server.count(), 3, "nothing is sent");
+    }
+}
+
+#[test]
 fn the_result_file_can_be_named() {
     let (_, offerit) = finished(3);
     fs::rename(offerit.path(RESULT), offerit.path("elsewhere.csv")).expect("the file renamed");

@@ -61,9 +61,8 @@ impl Base<'_> {
     }
 
     /// Reads all of it into a temporary file in a folder.
-    pub(super) fn read(mut self, folder: &Path, open_rows: u64) -> Result<BaseRead, Failure> {
-        let outcomes =
-            self.settings.result.as_ref().map(|path| Outcomes::read(path, open_rows)).transpose()?;
+    pub(super) fn read(mut self, folder: &Path) -> Result<BaseRead, Failure> {
+        let outcomes = self.settings.result.as_ref().map(|path| Outcomes::read(path)).transpose()?;
         let mut writer = BaselineWriter::new(folder).map_err(cannot_spool)?;
         let (mut counts, mut progress) = (BaselineCounts::default(), RowTicker::new("of the baseline read"));
         while let Some(row) = self.rows.next_row()? {
@@ -159,8 +158,8 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn read(path: &Path, open_rows: u64) -> Result<Outcomes, Failure> {
-        let (marks, _) = ResultFile::read(path, Keep::Identity, open_rows).map_err(no_result_yet)?;
+    fn read(path: &Path) -> Result<Outcomes, Failure> {
+        let (marks, _) = ResultFile::read(path, Keep::Identity).map_err(no_result_yet)?;
         Ok(Outcomes { path: path.to_path_buf(), marks })
     }
 

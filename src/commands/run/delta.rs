@@ -30,9 +30,9 @@ pub(super) struct Delta {
 impl Delta {
     /// Reads the earlier result file, and behind it what was delivered by this job itself since then: also where that is
     /// to be begun anew, as its customers have it all the same.
-    pub(super) fn read(since: Since, result: &Path, open_rows: u64) -> Result<Delta, Failure> {
+    pub(super) fn read(since: Since, result: &Path) -> Result<Delta, Failure> {
         let mut deliveries = LastDeliveries::default();
-        deliveries.read(&since.result, open_rows).map_err(|error| match error {
+        deliveries.read(&since.result).map_err(|error| match error {
             Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => Failure::usage(
                 format!("--since: {} not found. Omit --since on the first run", since.result.display()),
             ),
@@ -40,7 +40,7 @@ impl Delta {
         })?;
         let own = result.exists().then(|| result.to_path_buf());
         if let Some(own) = &own {
-            deliveries.read(own, open_rows)?;
+            deliveries.read(own)?;
         }
         Ok(Delta { since, own, changes: ChangesSince::new(deliveries) })
     }

@@ -28,7 +28,6 @@ pub(super) struct Preparation {
     pub shard: Option<Shard>,
     pub key: FingerprintKey,
     pub accept_changed_input: bool,
-    pub open_rows: u64,
     pub max_invalid: Option<MaxInvalid>,
     pub is_strict: bool,
     pub is_quiet: bool,
@@ -77,21 +76,20 @@ impl Preparation {
     }
 
     fn prepare(self) -> Result<Prepared, Refused> {
-        let Preparation { input, result, key, open_rows, is_quiet, .. } = self;
+        let Preparation { input, result, key, is_quiet, .. } = self;
         if let Some(shard) = self.shard {
             refuse_split_customers(&input, shard)?;
         }
-        let (file, marks) = ResultFile::open(&result, self.existing, open_rows).map_err(Failure::from)?;
+        let (file, marks) = ResultFile::open(&result, self.existing).map_err(Failure::from)?;
         if !input.is_stream() && (self.is_strict || !is_quiet) {
             warnings::tell(&input, self.shard, self.is_strict, is_quiet)?;
         }
-        let since = self.since.map(|since| Delta::read(since, &result, open_rows));
+        let since = self.since.map(|since| Delta::read(since, &result));
         let terms = Terms {
             shard: self.shard,
             key: &key,
             result: &result,
             accepts_changed_input: self.accept_changed_input,
-            open_rows,
             max_invalid: self.max_invalid,
         };
         let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;

@@ -20,7 +20,6 @@ pub(super) struct Terms<'run> {
     pub result: &'run Path,
     /// Whether most rows in sync may have changed.
     pub accepts_changed_input: bool,
-    pub open_rows: u64,
     /// The most rows that may be invalid.
     pub max_invalid: Option<MaxInvalid>,
 }
@@ -70,7 +69,7 @@ fn survey(
     changes: Option<&mut ChangesSince>,
     terms: &Terms<'_>,
 ) -> Result<(Workload, Done), Failure> {
-    let Terms { shard, key, result, accepts_changed_input, open_rows, max_invalid } = *terms;
+    let Terms { shard, key, result, accepts_changed_input, max_invalid } = *terms;
     let mut triage = Triage::new(TriageTerms { shard, key, accepts_changed_input }, marks, changes);
     let mut first_invalid = FirstInvalid::default();
     let mut rows = input.rows()?;
@@ -82,8 +81,8 @@ fn survey(
     if let Some(mismatch) = triage.find_mismatch() {
         // Only one set of marks is in memory at a time.
         triage.release_marks();
-        refuse_other_input(input, result, &mismatch, triage.workload(), open_rows)?;
-        let (marks, _) = ResultFile::read(result, Keep::Fingerprint, open_rows)?;
+        refuse_other_input(input, result, &mismatch, triage.workload())?;
+        let (marks, _) = ResultFile::read(result, Keep::Fingerprint)?;
         triage.restart_search(marks);
         observe_again(input, &mut triage)?;
     }
@@ -121,7 +120,6 @@ fn refuse_other_input(
     result: &Path,
     mismatch: &InputMismatch,
     workload: &Workload,
-    open_rows: u64,
 ) -> Result<(), Failure> {
     let what = match *mismatch {
         InputMismatch::BeyondInput { .. } => mismatch.to_string(),
@@ -131,7 +129,7 @@ fn refuse_other_input(
             )
         }
         InputMismatch::Changed { changed, .. } => {
-            let others = Others::find(input, result, open_rows)?;
+            let others = Others::find(input, result)?;
             if others.count == 0 && changed * 2 <= workload.rows {
                 say(format_args!("{mismatch}, and are sent again: {others}."));
                 return Ok(());

@@ -5,7 +5,7 @@ use super::reasons::Reasons;
 use super::rows::{Last, Rows};
 use super::runs::{Moment, Run, Runs};
 use super::tally::{Plan, Tally};
-use crate::journal::{Error, ParseFault, RecordRef, Records, Tail};
+use crate::journal::{Error, RecordRef, Records, Tail};
 use crate::report::Counts;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -82,7 +82,7 @@ impl Survey {
         path: &Path,
         mut open: impl FnMut() -> Result<Records<R>, Error>,
     ) -> Result<Survey, PageError> {
-        let First { rows, runs, reasons, tail } = First::of(path, open()?)?;
+        let First { rows, runs, reasons, tail } = First::of(open()?)?;
         let mut counts = Counts::default();
         rows.iter().for_each(|(_, last)| counts.add(last.status));
         let mut wanted = wanted(&rows, &reasons);
@@ -91,7 +91,7 @@ impl Survey {
         for ordinal in 0..tail.records {
             let changed = || PageError::Changed { path: path.to_path_buf() };
             let record = records.next_record()?.ok_or_else(changed)?;
-            tally.add(ordinal, &record, finished_at(path, &record)?);
+            tally.add(ordinal, &record, milliseconds_since_1970(&record));
             if !record.status().is_in_sync()
                 && let Some((_, named)) = wanted.get_mut(&record.row())
             {
@@ -149,10 +149,10 @@ struct First {
 }
 
 impl First {
-    fn of<R: Read>(path: &Path, mut records: Records<R>) -> Result<First, PageError> {
+    fn of<R: Read>(mut records: Records<R>) -> Result<First, PageError> {
         let (mut rows, mut runs, mut reasons) = (Rows::default(), Runs::default(), Reasons::default());
         while let Some(record) = records.next_record()? {
-            let finished_at = finished_at(path, &record)?;
+            let finished_at = milliseconds_since_1970(&record);
             let moment = Moment {
                 row: record.row(),
                 status: record.status(),
@@ -190,16 +190,9 @@ fn wanted(rows: &Rows, reasons: &Reasons) -> HashMap<u64, (u16, Option<Named>)> 
 }
 
 /// When a record was finished, in milliseconds since 1970.
-fn finished_at(path: &Path, record: &RecordRef<'_>) -> Result<u64, Error> {
-    let time = humantime::parse_rfc3339(record.finished_at()).ok();
-    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    // The reader checks the shape alone.
-    since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)).ok_or_else(|| Error::Damaged {
-        path: path.to_path_buf(),
-        line: record.place().line,
-        offset: record.place().offset,
-        fault: ParseFault::Field("finished_at"),
-    })
+fn milliseconds_since_1970(record: &RecordRef<'_>) -> u64 {
+    let since_1970 = record.finished_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Why a row is not in sync, as its record says, but for the line that the record names anyhow.

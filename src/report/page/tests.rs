@@ -4,7 +4,7 @@ use super::scale::percent;
 use super::survey::{PageError, Survey};
 use super::{OPENING, page};
 use crate::customer::Fingerprint;
-use crate::journal::{HEADER, Record, Records, Status, Timestamps};
+use crate::journal::{HEADER, Record, Records, Status};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -47,8 +47,7 @@ fn file(lines: &[Line]) -> Vec<u8> {
             http_status: None,
             attempts: line.attempts,
             duration: Duration::from_millis(line.duration),
-            finished_at: Timestamps::default()
-                .at(SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + line.at)),
+            finished_at: SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + line.at),
             error: &line.error,
             fingerprint: Fingerprint(line.row),
         };
@@ -58,12 +57,12 @@ fn file(lines: &[Line]) -> Vec<u8> {
 }
 
 fn survey(file: &[u8]) -> Survey {
-    Survey::of(Path::new("in.result.csv"), || Ok(Records::new(Path::new("in.result.csv"), file, 64))).unwrap()
+    Survey::of(Path::new("in.result.csv"), || Ok(Records::new(Path::new("in.result.csv"), file))).unwrap()
 }
 
 fn html(file: &[u8]) -> String {
     let path = Path::new("in.result.csv");
-    page(path, None, || Ok(Records::new(path, file, 64))).unwrap().html
+    page(path, None, || Ok(Records::new(path, file))).unwrap().html
 }
 
 fn line() -> impl Strategy<Value = Line> {
@@ -270,7 +269,7 @@ fn nothing_from_the_file_becomes_markup() {
     // As many reasons as hostile texts, so that the pages have the same form.
     let tame: Vec<_> = tame.iter().zip('a'..).map(|(word, letter)| format!("{word}{letter}")).collect();
     let tame: Vec<&str> = tame.iter().map(String::as_str).collect();
-    let page = |file: &str| page(path, None, || Ok(Records::new(path, file.as_bytes(), 64))).unwrap().html;
+    let page = |file: &str| page(path, None, || Ok(Records::new(path, file.as_bytes()))).unwrap().html;
     let (bad, good) = (page(&file(&hostile)), page(&file(&tame)));
     // A reason whose numbers are left blank is followed by the record's own words.
     let own = "<span class=\"own\">";
@@ -334,11 +333,11 @@ fn a_file_that_is_begun_anew_meanwhile_gives_no_page() {
     let (long, short) = (file(&[Line::updated(1, 0), Line::updated(2, 100)]), file(&[Line::updated(1, 0)]));
     let mut files = [&long, &short].into_iter();
     let path = Path::new("in.result.csv");
-    let again = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
+    let again = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice())));
     assert!(matches!(again, Err(PageError::Changed { .. })));
     // One that grew is read as far as it was.
     let mut files = [&short, &long].into_iter();
-    let grown = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice(), 64)));
+    let grown = page(path, None, || Ok(Records::new(path, files.next().unwrap().as_slice())));
     assert!(grown.unwrap().html.contains("up to record 1 "));
 }
 
@@ -347,7 +346,7 @@ fn a_time_that_cannot_be_is_damage() {
     let good = String::from_utf8(file(&[Line::updated(1, 0)])).unwrap();
     let bad = good.replace("2026-11-18T", "2026-13-45T");
     let path = Path::new("in.result.csv");
-    let refused = page(path, None, || Ok(Records::new(path, bad.as_bytes(), 64))).unwrap_err();
+    let refused = page(path, None, || Ok(Records::new(path, bad.as_bytes()))).unwrap_err();
     assert!(refused.to_string().contains("line 2 (byte 107): the field 'finished_at'"), "{refused}");
 }
 
