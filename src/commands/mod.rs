@@ -12,6 +12,7 @@ pub mod report;
 pub mod completions;
 pub mod run;
 pub mod sandbox;
+mod running;
 mod runtime;
 mod shard;
 mod signals;

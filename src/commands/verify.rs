@@ -4,6 +4,7 @@ use super::check::cannot_print;
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
 use super::plan_input::{is_finished_plan, say_passed_over};
+use super::running::{self, Running, RunningDocument};
 use crate::check::finished;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
@@ -46,6 +47,8 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     if !input.is_stream() && !has_result() && is_finished_plan(&input) {
         return Ok(ExitCode::InSync);
     }
+    // Before the records are read: the account is then of a run that still went on.
+    let mut runs = running::find(&settings.results);
     let mut detector = settings.key.clone().detector();
     let mut together = Together::read(&settings.results, detector.keep()).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
@@ -79,12 +82,14 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
             refuse_other_input(&input, result)?;
         }
     }
+    running::measure(&mut runs)?;
     if settings.json {
-        Document::put(settings, &seen, &together).map_err(cannot_print)?;
+        Document::put(settings, &seen, &together, &runs).map_err(cannot_print)?;
     } else {
         put(&seen.account).map_err(cannot_print)?;
     }
     seen.explain(settings, &together);
+    running::explain(&runs, seen.account.to_send());
     explain_comparison(&detector, seen.account.changed > 0 && seen.account.counts.in_sync() == 0);
     Ok(Reason::of(&seen).exit_code())
 }
@@ -195,10 +200,14 @@ struct Document<'account> {
     in_sync: bool,
     reason: Reason,
     exit_code: u8,
+    /// The runs that are writing the result files, as far as they can be found.
+    running: Vec<RunningDocument<'account>>,
+    /// How long these runs will take; `null` if there is none, or no speed yet.
+    seconds_left: Option<u64>,
 }
 
 impl Document<'_> {
-    fn put(settings: &Settings, seen: &Seen, together: &Together) -> io::Result<()> {
+    fn put(settings: &Settings, seen: &Seen, together: &Together, runs: &[Running<'_>]) -> io::Result<()> {
         let account = &seen.account;
         let counts = account.counts.iter().map(|(status, count)| (status.name(), count));
         let reason = Reason::of(seen);
@@ -219,6 +228,8 @@ impl Document<'_> {
             in_sync: reason == Reason::InSync,
             reason,
             exit_code: reason.exit_code().number(),
+            running: runs.iter().map(Running::document).collect(),
+            seconds_left: running::time_left(runs, account.to_send()).map(|left| left.as_secs()),
         };
         put(escape_json(&serde_json::to_string_pretty(&document)?))
     }

@@ -1,6 +1,7 @@
 //! Opening the result file: never through a link, never without the lock, never one that somebody else has a hold on,
 //! never changed before it is sure that the run begins.
 
+use super::holder::Holder;
 use super::reader::{Records, Tail, is_torn_header};
 use super::record::HEADER;
 use super::scan::{Keep, scan};
@@ -89,6 +90,12 @@ impl ResultFile {
     /// If there is none or it is no regular file.
     pub fn records(path: &Path) -> Result<Records<File>, Error> {
         Ok(Records::new(path, open_to_read(path)?))
+    }
+
+    /// The process of the run that is writing a result file, if it can be found. Takes no lock.
+    #[must_use]
+    pub fn holder(path: &Path) -> Option<Holder> {
+        Holder::of(&fs::symlink_metadata(path).ok()?)
     }
 
     /// Whether the file existed, and how it ended.
@@ -190,7 +197,10 @@ fn refuse_unwritable_folder(path: &Path) -> Result<(), Error> {
 fn lock(path: &Path, file: &File) -> Result<(), Error> {
     match file.try_lock() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => {
+            let holder = file.metadata().ok().and_then(|found| Holder::of(&found));
+            Err(Error::Locked { path: path.to_path_buf(), holder })
+        }
         Err(TryLockError::Error(source)) => {
             Err(Error::Unsupported { path: path.to_path_buf(), doing: "cannot lock the result file", source })
         }

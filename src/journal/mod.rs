@@ -6,8 +6,10 @@
 //! means a whole record: what stands behind the last one is torn and is never read as a result.
 
 mod file;
+mod holder;
 mod lookup;
 mod marks;
+mod pace;
 mod parse;
 mod reader;
 mod reason;
@@ -21,8 +23,10 @@ use std::io;
 use std::path::PathBuf;
 
 pub use file::{Existing, ResultFile};
+pub use holder::Holder;
 pub use lookup::Lookup;
 pub use marks::{Mark, Marks, RowSet};
+pub use pace::recent_speed;
 pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
 pub use reason::{push_reason_key, reason_key};
@@ -95,10 +99,16 @@ pub enum Error {
         what: &'static str,
     },
     /// Another run holds it.
-    #[error("{} is held by another run: wait for it to end", path.display())]
+    #[error(
+        "another run{} is using {}. Wait for it, or choose another --result",
+        holder.map(|holder| format!(" ({holder})")).unwrap_or_default(),
+        path.display()
+    )]
     Locked {
         /// The result file.
         path: PathBuf,
+        /// The process of that run, if it can be found.
+        holder: Option<Holder>,
     },
     /// A record that cannot be read stands before others.
     #[error("{}: line {line} (byte {offset}): {fault}. The file was damaged or edited; nothing was changed in it and nothing was sent", path.display())]

@@ -52,6 +52,13 @@ pub struct Account {
 }
 
 impl Account {
+    /// Rows that a run which goes on has still to send. Rows that failed in an earlier run are not among them, though it
+    /// may try them again.
+    #[must_use]
+    pub fn to_send(&self) -> u64 {
+        self.no_record + self.changed
+    }
+
     /// Whether every row is in sync.
     #[must_use]
     pub fn is_in_sync(&self) -> bool {

@@ -202,7 +202,8 @@ fn the_account_for_machines_says_what_the_other_says() {
             "updated": 6, "unchanged": 0, "invalid": 0, "rejected": 0, "failed": 0, "unknown": 0, "changed": 0,
             "no_record": 0
         },
-        "records": 6, "highest_row": 6, "torn_bytes": 0, "in_sync": true, "reason": "in_sync", "exit_code": 0
+        "records": 6, "highest_row": 6, "torn_bytes": 0, "in_sync": true, "reason": "in_sync", "exit_code": 0,
+        "running": [], "seconds_left": null
     });
     assert_eq!(json(&output), expected);
 

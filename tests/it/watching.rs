@@ -1,6 +1,6 @@
 //! A run that goes on, seen from another shell: SIGUSR1, the summary and metrics of a run that has not ended, `verify`.
 
-use crate::support::{Child, Offerit, RESULT, Reply, Server, schema, table};
+use crate::support::{Child, INPUT, Offerit, RESULT, Reply, Server, schema, table};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -149,4 +149,30 @@ fn a_summary_on_standard_output_comes_once_at_the_end() {
     let output = child.wait().expect_code(143);
     let summary: Value = serde_json::from_str(&output.stdout).expect("one summary");
     assert_eq!((&summary["exit_code"], &summary["reason"]), (&143.into(), &"terminated".into()));
+}
+
+#[test]
+fn verify_and_a_second_run_name_the_run_that_goes_on() {
+    let (server, offerit) = held();
+    let (child, _) = start_held(&offerit, &server, &["-q"]);
+    let pid = child.pid();
+    let named = format!("(pid {pid}, since ");
+
+    let verify = offerit.run(&["verify", INPUT]).expect_code(3);
+    assert!(verify.stderr.contains(&format!("A run is writing {RESULT} {named}")), "{}", verify.stderr);
+    let json = offerit.run(&["verify", INPUT, "--json"]).expect_code(3);
+    let account: Value = serde_json::from_str(&json.stdout).expect("an account");
+    let run = &account["running"][0];
+    assert_eq!((&run["result"], &run["pid"]), (&RESULT.into(), &pid.into()));
+    assert!(run["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{account}");
+    assert_eq!(account["counts"]["no_record"], 60);
+
+    let second = offerit.send(&["--resume"]).expect_code(5);
+    assert!(second.stderr.contains(&format!("another run {named}")), "{}", second.stderr);
+    assert!(second.stderr.contains(RESULT), "{}", second.stderr);
+
+    child.signal("TERM");
+    child.wait().expect_code(143);
+    let verify = offerit.run(&["verify", INPUT]).expect_code(3);
+    assert!(!verify.stderr.contains("A run is writing"), "{}", verify.stderr);
 }
