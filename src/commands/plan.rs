@@ -187,7 +187,7 @@ fn link(input: &Input, baseline: &mut Baseline) -> Result<(), Failure> {
     let mut links = Links::default();
     while let Some(row) = rows.next_row()? {
         if row.content.is_ok() {
-            links.observe(baseline, &fields(&row));
+            links.observe(baseline, &fields(&row)).map_err(cannot_spool)?;
         }
     }
     links.apply(baseline);

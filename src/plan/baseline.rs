@@ -5,6 +5,7 @@ use super::Fields;
 use super::spool::{Row, Spool, SpoolWriter};
 use crate::customer::{Parameter, REMOVE};
 use crate::resume::IdIndex;
+use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -307,6 +308,26 @@ impl Baseline {
         start + first..start + first + count
     }
 
+    /// Whether a row names both ids: nearly always so, and found without reading a row.
+    fn are_of_one_row(&self, one: u64, other: u64) -> bool {
+        let rows = |key| self.entries[self.range(key)].iter().map(|entry| entry.row & OFFSET);
+        let (mut ones, mut others) = (rows(one).peekable(), rows(other).peekable());
+        while let (Some(first), Some(second)) = (ones.peek(), others.peek()) {
+            match first.cmp(second) {
+                Ordering::Equal => return true,
+                Ordering::Less => drop(ones.next()),
+                Ordering::Greater => drop(others.next()),
+            }
+        }
+        false
+    }
+
+    fn mark_linked(&mut self, key: u64) {
+        for at in self.range(key) {
+            self.entries[at].row |= LINKED;
+        }
+    }
+
     fn note_seen(&mut self, customer: &Customer) {
         if self.entries[customer.entries[0]].row & SEEN != 0 {
             return;
@@ -371,9 +392,10 @@ fn bit(parameter: Parameter) -> u64 {
     1 << (FIELDS_AT as usize + parameter.index() - Parameter::LOOKUPS)
 }
 
-/// Ids that only the input knows, and their links to customers of the baseline. Where such an id stands in a row of its own,
-/// or beside the ids of two customers, more rows than the baseline knows of may be one customer's: then nobody knows which
-/// value a field has when the turn of a row comes, and the baseline is not known to be right about these customers.
+/// Ids that rows of the input join and the baseline does not: an id that only the input knows beside a known one, where it
+/// stands in a row of its own or beside the id of another customer as well; and ids of two customers of the baseline. More
+/// rows than the baseline knows of may be one customer's then. Nobody knows which value a field has when the turn of a row
+/// comes, and the baseline is not known to be right about these customers.
 #[derive(Default)]
 pub struct Links {
     /// The keys of ids in rows without a known id.
@@ -384,7 +406,10 @@ pub struct Links {
 
 impl Links {
     /// Looks at a row of the input.
-    pub fn observe(&mut self, baseline: &Baseline, fields: &Fields<'_>) {
+    ///
+    /// # Errors
+    /// If the temporary file cannot be read.
+    pub fn observe(&mut self, baseline: &mut Baseline, fields: &Fields<'_>) -> io::Result<()> {
         let keys = LOOKUPS.map(|parameter| {
             let id = fields[parameter.index()];
             (!id.is_empty()).then(|| key_of(&baseline.hasher, parameter, id))
@@ -394,11 +419,21 @@ impl Links {
             [Some((one, true)), Some((other, false))] | [Some((other, false)), Some((one, true))] => {
                 self.links.push((other, one));
             }
+            [Some((one, true)), Some((other, true))] => {
+                let customer_id = fields[Parameter::CustomerId.index()];
+                if !baseline.are_of_one_row(one, other)
+                    && let Some(customer) = baseline.customer(Parameter::CustomerId, customer_id)?
+                    && !customer.keys.contains(&other)
+                {
+                    [one, other].into_iter().for_each(|key| baseline.mark_linked(key));
+                }
+            }
             ids if ids.iter().flatten().all(|(_, is_known)| !is_known) => {
                 self.alone.extend(ids.iter().flatten().map(|(key, _)| *key));
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// Marks the customers of the baseline that are linked.
@@ -410,11 +445,7 @@ impl Links {
             links.len() > 1 || links.iter().any(|(unknown, _)| self.alone.binary_search(unknown).is_ok())
         };
         for links in self.links.chunk_by(|one, other| one.0 == other.0).filter(|links| is_shared(links)) {
-            for (_, known) in links {
-                for at in baseline.range(*known) {
-                    baseline.entries[at].row |= LINKED;
-                }
-            }
+            links.iter().for_each(|(_, known)| baseline.mark_linked(*known));
         }
     }
 }

@@ -39,7 +39,7 @@ fn planned_by_program(
     }
     let mut baseline = writer.finish(&PARAMETERS, empty).unwrap();
     let mut links = Links::default();
-    input.iter().for_each(|row| links.observe(&baseline, &fields(row)));
+    input.iter().for_each(|row| links.observe(&mut baseline, &fields(row)).unwrap());
     links.apply(&mut baseline);
     let (mut differences, mut planned) = (Differences::new(baseline), Planned::new());
     for (number, row) in (1..).zip(input) {
@@ -95,6 +95,7 @@ fn planned_by_reference(base: &[(Row, bool)], input: &[Row], empty: EmptyCell) -
             input.iter().filter(|row| groups_of(row) == [group]).flat_map(ids).filter(|id| !is_known(id));
         own().all(|(_, is_trusted)| *is_trusted)
             && groups[group].iter().filter(|(kind, _)| *kind == 0).count() <= 1
+            && !input.iter().map(groups_of).any(|groups| groups.len() > 1 && groups.contains(&group))
             && !unknown.any(|id| alone.contains(&id) || beside(&id).len() > 1)
     };
     let past = |group: usize, field: usize| -> String {

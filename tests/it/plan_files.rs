@@ -203,3 +203,71 @@ fn a_plan_goes_through_a_pipe_and_through_shards() {
     let output = offerit.run(&["check", INPUT, "--show-values"]).expect_code(0);
     assert!(!output.stdout.contains("left out") && !output.stdout.contains("Oslo"), "{}", output.stdout);
 }
+
+/// A plan whose customer 2 is refused.
+fn job_with_a_refused_row(server: &Server) -> Offerit {
+    let mut rows = three();
+    rows[1].insert("set:city".to_owned(), "Nowhere".to_owned());
+    let offerit = Offerit::job(server, plan(&COLUMNS, &rows));
+    offerit.send(&["--concurrency", "1"]).expect_code(3);
+    offerit
+}
+
+fn server_that_refuses_nowhere() -> Server {
+    Server::start(|request, _| match request.field("city").as_deref() {
+        Some("Nowhere") => Reply::new(400).body("no"),
+        _ => Reply::updated(),
+    })
+}
+
+#[test]
+fn the_failures_of_a_plan_are_a_plan() {
+    let server = server_that_refuses_nowhere();
+    let offerit = job_with_a_refused_row(&server);
+    let output = offerit.run(&["verify", INPUT]).expect_code(3);
+    assert!(output.stdout.contains("rejected            1"), "{}", output.stdout);
+    offerit.run(&["failures", INPUT, "-o", "failures.csv"]).expect_code(0);
+    let text = fs::read_to_string(offerit.path("failures.csv")).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    assert!(text.lines().next().unwrap().ends_with("_row,_line,_change,_check,_status,_error"), "{text}");
+    offerit.input("failures.csv", text.replace("Nowhere", "Bonn"));
+    offerit.run(&["run", "failures.csv", "--rate", "unlimited"]).expect_code(0);
+    assert_eq!(customers(&server.requests()), ["1", "2", "3", "2"]);
+    assert_eq!(server.requests()[3].field("city").unwrap(), "Bonn");
+}
+
+#[test]
+fn a_corrected_plan_is_resumed_and_reported() {
+    let server = server_that_refuses_nowhere();
+    let offerit = job_with_a_refused_row(&server);
+    let text = fs::read_to_string(offerit.path(INPUT)).unwrap();
+    offerit.input(INPUT, text.replace("Nowhere", "Bonn"));
+    offerit.send(&["--resume"]).expect_code(0);
+    assert_eq!(customers(&server.requests()), ["1", "2", "3", "2"]);
+    offerit.run(&["verify", INPUT]).expect_code(0);
+    offerit.run(&["report", RESULT, "--input", INPUT]).expect_code(0);
+    let page = fs::read_to_string(offerit.path("customers.result.html")).unwrap();
+    assert!(page.contains("updated") && !page.contains("Oslo"));
+}
+
+#[test]
+fn the_first_rows_of_a_plan_can_be_sent_alone() {
+    let server = server();
+    let offerit = Offerit::job(&server, plan(&COLUMNS, &three()));
+    offerit.send(&["--limit", "1", "--concurrency", "1"]).expect_code(7);
+    assert_eq!(customers(&server.requests()), ["1"]);
+    offerit.send(&["--resume", "--concurrency", "1"]).expect_code(0);
+    assert_eq!(customers(&server.requests()), ["1", "2", "3"]);
+}
+
+#[test]
+fn check_shows_what_is_wrong_with_a_plan() {
+    let offerit = Offerit::new();
+    let whole = plan(&COLUMNS, &three()).replace("Oslo", "Osl0");
+    offerit.input(INPUT, whole);
+    let output = offerit.run(&["check", INPUT, "--format", "json"]).expect_code(3);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["findings"][0]["kind"], "plan-check");
+    assert_eq!(report["rows"]["valid"], 2);
+    assert!(!output.stdout.contains("Osl0"));
+}

@@ -85,7 +85,7 @@ impl PlanReport {
         }
         if invalid > 0 {
             notes.push(format!(
-                "{} of {baseline} are invalid: their customers are planned in full",
+                "{} of {baseline} are invalid: the customers that they name are planned in full",
                 rows(invalid)
             ));
         }
