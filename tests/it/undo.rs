@@ -5,6 +5,8 @@ use crate::support::{Gate, INPUT, Offerit, Reply, Request, Server, plan as plans
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const BASE: &str = "base.csv";
 const PLAN: &str = "changes.csv";
@@ -156,6 +158,30 @@ fn only_what_may_have_been_applied_is_undone() {
     let cells = |row: &plans::Row| ["customer_id", "set:city", "was:city"].map(|name| row[name].clone());
     let expected = [["1", "A", ""], ["3", "A", "B"], ["4", "A", "B"]];
     assert_eq!(rows.iter().map(cells).collect::<Vec<_>>(), expected);
+}
+
+/// Nobody confirmed the row in the first run, and the second one was refused: the first may have been applied.
+#[test]
+fn a_row_that_was_refused_at_last_is_undone_if_an_earlier_run_may_have_applied_it() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let is_refused = Arc::clone(&is_over);
+    let server = Server::start(move |request, _| match request.field("customer_id").as_deref() {
+        Some("1") if is_refused.load(Ordering::SeqCst) => Reply::new(400).body("no"),
+        Some("1") => Reply::new(200).body("<html>"),
+        _ => Reply::updated(),
+    });
+    let table = |city: &str| format!("customer_id,city\n1,{city}\n2,{city}\n3,{city}\n");
+    let offerit = Offerit::job(&server, table("B"));
+    offerit.input(BASE, table("A"));
+    plan(&offerit, &[]);
+    let run = ["run", PLAN, "--rate", "unlimited", "--concurrency", "1", "--resume"];
+    offerit.run(&run).expect_code(3);
+    is_over.store(true, Ordering::SeqCst);
+    offerit.run(&run).expect_code(3);
+    offerit.run(&undo(&[])).expect_code(0);
+    let rows = read(&fs::read_to_string(offerit.path(UNDO)).unwrap());
+    let ids: Vec<_> = rows.iter().map(|row| row["customer_id"].as_str()).collect();
+    assert_eq!(ids, ["1", "2", "3"]);
 }
 
 #[test]
