@@ -49,6 +49,8 @@ const FIELDS_AT: u32 = 44;
 const SEEN: u64 = 1 << 60;
 /// Whether the input has rows that may be this customer's and that the baseline takes for another's.
 const LINKED: u64 = 1 << 61;
+/// Whether a row of the input names this id and no other.
+const ALONE: u64 = 1 << 62;
 
 /// One id of one row, by the hash of the id.
 #[derive(Debug, Clone, Copy)]
@@ -322,10 +324,19 @@ impl Baseline {
         false
     }
 
-    fn mark_linked(&mut self, key: u64) {
+    fn flag(&mut self, key: u64, flag: u64) {
         for at in self.range(key) {
-            self.entries[at].row |= LINKED;
+            self.entries[at].row |= flag;
         }
+    }
+
+    /// Whether rows of the input name the customer by one id alone, and others by another id alone. A run keeps the order of
+    /// such rows only if a row of the file names both ids.
+    #[must_use]
+    pub fn is_named_apart(&self, customer: &Customer) -> bool {
+        let entries = customer.entries.iter().map(|at| self.entries[*at]);
+        let mut alone = entries.filter(|entry| entry.row & ALONE != 0).map(|entry| entry.key);
+        alone.next().is_some_and(|first| alone.any(|key| key != first))
     }
 
     fn note_seen(&mut self, customer: &Customer) {
@@ -425,9 +436,10 @@ impl Links {
                     && let Some(customer) = baseline.customer(Parameter::CustomerId, customer_id)?
                     && !customer.keys.contains(&other)
                 {
-                    [one, other].into_iter().for_each(|key| baseline.mark_linked(key));
+                    [one, other].into_iter().for_each(|key| baseline.flag(key, LINKED));
                 }
             }
+            [Some((key, true)), None] | [None, Some((key, true))] => baseline.flag(key, ALONE),
             ids if ids.iter().flatten().all(|(_, is_known)| !is_known) => {
                 self.alone.extend(ids.iter().flatten().map(|(key, _)| *key));
             }
@@ -445,7 +457,7 @@ impl Links {
             links.len() > 1 || links.iter().any(|(unknown, _)| self.alone.binary_search(unknown).is_ok())
         };
         for links in self.links.chunk_by(|one, other| one.0 == other.0).filter(|links| is_shared(links)) {
-            links.iter().for_each(|(_, known)| baseline.mark_linked(*known));
+            links.iter().for_each(|(_, known)| baseline.flag(*known, LINKED));
         }
     }
 }

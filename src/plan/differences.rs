@@ -173,13 +173,16 @@ impl Differences {
         };
         let ids = [fields[0], fields[1]];
         let mut planned = PlanLine { row, line, is_new: customer.is_none(), ids, ..PlanLine::default() };
+        // Left out, the row would take the order of the others with it.
+        let is_joint = ids.iter().all(|id| !id.is_empty())
+            && customer.as_ref().is_some_and(|customer| self.baseline.is_named_apart(customer));
         for (parameter, set) in Parameter::ALL.into_iter().zip(fields) {
             if parameter.is_lookup() || set.is_empty() {
                 continue;
             }
             let past = customer.as_ref().map_or(Past::Unknown, |customer| customer.past(parameter));
             let is_planned = |customer: &Customer| self.baseline.is_planned(customer, parameter);
-            if is_same(&past, set) && !customer.as_deref().is_some_and(is_planned) {
+            if !is_joint && is_same(&past, set) && !customer.as_deref().is_some_and(is_planned) {
                 continue;
             }
             if let Some(customer) = &customer {

@@ -77,6 +77,12 @@ fn groups(rows: &[Row]) -> Vec<BTreeSet<Id>> {
     groups
 }
 
+/// Whether rows name a customer by one id alone, and others by another.
+fn is_named_apart(customer: &BTreeSet<Id>, input: &[Row]) -> bool {
+    let alone = input.iter().map(ids).filter(|ids| ids.len() == 1 && ids.is_subset(customer));
+    alone.flatten().collect::<BTreeSet<_>>().len() > 1
+}
+
 /// The reference.
 fn planned_by_reference(base: &[(Row, bool)], input: &[Row], empty: EmptyCell) -> (Planned, usize) {
     let groups = groups(&base.iter().map(|(row, _)| *row).collect::<Vec<_>>());
@@ -119,7 +125,10 @@ fn planned_by_reference(base: &[(Row, bool)], input: &[Row], empty: EmptyCell) -
         let was = [2, 3].map(|field| group.map_or(String::new(), |group| past(group, field)));
         let mut set = [row[2].to_owned(), row[3].to_owned()];
         for field in 0..2 {
-            if group.is_some() && set[field] == was[field] && !touched.contains(&(group, field)) {
+            let is_joint =
+                ids(row).len() == 2 && group.is_some_and(|group| is_named_apart(&groups[group], input));
+            if !is_joint && group.is_some() && set[field] == was[field] && !touched.contains(&(group, field))
+            {
                 set[field].clear();
             }
             if !set[field].is_empty() {
