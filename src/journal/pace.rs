@@ -38,7 +38,7 @@ pub fn recent_speed(path: &Path, since: Option<SystemTime>, now: SystemTime) -> 
 /// to the beginning of the window.
 fn speed(end: &[u8], is_cut: bool, since: Option<SystemTime>, now: SystemTime) -> Option<f64> {
     let lines = end.split_inclusive(|byte| *byte == b'\n').skip(usize::from(is_cut));
-    let times: Vec<_> = lines.filter_map(|line| sent_at(line.strip_suffix(b"\n")?)).collect();
+    let times: Vec<SystemTime> = lines.filter_map(|line| sent_at(line.strip_suffix(b"\n")?)).collect();
     let earliest = times.first().copied().filter(|_| is_cut);
     let begin = [now.checked_sub(WINDOW), since, earliest].into_iter().flatten().max()?;
     let seconds = now.duration_since(begin).ok()?.as_secs_f64();
@@ -48,14 +48,14 @@ fn speed(end: &[u8], is_cut: bool, since: Option<SystemTime>, now: SystemTime) -
 
 /// When a row was finished, if it was sent.
 fn sent_at(text: &[u8]) -> Option<SystemTime> {
-    let parsed = Parsed::from_line(text).ok().filter(|parsed| !parsed.is_unsent())?;
+    let parsed = Parsed::from_line(text).ok()?;
     let record = RecordRef { text, parsed, place: Default::default() };
-    humantime::parse_rfc3339(record.finished_at()).ok()
+    (record.attempts() > 0).then(|| record.finished_at())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Record, Status, Timestamps};
+    use super::super::{Record, Status};
     use super::*;
     use crate::customer::Fingerprint;
 
@@ -64,7 +64,6 @@ mod tests {
     /// Records of rows that were finished at these seconds, with so many attempts each.
     fn records(seconds: impl Iterator<Item = u64>, attempts: u32) -> Vec<u8> {
         let mut file = Vec::new();
-        let mut times = Timestamps::default();
         for (row, second) in (1..).zip(seconds) {
             let record = Record {
                 row,
@@ -75,7 +74,7 @@ mod tests {
                 http_status: Some(200),
                 attempts,
                 duration: Duration::ZERO,
-                finished_at: times.at(at(second)),
+                finished_at: at(second),
                 error: "",
                 fingerprint: Fingerprint(16),
             };
