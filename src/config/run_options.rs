@@ -27,8 +27,8 @@ pub struct RunOptions {
     #[command(flatten)]
     pub mapping: MappingOptions,
 
-    /// Account URL, such as https://offerit.example.com [env: OFFERIT_URL]
-    #[arg(long, conflicts_with = "sandbox", help_heading = SERVER)]
+    /// The account's URL. Its help is an attribute, as rustdoc takes a bare address for a mistake.
+    #[arg(help = "Account URL, such as https://offerit.example.com [env: OFFERIT_URL]", long, conflicts_with = "sandbox", help_heading = SERVER)]
     pub url: Option<String>,
 
     /// API user name; must be an admin account [env: OFFERIT_API_USERNAME]
