@@ -159,3 +159,26 @@ async fn rows_larger_than_the_bound_of_all_bodies_go_one_at_a_time() {
     assert!(ending.stop.is_none());
     assert_eq!((lines.count("updated"), server.most_in_flight()), (4, 1));
 }
+
+/// A limit that is documented: a stream that is silent has not ended.
+#[tokio::test(start_paused = true)]
+async fn rows_out_of_attempts_wait_for_the_next_row_of_a_silent_stream() {
+    struct Silent(Rows, Pin<Box<Sleep>>);
+    impl Feed for Silent {
+        fn poll_jobs(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>> {
+            match self.0.0.take() {
+                Some(jobs) => Poll::Ready(Some(Ok(jobs))),
+                None => self.1.as_mut().poll(context).map(|()| None),
+            }
+        }
+    }
+    let server = Simulated::new(|arrival| {
+        (SECOND / 500, if arrival.now < 60 * SECOND { busy(503, None) } else { updated() })
+    });
+    let (_, never) = unbounded_channel();
+    let (limits, lines) = (settings("50", 16), Lines::default());
+    let feed = Silent(Rows::distinct(1), Box::pin(sleep(3600 * SECOND)));
+    let ending = deliver(&limits, &server, lines.clone(), feed, never, Notices::default()).await;
+    assert!(ending.stop.is_none() && lines.count("updated") == 1, "{:?}", ending.stop);
+    assert!((3600..3610).contains(&server.span().as_secs()), "{:?}", server.span());
+}
