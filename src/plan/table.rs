@@ -35,11 +35,10 @@ impl<'row> PlanLine<'row> {
         Parameter::ALL.into_iter().zip(self.set).filter(|(_, set)| !set.is_empty())
     }
 
-    /// The cell that stands for the value from before. There is none of a password.
+    /// The cell that stands for the value from before.
     fn was(&self, parameter: Parameter) -> &[u8] {
         match &self.was[parameter.index()] {
             Past::Unknown => b"",
-            _ if parameter == Parameter::Password => b"",
             Past::None => REMOVE.as_bytes(),
             Past::Value(value) => value,
         }

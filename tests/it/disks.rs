@@ -1,7 +1,7 @@
 //! Real file systems: one that is full, and one that loses what was not synced.
 
 use crate::support::crash::Broken;
-use crate::support::{Mounted, Reply, tools};
+use crate::support::{Mounted, Offerit, Reply, table, tools};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -39,6 +39,22 @@ fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     job.offerit.send(&resume).expect_code(0);
     job.assert_repeats_little(&state, "with room");
     job.assert_complete("with room");
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_a_plan() {
+    let offerit = Offerit::new();
+    let (base, input) = (table(1..=5000), table(1..=5000).replace("City", "Town"));
+    offerit.input("base.csv", base);
+    offerit.input("in.csv", input);
+    // The rows of the baseline alone take more than 64 KiB, and with them the plan more than 192.
+    for size in ["64k", "192k"] {
+        let Some(disk) = Mounted::memory(&offerit.path("disk"), size) else { return };
+        let path = disk.path("changes.csv");
+        let output = offerit.run(&["plan", "in.csv", "--baseline", "base.csv", "-o", &path]).expect_code(1);
+        assert!(output.stderr.contains("No space left"), "{}", output.stderr);
+        assert_eq!(fs::read_dir(disk.path("")).expect("a disk").count(), 0);
+    }
 }
 
 /// A new ext4 file system in a file, if that can be made here.

@@ -129,7 +129,9 @@ pub(super) fn ids<'row>(row: &'row Row<'_>) -> Fields<'row> {
 }
 
 pub(super) fn cannot_spool(error: io::Error) -> Failure {
-    Failure::fault(format!("the temporary file with the rows of the baseline: {error}"))
+    Failure::fault(format!(
+        "the temporary file with the rows of the baseline (beside the plan, or in TMPDIR): {error}"
+    ))
 }
 
 /// Refuses a plan where an input or a baseline is wanted.
