@@ -29,7 +29,7 @@ impl Findings {
         self.all.push(Finding { severity, kind, message, count: 1, examples: Vec::new() });
     }
 
-    /// A rule that a row broke; `value` is what stands in the column.
+    /// A rule that a row broke; `value` is the value of the column.
     pub(super) fn add_problem(&mut self, row: &Row<'_>, problem: &Problem, value: Option<&[u8]>) {
         let finding = self.of(Severity::Error, problem.rule, || title(problem));
         if finding.examples.len() < SHOWN {
@@ -101,7 +101,7 @@ impl Findings {
     }
 }
 
-/// What stands over all problems of a kind.
+/// The title of all problems of a kind.
 fn title(problem: &Problem) -> String {
     match problem.rule {
         "ragged" => "has more or fewer fields than the header".to_owned(),

@@ -24,6 +24,8 @@ pub struct Terms {
     pub strict: bool,
     /// Whether values are kept as they are, except passwords.
     pub show_values: bool,
+    /// Whether customers that several rows name are found. It takes up to 52 MB of memory.
+    pub finds_duplicates: bool,
 }
 
 /// Looks at all rows of an input, in one pass.
@@ -46,7 +48,7 @@ struct Linter {
     /// The number of the column with the country.
     country: Option<usize>,
     findings: Findings,
-    duplicates: DuplicateFinder,
+    duplicates: Option<DuplicateFinder>,
     rows: CheckedRows,
     first: Vec<Update>,
 }
@@ -82,7 +84,7 @@ impl Linter {
             columns: rows.columns().map(column).collect(),
             country: country.map(|(number, _)| number),
             findings,
-            duplicates: DuplicateFinder::new(),
+            duplicates: terms.finds_duplicates.then(DuplicateFinder::new),
             rows: counted,
             first: Vec::new(),
         }
@@ -114,7 +116,9 @@ impl Linter {
         }
         let value = |parameter| update.get(parameter).unwrap_or_default();
         for parameter in [Parameter::CustomerId, Parameter::SubscriptionId] {
-            self.duplicates.see(parameter, value(parameter).as_bytes(), row.line);
+            if let Some(duplicates) = &mut self.duplicates {
+                duplicates.see(parameter, value(parameter).as_bytes(), row.line);
+            }
         }
         let raw_country = self.country.and_then(|number| row.cell(number)).unwrap_or_default();
         let countries = [text(raw_country), value(Parameter::Country)];
@@ -157,7 +161,7 @@ impl Linter {
             findings: self.findings.finish(),
             notes: notes(input, rows),
             left_out: rows.left_out(),
-            duplicates: self.duplicates.finish(),
+            duplicates: self.duplicates.map(DuplicateFinder::finish).unwrap_or_default(),
             first: self.first,
             pace: terms.pace.clone(),
             is_strict: terms.strict,

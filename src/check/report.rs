@@ -57,7 +57,7 @@ pub struct Example {
     pub place: Option<(u64, usize)>,
     /// What is wrong just here, where that says more than the message of its kind.
     pub message: Option<String>,
-    /// What stands there, masked as it is to be shown.
+    /// The value there, masked.
     pub value: Option<String>,
 }
 

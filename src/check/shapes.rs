@@ -3,7 +3,7 @@
 use super::report::{Example, SHOWN};
 use std::collections::HashMap;
 
-/// Of longer ids, only the beginning tells the shape.
+/// The most parts of an id that make its shape (chosen). The rest of a longer id does not count.
 const MOST_PARTS: usize = 12;
 
 /// More shapes than this have nothing in common: none of them is odd. Bounds the memory.

@@ -42,7 +42,7 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     let Settings { shard, rate, strict, show_values, .. } = *settings;
     let pace = Pace { name: rate.to_string(), per_second: rate.per_second() };
-    let report = lint(&input, &Terms { shard, pace, strict, show_values });
+    let report = lint(&input, &Terms { shard, pace, strict, show_values, finds_duplicates: true });
     let report = report.map_err(|error| unusable(error, settings))?;
     let code = if report.is_fine() { ExitCode::InSync } else { ExitCode::NotInSync };
     put(settings.format.render(&report, code.number())).map_err(cannot_print)?;

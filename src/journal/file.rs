@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Only the owner may read the result file: it names customers.
 const MODE: u32 = 0o600;
 
-/// What to do with a result file that exists.
+/// The treatment of a result file that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Refuse to run.
@@ -44,7 +44,7 @@ enum State {
 }
 
 impl ResultFile {
-    /// Opens and locks the result file and reads what it says. Nothing is created or changed before
+    /// Opens and locks the result file and reads its records. Nothing is created or changed before
     /// [`ResultFile::begin`].
     ///
     /// # Errors
@@ -75,8 +75,8 @@ impl ResultFile {
         Ok((ResultFile { path: owned, state: State::Open { file, tail } }, marks))
     }
 
-    /// Reads what a result file says, without a lock: another run may be writing it. A torn tail is left
-    /// where it is.
+    /// Reads the records of a result file without a lock: another run may be writing it. A torn tail stays
+    /// in the file.
     ///
     /// # Errors
     /// If there is none, it is no regular file, or it is damaged.
@@ -224,10 +224,10 @@ fn create(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// What is overwritten must be a result file, or the start of one: a mistyped path must not cost an export.
+/// Refuses to overwrite anything but a result file or the start of one: a mistyped path must not cost an export.
 fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = Vec::new();
-    // One byte more than a header that stands for the whole file.
+    // One byte more than a file that is a header alone.
     let read = file.take(HEADER.len() as u64 + 1).read_to_end(&mut head);
     read.map_err(io_error(path, "cannot read the result file"))?;
     if head.starts_with(HEADER.as_bytes()) || is_torn_header(&head) {

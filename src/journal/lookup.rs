@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub struct Lookup {
     path: PathBuf,
     file: BufReader<File>,
-    /// Where the file stands.
+    /// The byte offset of the next read.
     offset: u64,
     line: Vec<u8>,
 }

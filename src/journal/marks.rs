@@ -1,5 +1,4 @@
-//! What the result file says of every row, in little more than eight bytes a row, and about a kilobyte for a row
-//! that stands alone.
+//! The last record of every row, in little more than 8 bytes a row, and about 1 KiB for a row without neighbours.
 
 use super::parse::Place;
 use super::record::Status;
@@ -17,10 +16,10 @@ type Block = [u64; BLOCK as usize];
 /// The bits of a word that hold the status; the others hold the fingerprint's upper bits.
 const STATUS_BITS: u64 = 0xf;
 
-/// The last record of a row: its status and, but for the lowest four bits, its fingerprint.
+/// The last record of a row: its status and its fingerprint without the lowest 4 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// What became of the row.
+    /// The outcome of the row.
     pub status: Status,
     fingerprint: u64,
 }
@@ -82,7 +81,7 @@ impl Marks {
         }
     }
 
-    /// As [`Marks::set`], and notes where in the result file the record stands.
+    /// As [`Marks::set`], and remembers the record's place in the result file.
     pub(super) fn set_at(&mut self, place: Place, row: u64, status: Status, fingerprint: Fingerprint) {
         if row > self.last_row {
             self.last_row_at = place;
@@ -90,8 +89,8 @@ impl Marks {
         self.set(row, status, fingerprint);
     }
 
-    /// Takes over the records of another result file; where a row has some in both, those of the other count, and the
-    /// row is told.
+    /// Adds the records of another result file. Where a row has records in both, the record of the other file counts, and
+    /// `is_in_both` gets the row.
     pub(super) fn absorb(&mut self, other: Marks, mut is_in_both: impl FnMut(u64)) {
         if other.last_row > self.last_row {
             self.last_row_at = other.last_row_at;
@@ -110,7 +109,8 @@ impl Marks {
         }
     }
 
-    /// Where a page is, or where it belongs. Nearly always the pages have no gap, and it is where its number says.
+    /// The index of a page, or the index to insert it at. Without gaps between the pages, which is usual, the index is the
+    /// page's number.
     fn find(&self, number: u64) -> Result<usize, usize> {
         match usize::try_from(number) {
             Ok(index) if self.pages.get(index).is_some_and(|page| page.number == number) => Ok(index),
@@ -150,7 +150,7 @@ impl Marks {
         self.last_row
     }
 
-    /// Where the first record of that row stands in the result file.
+    /// The place of that row's first record in the result file.
     #[must_use]
     pub fn last_row_at(&self) -> Place {
         self.last_row_at

@@ -3,7 +3,7 @@
 //! the marks of the last record of each row.
 //!
 //! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
-//! means a whole record: what stands behind the last one is torn and is never read as a result.
+//! means a whole record: bytes after the last line feed are torn and are never read as a result.
 
 mod file;
 mod holder;
@@ -14,7 +14,7 @@ mod parse;
 mod reader;
 mod reason;
 mod record;
-mod rest;
+mod unreadable_tail;
 mod scan;
 mod together;
 mod writer;
@@ -31,15 +31,15 @@ pub use parse::{ParseFault, Place, RecordRef};
 pub use reader::{Records, Tail};
 pub use reason::{push_reason_key, reason_key};
 pub use record::{HEADER, Record, Status, identity, shown_id};
-pub use rest::{MOST_OPEN_ROWS, unsent_together};
 pub use scan::{Keep, scan};
 pub use together::Together;
+pub use unreadable_tail::{MOST_OPEN_ROWS, unsent_together};
 pub use writer::{Log, OwnFile, Storage, Writer};
 
 /// Why the result file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is one, and nothing was said about it.
+    /// The file exists, and neither `--resume` nor `--overwrite` is given.
     #[error(
         "{} exists: it is the memory of an earlier run. Add --resume to go on with it, or --overwrite to begin anew",
         path.display()
@@ -59,7 +59,7 @@ pub enum Error {
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
     },
     /// Other names lead to the same file.
@@ -82,9 +82,9 @@ pub enum Error {
     OtherOwner {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner of the file.
         owner: u32,
-        /// Who runs this.
+        /// The user of this run.
         user: u32,
     },
     /// There is no folder for it, or one that may not be written to.
@@ -95,7 +95,7 @@ pub enum Error {
     Folder {
         /// The result file.
         path: PathBuf,
-        /// What is wrong with the folder, and what to do.
+        /// The fault of the folder, and the remedy.
         what: &'static str,
     },
     /// Another run holds it.
@@ -110,7 +110,7 @@ pub enum Error {
         /// The process of that run, if it can be found.
         holder: Option<Holder>,
     },
-    /// A record that cannot be read stands before others.
+    /// A line before the end of the file is no record.
     #[error("{}: line {line} (byte {offset}): {fault}. The file was damaged or edited; nothing was changed in it and nothing was sent", path.display())]
     Damaged {
         /// The result file.
@@ -119,7 +119,7 @@ pub enum Error {
         line: u64,
         /// The byte offset at which the line begins.
         offset: u64,
-        /// What is wrong there.
+        /// The fault of the line.
         fault: ParseFault,
     },
     /// Two result files that were to be read together are one.
@@ -149,9 +149,9 @@ pub enum Error {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The system refused an operation.
@@ -159,9 +159,9 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

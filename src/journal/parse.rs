@@ -1,4 +1,4 @@
-//! One line of the result file, as it is read: strictly. What this program does not write is a fault.
+//! Reads one line of the result file, strictly: a line that this program does not write is a fault.
 
 use super::record::{FIELDS, Status, hash, safe_error, shown_id};
 use crate::customer::Fingerprint;
@@ -49,7 +49,7 @@ pub struct RecordRef<'file> {
     pub(super) place: Place,
 }
 
-/// What is read from a line once and for all.
+/// The fields of a line that are parsed once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parsed {
     row: u64,
@@ -91,7 +91,7 @@ impl<'file> RecordRef<'file> {
         safe_id(self.unquoted(3))
     }
 
-    /// What became of the row.
+    /// The outcome of the row.
     #[must_use]
     pub fn status(&self) -> Status {
         self.parsed.status
@@ -222,7 +222,7 @@ fn ending(line: &[u8]) -> Option<Fingerprint> {
 }
 
 /// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be
-/// and every quote stands where RFC 4180 has one.
+/// and every quote is where RFC 4180 allows one.
 fn split(line: &[u8]) -> Option<Ends> {
     let mut ends = [0; FIELDS];
     let mut start = 0;

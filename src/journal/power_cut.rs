@@ -1,4 +1,4 @@
-//! What a power cut leaves of a result file, over and over: appended, synced, cut, resumed.
+//! A model of power cuts: records are appended and synced, the power is cut, the file is resumed, again and again.
 
 use super::*;
 use crate::customer::Fingerprint;
@@ -19,7 +19,7 @@ const MOST_UNSENT: u64 = 400;
 /// Stands for the length of the error of a row that was not sent.
 const UNSENT: usize = usize::MAX;
 
-/// What is lost is lost in such units.
+/// The unit in which a disk loses data, in bytes.
 const SECTOR: usize = 512;
 
 /// A disk in memory: what is not synced is lost by a power cut, or some of it.
@@ -36,7 +36,7 @@ struct DiskState {
 /// How the disk fails the next time it is used.
 #[derive(Debug, Clone, Copy)]
 enum Failure {
-    /// After so many bytes.
+    /// After this number of bytes.
     Append(usize),
     /// And may have synced all the same.
     Sync { is_synced: bool },
@@ -47,7 +47,7 @@ impl Disk {
         self.0.lock().unwrap()
     }
 
-    /// The file after a cut: what was synced, and of the rest the sectors that `survives` says, up to `length`.
+    /// The file after a cut: the synced part, and of the other sectors up to `length` those that `survives` marks.
     fn after_cut(&self, length: usize, survives: &[bool]) -> Vec<u8> {
         let state = self.state();
         let unsynced = state.written.len() - state.synced;
@@ -147,13 +147,13 @@ fn any_run() -> impl Strategy<Value = Run> {
         })
 }
 
-/// What is known of the rows, whatever becomes of the file.
+/// The facts about the rows that every file must agree with.
 #[derive(Default)]
 struct Truth {
     next_row: u64,
     /// In sync: its request was confirmed before its record was handed over.
     confirmed: BTreeSet<u64>,
-    /// In sync, and said to be durable.
+    /// In sync, and reported as durable.
     acknowledged: BTreeSet<u64>,
 }
 
@@ -210,7 +210,7 @@ fn read(file: &[u8], most_lost: u64) -> Result<(Marks, Tail), Error> {
     Ok((marks, records.tail()))
 }
 
-/// What a resumed run finds in what is left, and what it keeps of it.
+/// The part of the file that a resumed run keeps, and the marks it reads.
 fn recovered(left: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
     let (marks, tail) = read(left, OPEN_ROWS + MOST_UNSENT)?;
     assert_eq!(tail.whole + tail.torn, left.len() as u64);
@@ -225,7 +225,7 @@ fn any_harm() -> impl Strategy<Value = (prop::sample::Index, usize, Option<u8>)>
     (any::<prop::sample::Index>(), length, fill)
 }
 
-/// The most bytes that may be cut off behind these records, if so many of them can be lost.
+/// The most bytes that may be cut off after these records, if `most_lost` records can be lost.
 fn most_cut_off(records: &[u8], most_lost: u64) -> usize {
     let longest = records.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
     most_lost as usize * longest.max(256)

@@ -4,7 +4,7 @@
 use super::Error;
 use super::parse::{ParseFault, Parsed, Place, RecordRef};
 use super::record::HEADER;
-use super::rest::{LONGEST_RECORD, MOST_LOST_RECORDS, Rest};
+use super::unreadable_tail::{LONGEST_RECORD, MOST_LOST_RECORDS, UnreadableTail};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const BUFFER: usize = 256 * 1024;
 pub struct Tail {
     /// The byte offset behind the last whole record.
     pub whole: u64,
-    /// How many bytes of a torn record stand behind it.
+    /// The number of bytes of a torn record after the last whole one.
     pub torn: u64,
     /// How many records there are.
     pub records: u64,
@@ -50,7 +50,7 @@ pub struct Records<R> {
     /// The most records that a power cut can have taken.
     most_lost: u64,
     buffer: Box<[u8]>,
-    /// What of the buffer was read from the file and not yet passed.
+    /// The part of the buffer that was read from the file and is not consumed yet.
     ahead: Range<usize>,
     /// Where `ahead` begins.
     place: Place,
@@ -66,18 +66,18 @@ pub(super) fn is_torn_header(file: &[u8]) -> bool {
     HEADER.as_bytes().starts_with(file) || is_empty
 }
 
-/// What ended a line.
-enum End {
-    /// A line feed, behind so many bytes of the line.
+/// The end of a line.
+enum LineEnd {
+    /// A line feed, after this number of bytes.
     LineFeed(usize),
-    /// Nothing did: the file ended, after so many bytes.
+    /// The file ends after this number of bytes, without a line feed.
     OfFile { torn: u64 },
     /// It goes on beyond any record.
     TooFar,
 }
 
 impl<R: Read> Records<R> {
-    /// Reads `file` from where it stands, which must be its start. `path` is for errors.
+    /// Reads `file`, which must be at its start. `path` is for errors.
     pub fn new(path: &Path, file: R) -> Records<R> {
         Records::with_most_lost(path, file, MOST_LOST_RECORDS)
     }
@@ -106,13 +106,13 @@ impl<R: Read> Records<R> {
             return Ok(None);
         }
         let length = match self.read_line()? {
-            End::LineFeed(length) => length,
-            End::OfFile { torn: 0 } => {
+            LineEnd::LineFeed(length) => length,
+            LineEnd::OfFile { torn: 0 } => {
                 self.end(0);
                 return Ok(None);
             }
-            End::OfFile { .. } => return self.end_unsynced(ParseFault::Unfinished),
-            End::TooFar => return self.end_unsynced(ParseFault::TooLong),
+            LineEnd::OfFile { .. } => return self.end_unsynced(ParseFault::Unfinished),
+            LineEnd::TooFar => return self.end_unsynced(ParseFault::TooLong),
         };
         let line = self.ahead.start..self.ahead.start + length;
         let place = self.place;
@@ -143,9 +143,9 @@ impl<R: Read> Records<R> {
         let end = self.read_line()?;
         let held = &self.buffer[self.ahead.clone()];
         match end {
-            End::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
+            LineEnd::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
             // Not even the header is whole: a crash in the very first write.
-            End::OfFile { torn } if is_torn_header(held) => {
+            LineEnd::OfFile { torn } if is_torn_header(held) => {
                 self.end(torn);
                 return Ok(false);
             }
@@ -159,41 +159,41 @@ impl<R: Read> Records<R> {
         self.is_done = true;
     }
 
-    /// Makes sure that the next line is held, and tells how it ends.
-    fn read_line(&mut self) -> Result<End, Error> {
+    /// Fills the buffer up to the end of the next line, and returns that end.
+    fn read_line(&mut self) -> Result<LineEnd, Error> {
         let mut seen = 0;
         loop {
             let held = &self.buffer[self.ahead.clone()];
             if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
                 return match seen + found {
-                    length if length < LONGEST_LINE => Ok(End::LineFeed(length)),
-                    _ => Ok(End::TooFar),
+                    length if length < LONGEST_LINE => Ok(LineEnd::LineFeed(length)),
+                    _ => Ok(LineEnd::TooFar),
                 };
             }
             seen = held.len();
             if seen >= LONGEST_LINE {
-                return Ok(End::TooFar);
+                return Ok(LineEnd::TooFar);
             }
             if self.fill()? == 0 {
-                return Ok(End::OfFile { torn: seen as u64 });
+                return Ok(LineEnd::OfFile { torn: seen as u64 });
             }
         }
     }
 
     /// The end, if a crash can have left the file like that from the held line on; else the line is damage.
     fn end_unsynced(&mut self, fault: ParseFault) -> Result<Option<RecordRef<'_>>, Error> {
-        let mut rest = Rest::at(self.place.offset);
+        let mut tail = UnreadableTail::at(self.place.offset);
         loop {
-            rest.take(&self.buffer[self.ahead.clone()]);
+            tail.take(&self.buffer[self.ahead.clone()]);
             self.ahead = 0..0;
             if self.fill()? == 0 {
                 break;
             }
         }
-        if !rest.is_unsynced(self.most_lost, self.longest) {
+        if !tail.is_unsynced(self.most_lost, self.longest) {
             return Err(self.damaged(fault));
         }
-        self.end(rest.bytes());
+        self.end(tail.bytes());
         Ok(None)
     }
 
@@ -217,7 +217,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether the held line of so many bytes may be a part of one record, and nothing stands behind its line feed.
+    /// Whether the buffered line of this length may be a part of one record, and the file ends after its line feed.
     fn is_torn_record(&mut self, length: usize) -> Result<bool, Error> {
         let line = &self.buffer[self.ahead.start..self.ahead.start + length];
         let may_be = (length as u64) < LONGEST_RECORD && memchr::memchr(0, line).is_none();
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives so many bytes at a time at most, and is interrupted before each.
+    /// Yields at most `most` bytes a read, and an interrupt before each read.
     struct Drops<'file> {
         rest: &'file [u8],
         most: usize,

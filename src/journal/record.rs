@@ -20,7 +20,7 @@ const LONGEST_ID: usize = 200;
 /// The longest `error` that is written, in characters. Longer ones are cut with a mark.
 const LONGEST_ERROR: usize = 600;
 
-/// What finally became of a row in a run.
+/// The outcome of a row in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -30,7 +30,7 @@ pub enum Status {
     Unchanged = 2,
     /// Never sent: the row is wrong.
     Invalid = 3,
-    /// The server said no.
+    /// The server refused the update.
     Rejected = 4,
     /// No attempt got through.
     Failed = 5,
@@ -39,7 +39,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order people are told of them.
+    /// Every status, in the order of reports.
     pub const ALL: [Status; 6] = [
         Status::Updated,
         Status::Unchanged,
@@ -49,7 +49,7 @@ impl Status {
         Status::Unknown,
     ];
 
-    /// As it stands in the file.
+    /// The word in the file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// One row's outcome. Texts may come from outside: they are made harmless when the line is written.
+/// One row's outcome. Texts may come from outside: they are escaped when the line is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'text> {
     /// The row's number, from 1.
@@ -90,7 +90,7 @@ pub struct Record<'text> {
     pub customer_id: &'text str,
     /// Empty if the row has none.
     pub subscription_id: &'text str,
-    /// What became of it.
+    /// The outcome.
     pub status: Status,
     /// The last attempt's HTTP status, if there was a reply.
     pub http_status: Option<u16>,

@@ -6,7 +6,7 @@ use crate::customer::Fingerprint;
 use std::io::Read;
 use std::path::Path;
 
-/// What a mark keeps of a record, to be compared with the input's row.
+/// The part of a record that a mark keeps, to be compared with the input's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Its fingerprint, which takes the key to compare.
@@ -16,7 +16,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// What is kept of this one.
+    /// The part of `record` that is kept.
     #[must_use]
     pub fn of(self, record: &RecordRef<'_>) -> Fingerprint {
         match self {

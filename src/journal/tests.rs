@@ -1,6 +1,6 @@
 //! The result file as a whole: written, cut, damaged, read again.
 
-use super::rest::MOST_LOST_RECORDS;
+use super::unreadable_tail::MOST_LOST_RECORDS;
 use super::*;
 use crate::customer::Fingerprint;
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn whole_file(rows: u64) -> Vec<u8> {
     file
 }
 
-/// Resumes from `bytes` in a folder of its own and gives what the file then holds and says.
+/// Resumes from `bytes` in a folder of its own and gives the bytes of the file then, and its marks.
 fn resumed(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
     // In memory where that can be: thousands of syncs show nothing more on a disk.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();

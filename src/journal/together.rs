@@ -10,11 +10,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// A row comes into two files where it moves from one shard to another, because its id was corrected. More rows than
-/// this are no corrections.
+/// The most rows in several files (chosen). A row is in two files where its id was corrected, which moved it to another shard.
+/// More rows mean that the files are not the shards of one job.
 const MOST_IN_SEVERAL: usize = 100_000;
 
-/// What several result files say together.
+/// The records of several result files together.
 #[derive(Debug, Default)]
 pub struct Together {
     /// The last record of every row, by the time of the records.
@@ -29,9 +29,9 @@ pub struct Together {
 
 /// The last record of a row that several files have.
 #[derive(Default)]
-struct Last {
+struct LastRecord {
     finished_at: Option<SystemTime>,
-    /// Which file it stands in.
+    /// The index of its file.
     file: usize,
     record: Option<(Status, Fingerprint)>,
 }
@@ -54,7 +54,7 @@ impl Together {
             let mut rows = several.len();
             together.marks.absorb(marks, |row| {
                 if several.len() < MOST_IN_SEVERAL {
-                    several.insert(row, Last::default());
+                    several.insert(row, LastRecord::default());
                 }
                 rows += 1;
             });
@@ -75,7 +75,7 @@ impl Together {
         &mut self,
         paths: &[PathBuf],
         keep: Keep,
-        mut several: HashMap<u64, Last>,
+        mut several: HashMap<u64, LastRecord>,
     ) -> Result<(), Error> {
         for (file, path) in paths.iter().enumerate() {
             let mut records = ResultFile::records(path)?;
@@ -100,7 +100,7 @@ impl Together {
     }
 }
 
-/// Told by what the path leads to: the same name may be spelt in two ways.
+/// Refuses two paths that lead to one file: the same name may be spelt in two ways.
 fn refuse_twice(paths: &[PathBuf], index: usize) -> Result<(), Error> {
     let found = |path: &PathBuf| fs::canonicalize(path).ok();
     let path = &paths[index];
@@ -182,7 +182,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let one = written(&folder, "one", &[(2, 5, Status::Updated, 1), (2, 1, Status::Failed, 1)]);
         let alone = read(std::slice::from_ref(&one)).unwrap();
-        // Within a file the order of the records counts, whatever the clock said.
+        // Within a file the order of the records counts, whatever the clock was set to.
         assert_eq!((alone.marks.get(2).unwrap().status, alone.in_several), (Status::Failed, 0));
         let spelt = folder.path().join(".").join("one");
         assert!(matches!(read(&[one, spelt]), Err(Error::Twice { .. })));

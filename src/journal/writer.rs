@@ -25,28 +25,28 @@ pub trait Log {
     fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>>;
 }
 
-/// What the writer writes to.
+/// The storage behind the writer.
 pub trait Storage: Send + 'static {
     /// Appends all bytes.
     ///
     /// # Errors
-    /// What the system says; some of the bytes may be written.
+    /// The error of the system; some of the bytes may be written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes everything appended survive a power cut.
     ///
     /// # Errors
-    /// What the system says; what was appended since the last success may be lost.
+    /// The error of the system; bytes appended since the last success may be lost.
     fn sync(&mut self) -> io::Result<()>;
 }
 
 /// The result file as the writer owns it. Each write and each sync makes sure that nobody else has written to the file
 /// since the writer's own last write, and each sync that it is still the one at its path: a record in a file that was
 /// removed, replaced, emptied or overwritten meanwhile is none. Two writes within one tick of the file system's clock
-/// that leave the length as it is cannot be told apart.
+/// that keep the length cannot be distinguished.
 ///
-/// What a sync did not bring to the disk is taken back: it can be read until the machine stops, as the system may
-/// take the lost pages for clean, and a later run must not take it for done, nor append to what is a hole then.
+/// After a failed fdatasync the file is truncated to the last synced length: the page cache may still show records that never
+/// reach the disk. A later run must not treat them as done, nor append after a hole.
 pub struct OwnFile {
     path: PathBuf,
     file: File,
@@ -60,7 +60,7 @@ impl OwnFile {
     /// Takes the file that [`super::ResultFile::begin`] has made ready.
     ///
     /// # Errors
-    /// If the system does not tell its length.
+    /// If its length cannot be read.
     pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
         let left = file.metadata().map(|own| Snapshot::of(&own));
         let left = left.map_err(io_error(&path, "cannot look at the result file"))?;

@@ -81,7 +81,7 @@ fn command(name: &str, file: &str, place: Place, kind: &str, message: &str) -> S
     command
 }
 
-/// What stands behind the last `::`. Nothing in it is obeyed by a terminal either.
+/// The text after the last `::`, with the characters escaped that a terminal obeys.
 fn data(text: &str) -> String {
     escape_line(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -16,7 +16,7 @@ pub(super) fn tell(
     is_strict: bool,
     is_quiet: bool,
 ) -> Result<(), Refused> {
-    // Only the report of `check` shows the rate and the values.
+    // Only the report of `check` shows the rate, the values and the customers that several rows name.
     let terms = Terms { shard, strict: is_strict, ..Terms::default() };
     let report = lint(input, &terms).map_err(Failure::from)?;
     for note in report.notes.iter().filter(|_| !is_quiet) {

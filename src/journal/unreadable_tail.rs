@@ -1,13 +1,12 @@
-//! What stands in a result file from its first unreadable line on: what a power cut can leave there, or damage.
+//! The end of a result file from its first unreadable line on: the remains of a power cut, or damage.
 //!
-//! A power cut keeps what was synced, up to the end of some record, and of what was appended since any part: a file
-//! system may have written the length and not the data, or a later page and not an earlier one. What it did not
-//! write reads as NULs. Records that survive behind such a hole do not help, as nobody can tell which rows are
-//! missing in it. So all of it is cut off, and the rows are dealt with again: they were open, and thus few, or never sent.
+//! A power cut keeps everything up to the last fsync, which is the end of a record. Of the bytes appended later it keeps any
+//! part: a file system may have written the length and not the data, or a later page and not an earlier page. Pages that it
+//! did not write read as NULs: a hole. The number of rows in a hole is unknown, so that records after it do not help. The
+//! reader cuts all of it off, and the run sends these rows again: they were open, and thus few, or never sent.
 //!
-//! A hole elsewhere has lost records that were on the disk. It is told apart by its place, by its length and by what
-//! stands behind it. How many records were in it nobody can tell; so its bytes are measured by the longest record
-//! before it, and damage that looks like a power cut never costs more than that.
+//! A hole elsewhere has lost records that were on the disk. Its place, its length and the bytes after it distinguish it from a
+//! power cut. The length is compared with the longest record before the hole, as the records in it cannot be counted.
 
 /// The smallest unit in which a disk writes, and therefore loses, data.
 const SECTOR: u64 = 512;
@@ -15,12 +14,12 @@ const SECTOR: u64 = 512;
 /// More than any record takes: two ids of 200 characters and an error of 600, four bytes each at most.
 pub(super) const LONGEST_RECORD: u64 = 5 * 1024;
 
-/// What a lost record may have taken although those before it were all shorter: one with an error of some words. Too
-/// little would refuse a file after a power cut, too much would cut off records that were on the disk.
+/// The bytes of a lost record with an error of some words, which may follow shorter records. Chosen: a smaller number would
+/// refuse a file after a power cut, a larger number would cut off records that were on the disk.
 const LIKELY_RECORD: u64 = 256;
 
 /// The most rows that a run has open at once: 4 for each of 10,000 requests in flight, which is the most that `--concurrency`
-/// takes. The result file does not say how many there were.
+/// takes. The result file does not hold the number of its run.
 pub const MOST_OPEN_ROWS: u64 = 40_000;
 
 /// The most records that a power cut can have taken: one of each open row, and those of rows that were not sent.
@@ -29,17 +28,17 @@ pub(super) const MOST_LOST_RECORDS: u64 = MOST_OPEN_ROWS + MOST_UNSENT;
 /// The most records of rows that were not sent which go to the disk together, whatever the file holds already.
 const MOST_UNSENT: u64 = 4096;
 
-/// How many records of rows that are not sent may be unsynced at once, on top of those of open rows, where the file has
-/// so many of them durable. Losing one repeats no request, so there may be many, and a sync is worth its time. There
-/// are never more than before: a file in which few rows were not sent stays as strict as one in which all were.
+/// The most unsynced records of rows that are not sent, besides the records of open rows. Losing such a record repeats no
+/// request, so that one fsync may cover thousands. Bounded by `durable`, the number of such records in the file already: damage
+/// to a file with few of them costs few.
 #[must_use]
 pub fn unsent_together(durable: u64) -> u64 {
     durable.min(MOST_UNSENT)
 }
 
-/// The rest of a file, from the start of a line that is no record.
+/// The end of a file, from the start of a line that is no record.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rest {
+pub(super) struct UnreadableTail {
     /// Where it begins.
     offset: u64,
     /// How long it is.
@@ -49,10 +48,10 @@ pub(super) struct Rest {
     hole: Hole,
 }
 
-impl Rest {
+impl UnreadableTail {
     /// Begins at this byte offset of the file.
-    pub(super) fn at(offset: u64) -> Rest {
-        Rest { offset, bytes: 0, line_feeds: 0, hole: Hole::default() }
+    pub(super) fn at(offset: u64) -> UnreadableTail {
+        UnreadableTail { offset, bytes: 0, line_feeds: 0, hole: Hole::default() }
     }
 
     /// Looks at the next bytes of it.
@@ -115,7 +114,7 @@ impl Hole {
 mod tests {
     use super::*;
 
-    /// A line of so many bytes, its line feed included.
+    /// A line of `length` bytes, its line feed included.
     fn line(length: usize) -> Vec<u8> {
         let mut line = vec![b'x'; length - 1];
         line.push(b'\n');
@@ -128,13 +127,13 @@ mod tests {
         is_unsynced_behind(76, rest, offset, open_rows)
     }
 
-    /// The same behind records of which the longest has so many bytes.
+    /// The same after records of which the longest has `longest` bytes.
     #[track_caller]
     fn is_unsynced_behind(longest: u64, rest: &[u8], offset: u64, open_rows: u64) -> bool {
         let answers: Vec<bool> = [1, rest.len() / 2, rest.len()]
             .map(|end| {
                 let (line, behind) = rest.split_at(end);
-                let mut read = Rest::at(offset);
+                let mut read = UnreadableTail::at(offset);
                 read.take(line);
                 behind.chunks(300).for_each(|bytes| read.take(bytes));
                 assert_eq!(read.bytes(), rest.len() as u64);
