@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 pub(super) struct Running<'paths> {
     result: &'paths Path,
     holder: Holder,
-    /// Rows a second of late; `None` in its first second.
+    /// Rows a second over the last minute; `None` in its first second.
     speed: Option<f64>,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn measure(runs: &mut [Running<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long they will take for so many rows, at their speed of late.
+/// The time that they will take for `rows`, at their speed over the last minute.
 pub(super) fn time_left(runs: &[Running<'_>], rows: u64) -> Option<Duration> {
     let speed: f64 = runs.iter().filter_map(|run| run.speed).sum();
     (speed > 0.0).then(|| Duration::try_from_secs_f64(rows as f64 / speed).ok()).flatten()

@@ -124,11 +124,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "RESULT", help_heading = RESULT)]
     pub since: Option<PathBuf>,
 
-    /// Write a JSON summary of the run to this file, or to standard output (-)
+    /// Write a JSON summary to this file every 15 seconds and at the end, or to standard output (-) at the end
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub summary: Option<PathBuf>,
 
-    /// Write Prometheus metrics of the run to this file (*.prom)
+    /// Write Prometheus metrics to this file (*.prom) every 15 seconds and at the end
     ///
     /// For the textfile collector of the node exporter, which reads files named *.prom.
     #[arg(long, value_name = "FILE", help_heading = RESULT, hide_short_help = true)]

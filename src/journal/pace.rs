@@ -61,7 +61,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Records of rows that were finished at these seconds, with so many attempts each.
+    /// Records of rows that were finished at these seconds, each after `attempts` attempts.
     fn records(seconds: impl Iterator<Item = u64>, attempts: u32) -> Vec<u8> {
         let mut file = Vec::new();
         for (row, second) in (1..).zip(seconds) {
