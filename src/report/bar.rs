@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What is done, and what is not.
 const PARTS: &str = "█░";
 
-/// A bar of so many columns, in two parts: what is done, and what is not.
+/// A bar of `columns` columns, in two parts: what is done, and what is not.
 pub(super) fn bar(done: u64, all: u64, columns: usize) -> (String, String) {
     let slate = Slate { text: Arc::default(), width: u16::try_from(columns).unwrap_or(u16::MAX) };
     let target = ProgressDrawTarget::term_like(Box::new(slate.clone()));

@@ -8,7 +8,7 @@ use crate::text::{grouped, rounded_up, share};
 use console::{measure_text_width, truncate_str};
 use std::time::Duration;
 
-/// Below so many columns the counts get two lines.
+/// On fewer columns than this the counts get two lines. Chosen.
 const NARROW: usize = 60;
 
 /// The longest bar, in columns.
@@ -57,7 +57,7 @@ enum Colour {
 }
 
 impl View {
-    /// The lines for a terminal of so many columns.
+    /// The lines for a terminal of `columns` columns.
     pub(super) fn lines(&self, columns: usize, is_coloured: bool) -> String {
         // A line that fills the last column moves some terminals on.
         let width = columns.saturating_sub(1).max(1);
@@ -144,7 +144,7 @@ fn fitting(parts: &[String], width: usize) -> String {
     wrapped(parts, width, 1).remove(0)
 }
 
-/// The parts on so many lines, in order; what does not fit is left out and leaves a mark.
+/// The parts on `height` lines, in order. Parts that do not fit are left out and leave a mark.
 fn wrapped(parts: &[String], width: usize, height: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new(); height];
     let mut at = 0;

@@ -52,7 +52,7 @@ impl FirstInvalid {
         }
     }
 
-    /// Why a run with so many invalid rows does not begin, if it does not.
+    /// Why a run with `invalid` invalid rows does not begin, if it does not.
     pub(super) fn brake(self, limit: Option<MaxInvalid>, invalid: u64, rows: u64) -> Result<(), Failure> {
         let Some(limit) = limit.filter(|limit| limit.is_exceeded(invalid, rows)) else { return Ok(()) };
         let message = format!(

@@ -27,7 +27,7 @@ impl Log for Disk {
     }
 }
 
-/// So many rows, of which every so-manieth is sent, and the others are recorded.
+/// `count` rows, of which every row whose number `every` divides is sent, and the others are recorded.
 fn mostly_unchanged(count: u64, every: u64, error: &str) -> Rows {
     let mut rows = Rows::distinct(count);
     for job in rows.0.as_mut().unwrap().iter_mut().filter(|job| !job.row.is_multiple_of(every)) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The speed is that of the last so many seconds in which sending did not pause.
+/// The speed is that of the last seconds, this many, in which sending did not pause. Chosen.
 const OVER: usize = 30;
 
 /// The speed, from a look a second.

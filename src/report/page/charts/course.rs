@@ -61,7 +61,7 @@ impl<'survey> Course<'survey> {
         Course { lanes, step: tally.step(), width }
     }
 
-    /// A place that lies so many bars from the left.
+    /// A place this number of bars from the left.
     fn percent(&self, bars: f64) -> Percent {
         Percent(bars / self.width.max(1.0) * 100.0)
     }
