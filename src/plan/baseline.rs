@@ -404,7 +404,7 @@ fn bit(parameter: Parameter) -> u64 {
 }
 
 /// Ids that rows of the input join and the baseline does not: an id that only the input knows beside a known one, where it
-/// stands in a row of its own or beside the id of another customer as well; and ids of two customers of the baseline. More
+/// is in a row of its own or beside the id of another customer as well; and ids of two customers of the baseline. More
 /// rows than the baseline knows of may be one customer's then. Nobody knows which value a field has when the turn of a row
 /// comes, and the baseline is not known to be right about these customers.
 #[derive(Default)]

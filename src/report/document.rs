@@ -1,4 +1,4 @@
-//! The summary of a run for machines, while it goes on and at its end. Its schema stands in `samples/summary.schema.json`.
+//! The summary of a run for machines, while it goes on and at its end. Its schema is `samples/summary.schema.json`.
 
 use super::latency::Percentiles;
 use super::summary::Counts;
