@@ -26,8 +26,8 @@ const SHORTEST_REASON: usize = 3;
 
 /// A name, a literal as it is written, a single sign, or one end of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Token {
-    text: String,
+pub struct Token {
+    pub text: String,
     line: usize,
 }
 
@@ -55,13 +55,13 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
     }
 }
 
-fn matches_at(tokens: &[Token], at: usize, wanted: &[&str]) -> bool {
+pub fn matches_at(tokens: &[Token], at: usize, wanted: &[&str]) -> bool {
     let found = tokens.get(at..at + wanted.len());
     found.is_some_and(|found| found.iter().zip(wanted).all(|(token, text)| token.text == *text))
 }
 
 /// Behind the group that opens at `at`.
-fn end_of_group(tokens: &[Token], at: usize) -> usize {
+pub fn end_of_group(tokens: &[Token], at: usize) -> usize {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate().skip(at) {
         match token.text.as_str() {
@@ -81,13 +81,13 @@ fn end_of_group(tokens: &[Token], at: usize) -> usize {
 const TEST_ATTRIBUTE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
 
 /// A file of the house.
-struct Source {
+pub struct Source {
     /// Below `src/`, with slashes.
-    name: String,
+    pub name: String,
     lines: usize,
     tokens: Vec<Token>,
     /// The tokens that ship.
-    program: Vec<Token>,
+    pub program: Vec<Token>,
     /// The lines of everything behind `#[cfg(test)]`.
     test_lines: BTreeSet<usize>,
     /// Modules in other files that exist for tests alone.
@@ -95,7 +95,7 @@ struct Source {
 }
 
 impl Source {
-    fn new(name: &str, text: &str) -> Self {
+    pub fn new(name: &str, text: &str) -> Self {
         let tokens = tokens(text);
         let (mut program, mut test_lines, mut test_modules) = (Vec::new(), BTreeSet::new(), Vec::new());
         let mut at = 0;
@@ -125,7 +125,7 @@ impl Source {
     }
 
     /// The room that the file belongs to.
-    fn room(&self) -> &str {
+    pub fn room(&self) -> &str {
         self.name.split(['/', '.']).next().unwrap_or_default()
     }
 
@@ -287,7 +287,7 @@ fn house() -> &'static [Source] {
 }
 
 /// The files that ship.
-fn program() -> impl Iterator<Item = &'static Source> {
+pub fn program() -> impl Iterator<Item = &'static Source> {
     let mut test_files = BTreeSet::new();
     for source in house() {
         for module in &source.test_modules {

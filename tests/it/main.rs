@@ -21,6 +21,7 @@ mod interruption;
 mod invalid_rows;
 mod logs;
 mod mapping;
+mod messages;
 mod order;
 mod outage;
 mod pacing;
