@@ -1,6 +1,6 @@
 //! Finds values that are probably not meant, in the cell and in the value that is sent.
 
-use super::damage::{has_control, has_entity, has_unseen, is_mojibake};
+use super::damage::{has_c1_control, has_control, has_entity, has_unseen, is_misread};
 use super::suspicion::Suspicion;
 use crate::customer::{Parameter, REMOVE};
 use crate::text::{decimal_digit, is_unseen};
@@ -27,20 +27,30 @@ const BLANK: u8 = 2;
 const CONTROL: u8 = 4;
 const BEYOND_ASCII: u8 = 8;
 const ANY: u8 = 16;
+/// A byte with which UTF-8 begins a character that nobody sees, or other characters that are rare: not the letters of the
+/// Latin, Greek, Cyrillic, Armenian and Hebrew scripts.
+const RARE: u8 = 32;
 
-/// The kind of a byte. [`ANY`] belongs to each.
-fn kind(byte: u8) -> u8 {
-    match byte {
-        b' ' => ANY | BLANK,
-        0x80.. => ANY | BEYOND_ASCII,
-        _ if byte.is_ascii_control() => ANY | CONTROL,
-        _ if byte.is_ascii_punctuation() => ANY | SIGN,
-        _ => ANY,
+/// The kinds of every byte. [`ANY`] belongs to each.
+const KINDS: [u8; 256] = {
+    let mut kinds = [ANY; 256];
+    let mut byte = 0;
+    while byte < kinds.len() {
+        kinds[byte] |= match byte as u8 {
+            b' ' => BLANK,
+            0xc2 | 0xcd | 0xd8.. => BEYOND_ASCII | RARE,
+            0x80.. => BEYOND_ASCII,
+            byte if byte.is_ascii_control() => CONTROL,
+            byte if byte.is_ascii_punctuation() => SIGN,
+            _ => 0,
+        };
+        byte += 1;
     }
-}
+    kinds
+};
 
 /// The rules for every cell. The first that holds is reported.
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     (Suspicion::AlmostRemove, ANY, is_almost_remove),
     (Suspicion::SpreadsheetError, SIGN, is_spreadsheet_error),
     (Suspicion::Null, ANY, is_null),
@@ -48,10 +58,11 @@ const RULES: [Rule; 13] = [
     (Suspicion::Apostrophe, SIGN, has_apostrophe),
     (Suspicion::Scientific, SIGN, is_scientific),
     (Suspicion::DateForNumber, SIGN | BLANK, is_day_of_month),
-    (Suspicion::Replacement, BEYOND_ASCII, |text| text.contains('\u{fffd}')),
-    (Suspicion::Mojibake, BEYOND_ASCII, is_mojibake),
+    (Suspicion::Replacement, RARE, |text| text.contains('\u{fffd}')),
+    (Suspicion::Mojibake, BEYOND_ASCII, is_misread),
+    (Suspicion::Mojibake, RARE, has_c1_control),
     (Suspicion::Control, CONTROL, has_control),
-    (Suspicion::Invisible, BEYOND_ASCII, has_unseen),
+    (Suspicion::Invisible, RARE, has_unseen),
     (Suspicion::Entity, SIGN, has_entity),
     (Suspicion::LineBreak, CONTROL, |text| text.contains(['\r', '\n'])),
 ];
@@ -70,11 +81,12 @@ pub fn find_suspicious(cell: &Cell<'_>) -> Option<Suspicion> {
     let bare = raw.trim();
     let of_cell = if bare == value.trim() { None } else { by_rules(parameter, bare) };
     // The last byte of a letter may be a blank in the wrong encoding, which is trimmed.
-    of_cell.or_else(|| (raw != bare && is_mojibake(raw)).then_some(Suspicion::Mojibake))
+    of_cell
+        .or_else(|| (raw != bare && (is_misread(raw) || has_c1_control(raw))).then_some(Suspicion::Mojibake))
 }
 
 fn by_rules(parameter: Parameter, text: &str) -> Option<Suspicion> {
-    let kinds = text.bytes().fold(0, |kinds, byte| kinds | kind(byte));
+    let kinds = text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
     let found = RULES.iter().find(|(_, needed, holds)| kinds & needed != 0 && holds(text));
     match found {
         // Signs alone may be somebody's password.
@@ -116,7 +128,8 @@ fn by_parameter(cell: &Cell<'_>) -> Option<Suspicion> {
                 |country: &str| FIVE_DIGITS.iter().any(|five| five.eq_ignore_ascii_case(country.trim()));
             cell.countries.into_iter().any(has_five).then_some(Suspicion::LeadingZeroLost)
         }
-        _ => (value.trim().len() < value.len()).then_some(Suspicion::Blanks),
+        _ => (value.starts_with(char::is_whitespace) || value.ends_with(char::is_whitespace))
+            .then_some(Suspicion::Blanks),
     }
 }
 
@@ -356,6 +369,15 @@ mod tests {
         (Parameter::City, "RÄ«ga", Suspicion::Mojibake),
         (Parameter::City, "Sa&#771;o Paulo", Suspicion::Entity),
     ];
+
+    #[test]
+    fn every_unseen_character_begins_with_a_rare_byte() {
+        let begins_rare = |letter: &char| KINDS[usize::from(letter.to_string().as_bytes()[0])] & RARE != 0;
+        assert!(
+            ('\u{80}'..=char::MAX).filter(|letter| is_unseen(*letter)).all(|letter| begins_rare(&letter))
+        );
+        assert!(begins_rare(&'\u{fffd}') && !"äŁλЖԱא".chars().any(|letter| begins_rare(&letter)));
+    }
 
     #[test]
     fn what_exports_and_spreadsheets_leave_behind_is_found() {

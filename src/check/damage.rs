@@ -30,14 +30,18 @@ const UPPER: [u8; 128] = {
     upper
 };
 
-/// Whether a text is UTF-8 that was read in a single-byte encoding: written back in that encoding, it is UTF-8. C1 control
-/// characters come about in no other way.
-pub(super) fn is_mojibake(text: &str) -> bool {
-    // A character of UTF-8 has two bytes at least, which became two letters side by side.
-    let mut neighbours = text.chars().zip(text.chars().skip(1));
-    neighbours.any(|(letter, next)| !letter.is_ascii() && !next.is_ascii())
+/// Whether a text is UTF-8 that was read in a single-byte encoding: written back in that encoding, it is UTF-8.
+pub(super) fn is_misread(text: &str) -> bool {
+    // A character of UTF-8 has two bytes at least, which became two letters side by side. The last byte of a letter is below
+    // C0, the first byte of the next is not.
+    let is_end_of_pair = |pair: &[u8]| (0x80..0xc0).contains(&pair[0]) && pair[1] >= 0xc0;
+    text.as_bytes().windows(2).any(is_end_of_pair)
         && MISREAD_AS.iter().any(|letters| written_back(text, letters).is_some_and(|bytes| is_meant(&bytes)))
-        || text.contains(|letter| matches!(letter, '\u{80}'..='\u{9f}'))
+}
+
+/// A control character U+0080 to U+009F, which comes about only where a text was read in a wrong encoding.
+pub(super) fn has_c1_control(text: &str) -> bool {
+    text.contains(|letter| matches!(letter, '\u{80}'..='\u{9f}'))
 }
 
 fn written_back(text: &str, letters: &[(char, u8)]) -> Option<Vec<u8>> {
@@ -55,16 +59,21 @@ fn written_back(text: &str, letters: &[(char, u8)]) -> Option<Vec<u8>> {
 /// bytes that an encoding leaves unassigned, many programs drop some), and no word mixes scripts: `L’Église` would
 /// become `LՃglise`, which nobody is called.
 fn is_meant(bytes: &[u8]) -> bool {
+    // Text of the encoding itself mostly has no byte that continues a character of UTF-8.
+    if !bytes.iter().any(|byte| (0x80..0xc0).contains(byte)) {
+        return false;
+    }
     let (mut meant, mut faults) = (0_usize, 0_usize);
     for chunk in bytes.utf8_chunks() {
         meant += chunk.valid().chars().filter(|letter| is_sign_of_utf_8(*letter)).count();
         faults += usize::from(!chunk.invalid().is_empty());
     }
-    let words = String::from_utf8_lossy(bytes);
-    meant > 0 && meant >= faults && words.split(|letter: char| !letter.is_alphabetic()).all(has_one_script)
+    let have_words_one_script =
+        || String::from_utf8_lossy(bytes).split(|letter: char| !letter.is_alphabetic()).all(has_one_script);
+    meant > 0 && meant >= faults && have_words_one_script()
 }
 
-/// A control character other than a line break or tab. C1 controls are mojibake.
+/// A control character other than a line break or tab. See also `has_c1_control`.
 pub(super) fn has_control(text: &str) -> bool {
     text.contains(|letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r'))
 }

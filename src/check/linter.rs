@@ -41,8 +41,8 @@ pub fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, Error> {
     Ok(linter.report(input, &rows, terms))
 }
 
-/// Looks at row after row.
-struct Linter {
+/// Looks at row after row, for callers that read the rows themselves.
+pub struct Linter {
     shard: Option<Shard>,
     columns: Vec<Column>,
     /// The number of the column with the country.
@@ -65,7 +65,9 @@ struct Column {
 }
 
 impl Linter {
-    fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
+    /// Begins with what is suspicious before a row is read: the format, the mapping.
+    #[must_use]
+    pub fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
         let mut findings = Findings::new(terms.show_values);
         let warnings = as_a_whole(rows, input.mapping());
         let counted = CheckedRows { warnings: warnings.len() as u64, ..CheckedRows::default() };
@@ -91,7 +93,7 @@ impl Linter {
     }
 
     /// Looks at the next row.
-    fn look_at(&mut self, row: &Row<'_>) {
+    pub fn look_at(&mut self, row: &Row<'_>) {
         if !is_in_shard(self.shard, row) {
             return;
         }
@@ -143,8 +145,9 @@ impl Linter {
         }
     }
 
-    /// What was found in all rows.
-    fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
+    /// What was found in all rows; `rows` is the stream they came from, read to its end.
+    #[must_use]
+    pub fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
         for column in self.columns {
             let (count, examples) = column.shapes.odd();
             self.rows.warnings += count;

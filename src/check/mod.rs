@@ -14,7 +14,7 @@ mod shapes;
 mod suspicion;
 
 pub use cell::{Cell, find_suspicious};
-pub use linter::{Terms, lint};
+pub use linter::{Linter, Terms, lint};
 pub use mask::masked;
 pub use notes::{finished, passed_over};
 pub use output::CheckFormat;

@@ -3,7 +3,7 @@
 
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};
-use super::{MaxInvalid, cannot_start, warnings};
+use super::{MaxInvalid, cannot_start};
 use crate::commands::plan_input::say_passed_over;
 use crate::commands::shard::refuse_split_customers;
 use crate::commands::signals::Signals;
@@ -81,9 +81,6 @@ impl Preparation {
             refuse_split_customers(&input, shard)?;
         }
         let (file, marks) = ResultFile::open(&result, self.existing).map_err(Failure::from)?;
-        if !input.is_stream() && (self.is_strict || !is_quiet) {
-            warnings::tell(&input, self.shard, self.is_strict, is_quiet)?;
-        }
         let since = self.since.map(|since| Delta::read(since, &result));
         let terms = Terms {
             shard: self.shard,
@@ -91,8 +88,10 @@ impl Preparation {
             result: &result,
             accepts_changed_input: self.accept_changed_input,
             max_invalid: self.max_invalid,
+            is_strict: self.is_strict,
+            is_quiet,
         };
-        let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms, is_quiet)?;
+        let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms)?;
         let rows = survey::rows_to_send(&input, workload.as_ref())?;
         if input.is_stream() && !is_quiet {
             say_passed_over(&input, &rows);

@@ -3,6 +3,8 @@
 use super::super::others::Others;
 use super::delta::Delta;
 use super::invalid::{FirstInvalid, MaxInvalid};
+use super::warnings;
+use crate::check::{self, Linter};
 use crate::customer::FingerprintKey;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Rows};
@@ -22,6 +24,10 @@ pub(super) struct Terms<'run> {
     pub accepts_changed_input: bool,
     /// The most rows that may be invalid.
     pub max_invalid: Option<MaxInvalid>,
+    /// Whether the run does not begin if `check` would warn.
+    pub is_strict: bool,
+    /// Whether people hear nothing but faults.
+    pub is_quiet: bool,
 }
 
 /// Why a run does not begin: a brake if there is a reason in one word, else a mistake.
@@ -43,23 +49,21 @@ pub(super) fn look(
     marks: Marks,
     mut delta: Option<Delta>,
     terms: &Terms<'_>,
-    is_quiet: bool,
 ) -> Result<(Option<Workload>, Done), Refused> {
     if input.is_stream() {
         return Ok((None, Done::default()));
     }
-    let braked = |reason| {
-        move |failure: Failure| Refused {
-            reason: (failure.code == ExitCode::Brake).then_some(reason),
-            failure,
-        }
-    };
     let changes = delta.as_mut().map(|delta| &mut delta.changes);
-    let (workload, done) = survey(input, marks, changes, terms).map_err(braked("max_invalid"))?;
+    let (workload, done) = survey(input, marks, changes, terms)?;
     if let Some(delta) = delta {
-        delta.conclude(&workload, is_quiet).map_err(braked("max_changes"))?;
+        delta.conclude(&workload, terms.is_quiet).map_err(|failure| braked(failure, "max_changes"))?;
     }
     Ok((Some(workload), done))
+}
+
+/// A failure that is a brake has a reason.
+fn braked(failure: Failure, reason: &'static str) -> Refused {
+    Refused { reason: (failure.code == ExitCode::Brake).then_some(reason), failure }
 }
 
 /// Reads the whole input: mistakes that concern the file as a whole show now.
@@ -68,29 +72,51 @@ fn survey(
     marks: Marks,
     changes: Option<&mut ChangesSince>,
     terms: &Terms<'_>,
-) -> Result<(Workload, Done), Failure> {
-    let Terms { shard, key, result, accepts_changed_input, max_invalid } = *terms;
+) -> Result<(Workload, Done), Refused> {
+    let Terms { shard, key, result, accepts_changed_input, max_invalid, .. } = *terms;
     let mut triage = Triage::new(TriageTerms { shard, key, accepts_changed_input }, marks, changes);
     let mut first_invalid = FirstInvalid::default();
-    let mut rows = input.rows()?;
-    while let Some(row) = rows.next_row()? {
-        if triage.observe(&row) {
-            first_invalid.see(input, &row);
-        }
-    }
+    observe_all(input, &mut triage, &mut first_invalid, terms)?;
     if let Some(mismatch) = triage.find_mismatch() {
         // Only one set of marks is in memory at a time.
         triage.release_marks();
         refuse_other_input(input, result, &mismatch, triage.workload())?;
-        let (marks, _) = ResultFile::read(result, Keep::Fingerprint)?;
+        let (marks, _) = ResultFile::read(result, Keep::Fingerprint).map_err(Failure::from)?;
         triage.restart_search(marks);
         observe_again(input, &mut triage)?;
     }
-    first_invalid.brake(max_invalid, triage.workload().invalid, triage.workload().rows)?;
+    let Workload { invalid, rows, .. } = *triage.workload();
+    first_invalid.brake(max_invalid, invalid, rows).map_err(|failure| braked(failure, "max_invalid"))?;
     while triage.begin_next_pass() {
         observe_again(input, &mut triage)?;
     }
     Ok(triage.finish())
+}
+
+/// The first pass, which also finds what `check` would warn of.
+fn observe_all(
+    input: &Input,
+    triage: &mut Triage<'_>,
+    first_invalid: &mut FirstInvalid,
+    terms: &Terms<'_>,
+) -> Result<(), Refused> {
+    // Only the report of `check` shows the rate, the values and the customers that several rows name.
+    let lint_terms = check::Terms { shard: terms.shard, strict: terms.is_strict, ..check::Terms::default() };
+    let mut rows = input.rows().map_err(Failure::from)?;
+    let has_warnings = terms.is_strict || !terms.is_quiet;
+    let mut linter = has_warnings.then(|| Linter::new(input, &rows, &lint_terms));
+    while let Some(row) = rows.next_row().map_err(Failure::from)? {
+        if let Some(linter) = &mut linter {
+            linter.look_at(&row);
+        }
+        if triage.observe(&row) {
+            first_invalid.see(input, &row);
+        }
+    }
+    match linter {
+        Some(linter) => warnings::tell(&linter.report(input, &rows, &lint_terms), terms.is_quiet),
+        None => Ok(()),
+    }
 }
 
 fn observe_again(input: &Input, triage: &mut Triage<'_>) -> Result<(), Failure> {

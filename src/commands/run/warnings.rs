@@ -1,26 +1,18 @@
 //! What `check` would warn of, said before a run sends it.
 
 use super::survey::Refused;
-use crate::check::{Finding, Severity, Terms, lint};
+use crate::check::{CheckReport, Finding, Severity};
 use crate::exit::{ExitCode, Failure};
-use crate::input::Input;
 use crate::report::say;
-use crate::resume::Shard;
 use crate::text::counted;
 
-/// Looks at every row as `check` does, in one pass, and says how many warnings there are, and what else is worth knowing.
-/// `is_strict`: the run does not begin if there is a warning.
-pub(super) fn tell(
-    input: &Input,
-    shard: Option<Shard>,
-    is_strict: bool,
-    is_quiet: bool,
-) -> Result<(), Refused> {
-    // Only the report of `check` shows the rate, the values and the customers that several rows name.
-    let terms = Terms { shard, strict: is_strict, ..Terms::default() };
-    let report = lint(input, &terms).map_err(Failure::from)?;
+/// Says how many warnings there are, and what else is worth knowing.
+///
+/// # Errors
+/// If there is a warning and `--strict` is set.
+pub(super) fn tell(report: &CheckReport, is_quiet: bool) -> Result<(), Refused> {
     for note in report.notes.iter().filter(|_| !is_quiet) {
-        say(format_args!("{}: {}", input.path().display(), note.message));
+        say(format_args!("{}: {}", report.input.display(), note.message));
     }
     if report.rows.warnings == 0 {
         return Ok(());
@@ -29,8 +21,8 @@ pub(super) fn tell(
     let kinds = report.findings.iter().filter(is_warning);
     let kinds: Vec<_> = kinds.map(|finding| format!("{} {}", finding.count, finding.kind)).collect();
     let warnings = format!("{} ({})", counted(report.rows.warnings, "warning"), kinds.join(", "));
-    let path = input.path().display();
-    if !is_strict {
+    let path = report.input.display();
+    if !report.is_strict {
         say(format_args!(
             "{path}: {warnings}. These values are sent as they are. `offerit-sync check` shows them; --strict stops a run \
              that has any."

@@ -223,6 +223,7 @@ impl Header {
             let cell = if transform.trims(*parameter, cell) { cell.trim() } else { cell };
             has_text |= !cell.is_empty();
             match transform.apply(cell) {
+                Ok(value) if value.is_empty() => {}
                 Ok(value) => values.set(*parameter, &value),
                 Err((rule, value)) => {
                     values.set(*parameter, &value);

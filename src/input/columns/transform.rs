@@ -151,10 +151,9 @@ impl Transform {
     /// Whether the table has a translation of a cell.
     #[must_use]
     pub fn translates(&self, cell: &str) -> bool {
+        let Some(table) = &self.table else { return false };
         let cell = if self.trim { cell.trim() } else { cell };
-        let translation =
-            |table: &Table| self.letters.apply(cell).map(|cell| table.values.contains_key(&*cell));
-        self.table.as_ref().and_then(translation).unwrap_or(false)
+        self.letters.apply(cell).is_some_and(|cell| table.values.contains_key(&*cell))
     }
 
     /// Whether blanks around a cell are dropped. Blanks may belong to a password, but a cell of blanks is no password:
