@@ -3,10 +3,13 @@
 use super::SANDBOX_CREDENTIALS;
 use crate::customer::FingerprintKey;
 use crate::exit::Failure;
+use crate::input::cannot_open;
 use crate::journal;
 use crate::report::say;
 use crate::resume::ChangeDetector;
+use crate::text::counted;
 use std::io;
+use std::path::Path;
 
 /// The key of the fingerprints in a result file.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ impl Key {
     }
 }
 
-/// Reports by what rows were compared, and why they may not match. `matches_none`: no row in sync does.
+/// Reports how rows were compared, and why they may not match. `matches_none`: no row in sync matches the input.
 pub(super) fn explain_comparison(detector: &ChangeDetector, matches_none: bool) {
     if !detector.has_key() {
         say(
@@ -40,11 +43,13 @@ pub(super) fn explain_comparison(detector: &ChangeDetector, matches_none: bool) 
     }
     if detector.sandbox_rows() > 0 {
         say(format_args!(
-            "{} rows were delivered to a sandbox (run --sandbox), not to this account. To verify a trial, add --sandbox",
-            detector.sandbox_rows()
+            "{} delivered to a sandbox (run --sandbox), not to this account. To verify a trial, add --sandbox.",
+            counted(detector.sandbox_rows(), "row")
         ));
     } else if matches_none {
-        say("no row in sync matches the input: another input, or the API key is not the one of that run");
+        say(
+            "No row in sync matches the input. Either this is another input, or the run used another API key or mapping.",
+        );
     }
 }
 
@@ -52,11 +57,18 @@ pub(super) fn explain_comparison(detector: &ChangeDetector, matches_none: bool) 
 pub(super) fn no_result_yet(error: journal::Error) -> Failure {
     match error {
         journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            Failure::usage(format!(
-                "{} not found: run the job first, or name the result file with --result",
-                path.display()
+            Failure::usage(missing_result(
+                path,
+                source,
+                "Run the job first, or name the result file with --result",
             ))
         }
         error => error.into(),
     }
+}
+
+/// The message for a result file that does not exist, with the name that was probably meant, or else with `advice`.
+pub(super) fn missing_result(path: &Path, error: &io::Error, advice: &str) -> String {
+    let message = cannot_open(path, error);
+    if message.ends_with('?') { message } else { format!("{message}. {advice}") }
 }

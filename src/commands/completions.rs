@@ -38,7 +38,8 @@ pub fn completions(text: Text, grammar: Command) -> Result<ExitCode, Failure> {
         Text::Completions(shell) => Ok(completing(shell, grammar)),
         Text::Manual => manual(grammar),
     };
-    let made = made.map_err(|error| Failure::fault(format!("cannot make the text: {error}")))?;
+    let made = made
+        .map_err(|error| Failure::fault(format!("cannot create the completions or the man page: {error}")))?;
     put(String::from_utf8_lossy(&made).trim_end()).map_err(cannot_print)?;
     Ok(ExitCode::InSync)
 }

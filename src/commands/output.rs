@@ -132,26 +132,31 @@ fn refuse_other(
         Ok(metadata) => metadata,
     };
     if !found.is_file() {
-        return Err(refused("is no regular file: name another one, or - for standard output"));
+        return Err(refused("is not a regular file. Name another, or - for standard output"));
     }
     let is_same = |other: &&Path| {
         fs::metadata(other).is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino()))
     };
     if let Some(other) = kept.iter().find(|other| is_same(other)) {
-        return Err(refused(&format!("is {}, which is read: name another file", other.display())));
+        return Err(Failure::usage(format!(
+            "--output: would overwrite {}, which this command reads. Name another file",
+            other.display()
+        )));
     }
     let mut head = Vec::new();
     let opened = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     opened.map_err(cannot_begin(path))?;
     if !head.is_empty() && !is_such(&head) {
-        return Err(refused(&format!("exists and is not {kind}: it is not overwritten, name another file")));
+        return Err(refused(&format!(
+            "already exists and is not {kind}, so it is not replaced. Name another file"
+        )));
     }
     if existing == Existing::Refuse { Err(refusal_of_existing(path)) } else { Ok(()) }
 }
 
 fn refusal_of_existing(path: &Path) -> Failure {
     Failure::usage(format!(
-        "--output: {} exists and may hold corrections: name another file, or add --overwrite to replace it",
+        "--output: {} already exists and may contain edits. Name another file, or add --overwrite to replace it",
         path.display()
     ))
 }
@@ -160,10 +165,10 @@ fn refusal_of_existing(path: &Path) -> Failure {
 /// call.
 fn cannot_begin(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     let path = path.to_path_buf();
-    move |error| Failure::usage(format!("--output: {}: cannot be written: {}", path.display(), plain(error)))
+    move |error| Failure::usage(format!("--output: cannot write {}: {}", path.display(), plain(error)))
 }
 
 fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     let path = path.to_path_buf();
-    move |error| Failure::fault(format!("{}: cannot be written: {error}", path.display()))
+    move |error| Failure::fault(format!("cannot write {}: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `plan`: what would change against a baseline, field by field; sends nothing.
+//! `plan`: compares an input with a baseline, field by field, and writes the changes; sends nothing.
 
 mod base;
 
@@ -10,7 +10,7 @@ use crate::input::{Format, Input, Mapping, Reading, Rows};
 use crate::plan::{Baseline, BaselineCounts, Differences, Links, PlanCounts, PlanLine, PlanTable};
 use crate::report::{PlanFormat, PlanReport, RowTicker, folder_of, put, say};
 use crate::resume::MaxChanges;
-use crate::text::share;
+use crate::text::{counted, grouped, share};
 use base::{Base, cannot_spool, fields, ids, refuse_plan};
 use std::env::temp_dir;
 use std::io::{self, Write};
@@ -106,7 +106,7 @@ fn conclude(settings: &Settings, table: Table, report: &mut PlanReport) -> Resul
         && let Some(path) = &settings.job_summary
         && let Err(error) = append(path, &(report.in_format(PlanFormat::Markdown) + "\n"))
     {
-        say(format_args!("{}: the job summary cannot be written: {error}", path.display()));
+        say(format_args!("cannot write the job summary {}: {error}", path.display()));
     }
     match &report.stopped {
         Some(stopped) => Err(Failure::new(code, stopped)),
@@ -119,22 +119,22 @@ fn exceeded(settings: &Settings, counts: &PlanCounts, base: &BaselineCounts) -> 
     let changes = settings.max_changes.filter(|most| most.is_exceeded(counts.planned(), counts.valid()));
     if let Some(most) = changes {
         return Some(format!(
-            "{} of the rows would change ({} of {}), and --max-changes is {most}. If that many changes are right, plan \
-             once with a larger one",
-            share(counts.planned(), counts.valid()),
-            counts.planned(),
-            counts.valid()
+            "{} of {} would change ({}), more than --max-changes {most}. If that many changes are right, plan once with a \
+             larger number",
+            grouped(counts.planned()),
+            counted(counts.valid(), "row"),
+            share(counts.planned(), counts.valid())
         ));
     }
     let most = settings.max_missing.filter(|most| most.is_exceeded(base.missing, base.customers))?;
     Some(format!(
-        "{} of the customers of {} are not in {} ({} of {}), and --max-missing is {most}. Is the input complete? If so, \
-         plan once with a larger one",
-        share(base.missing, base.customers),
+        "{} of {} in {} are not in {} ({}), more than --max-missing {most}. Is the input complete? If so, plan once with a \
+         larger number",
+        grouped(base.missing),
+        counted(base.customers, "customer"),
         settings.baseline.path.display(),
         settings.input.display(),
-        base.missing,
-        base.customers
+        share(base.missing, base.customers)
     ))
 }
 
@@ -142,13 +142,13 @@ fn open_input(settings: &Settings) -> Result<Input, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     if input.is_stream() {
         return Err(Failure::usage(format!(
-            "{}: plan needs a file: its rows are looked at twice. Write the input to a file first",
+            "{}: plan reads the input twice and cannot use a pipe. Write the input to a file first",
             input.path().display()
         )));
     }
     if input.is_at(&settings.baseline.path) {
         return Err(Failure::usage(format!(
-            "--baseline: {} is the input itself: name what the customers have, such as the input that was delivered last",
+            "--baseline: {} is the input itself. Name a CSV of what the customers have, such as the input delivered last",
             settings.baseline.path.display()
         )));
     }
@@ -285,5 +285,5 @@ impl Table {
 }
 
 fn cannot_write(error: io::Error) -> Failure {
-    Failure::fault(format!("--output: the plan cannot be written: {error}"))
+    Failure::fault(format!("--output: cannot write the plan: {error}"))
 }

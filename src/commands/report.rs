@@ -1,6 +1,7 @@
 //! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
 
 use super::Output;
+use super::comparison::missing_result;
 use super::output::Existing;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Reading};
@@ -34,11 +35,11 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     let input_rows = settings.input.as_ref().map(count_rows).transpose()?;
     let records = || ResultFile::records(&settings.result);
     let Page { html, tail } =
-        page(&settings.result, input_rows, records).map_err(|error| told(error, &settings.result))?;
+        page(&settings.result, input_rows, records).map_err(|error| failure(error, &settings.result))?;
     if tail.torn > 0 {
         say(format_args!(
-            "The last record of the result file is incomplete ({} bytes) and does not count.",
-            tail.torn
+            "The last record of the result file is incomplete ({}) and does not count.",
+            counted(tail.torn, "byte")
         ));
     }
     writeln!(sink, "{}", html.trim_end()).map_err(|error| sink.fault(error))?;
@@ -49,10 +50,11 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     Ok(ExitCode::InSync)
 }
 
-fn told(error: PageError, result: &Path) -> Failure {
+/// The failure of the command.
+fn failure(error: PageError, result: &Path) -> Failure {
     match error {
         PageError::Journal(journal::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Failure::usage(format!("{} not found. Run the job first", result.display()))
+            Failure::usage(missing_result(result, &source, "Run the job first"))
         }
         PageError::Journal(error) => error.into(),
         error @ PageError::Beyond { .. } => Failure::usage(error),

@@ -1,12 +1,14 @@
-//! `sandbox`: a local Offerit-compatible server, until it is told to stop.
+//! `sandbox`: runs a local test server that behaves like Offerit, until a signal stops it.
 
 use super::check::cannot_print;
 use super::signals::interrupts;
 use crate::exit::{ExitCode, Failure};
+use crate::input::cannot_open;
 use crate::report::{put, say};
 use crate::sandbox::{self, Credentials, Faults, Options, Sandbox, load_customers};
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Settings of a sandbox.
 #[derive(Debug)]
@@ -26,7 +28,8 @@ pub struct Settings {
 /// # Errors
 /// If the customers cannot be read or the address cannot be listened on.
 pub fn sandbox(settings: Settings) -> Result<ExitCode, Failure> {
-    let customers = settings.customers.as_deref().map(load_customers).transpose().map_err(Failure::usage)?;
+    let customers = settings.customers.as_deref().map(load_customers).transpose();
+    let customers = customers.map_err(|error| Failure::usage(in_words(&error)))?;
     let options = Options {
         listen: settings.listen,
         credentials: settings
@@ -37,7 +40,7 @@ pub fn sandbox(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let sandbox = Sandbox::start(options).map_err(|error| match error {
         sandbox::Error::Faults(_) => Failure::usage(error),
-        error => Failure::fault(error),
+        error => Failure::fault(in_words(&error)),
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -46,9 +49,22 @@ pub fn sandbox(settings: Settings) -> Result<ExitCode, Failure> {
     let interrupt = runtime.block_on(async {
         let mut interrupts = interrupts()?;
         put(format_args!("http://{}", sandbox.address()))?;
-        say("the sandbox is made for made-up data: it shows what it was sent. Stop it with Ctrl-C");
+        say("The sandbox shows all data that is sent to it: use made-up data only. Press Ctrl-C to stop it.");
         Ok(interrupts.recv().await)
     });
     sandbox.stop();
     interrupt.map_err(cannot_print).map(|_| ExitCode::InSync)
+}
+
+/// The error with the option that avoids it, or the file that was probably meant.
+fn in_words(error: &sandbox::Error) -> String {
+    match error {
+        sandbox::Error::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => format!(
+            "cannot listen at {address}: port {} is already in use. Choose another with --listen, or --listen 127.0.0.1:0 \
+             for any free port",
+            address.port()
+        ),
+        sandbox::Error::Open { file, source } => cannot_open(Path::new(file), source),
+        error => error.to_string(),
+    }
 }

@@ -1,4 +1,4 @@
-//! `undo`: a plan of the values from before a plan that was sent.
+//! `undo`: writes a plan that restores the values from before a plan that was sent.
 
 use super::check::cannot_print;
 use super::comparison::{Key, explain_comparison, no_result_yet};
@@ -41,13 +41,15 @@ pub fn undo(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.plan, settings.reading)?;
     if input.is_stream() {
         let path = input.path().display();
-        return Err(Failure::usage(format!("{path}: undo needs a file: name the plan that was sent")));
+        return Err(Failure::usage(format!(
+            "{path}: undo reads the plan twice and cannot use a pipe. Name the plan that was sent"
+        )));
     }
     let mut detector = settings.key.clone().detector();
     let mut rows = input.rows()?;
     let Some(columns) = rows.plan().cloned() else {
         return Err(Failure::usage(format!(
-            "{}: this is no plan (it has no set: and was: columns): name the plan that was sent",
+            "{} is not a plan (it has no set: and was: columns). Name the plan that was sent",
             input.path().display()
         )));
     };
@@ -158,24 +160,24 @@ impl Survey {
         if let Some((row, line)) = self.first_other {
             explain_comparison(detector, self.others == self.rows);
             return Err(Failure::usage(format!(
-                "{result} is not the result of {plan}: {} of its rows are not as they were sent, the first is row {row} \
-                 (line {line}). Name the result file of that run, and the plan as it was sent",
-                self.others
+                "{result} does not match {plan}: {} changed after the plan was sent, the first is row {row} (line {line}). Use \
+                 the result file of that run, and the plan as it was sent",
+                counted(self.others, "row")
             )));
         }
         if records.marks.last_row() > self.rows {
             return Err(Failure::usage(format!(
-                "{result} is not the result of {plan}: it has a record of row {}, and there are only {} rows. Name the \
-                 result file of that run, and the plan as it was sent",
+                "{result} does not match {plan}: it has a result for row {}, but the plan has only {}. Use the result file of \
+                 that run, and the plan as it was sent",
                 records.marks.last_row(),
-                self.rows
+                counted(self.rows, "row")
             )));
         }
         if self.unrecorded > 0 && !settings.is_whole {
             let have = if self.unrecorded == 1 { "has" } else { "have" };
             return Err(Failure::usage(format!(
-                "{} of {plan} {have} no record in {result}: they may have been sent when the run stopped. Resume the run \
-                 first (offerit-sync run {plan} --result {result} --resume), or add --all to take back the whole plan",
+                "{} of {plan} {have} no result in {result}, but may have been sent when the run stopped. Finish the run first \
+                 (offerit-sync run {plan} --result {result} --resume), or add --all to take back the whole plan",
                 counted(self.unrecorded, "row")
             )));
         }
@@ -204,7 +206,7 @@ fn sound_row<'row>(
     })
 }
 
-/// The account, without the last line end.
+/// The summary, without the last line end.
 fn account(settings: &Settings, counts: &UndoCounts, survey: &Survey) -> String {
     let named = |counts: &[u64; Parameter::COUNT]| {
         let named = Parameter::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
@@ -212,35 +214,35 @@ fn account(settings: &Settings, counts: &UndoCounts, survey: &Survey) -> String 
     };
     let output = escape_and_shorten(&settings.output.display().to_string());
     let mut lines =
-        vec![format!("{output}: the values from before for {}", counted(counts.customers, "customer"))];
+        vec![format!("Wrote {output}: the old values of {}.", counted(counts.customers, "customer"))];
     if counts.customers > 0 {
-        lines.push(format!("fields that are written back: {}", named(&counts.fields)));
+        lines.push(format!("Fields to restore: {}.", named(&counts.fields)));
     }
     if counts.new > 0 {
         lines.push(format!(
-            "cannot be undone: {} that the baseline did not know: what they had before is unknown",
+            "Cannot be undone: {} missing from the baseline; old values are unknown.",
             counted(counts.new, "customer")
         ));
     }
     if counts.unknown.iter().any(|count| *count > 0) {
         let unknown = named(&counts.unknown);
-        lines.push(format!("cannot be undone: fields whose value from before is unknown: {unknown}"));
+        lines.push(format!("Cannot be undone: fields with an unknown old value: {unknown}."));
     }
     if counts.passwords > 0 {
         lines.push(format!(
-            "cannot be undone: {}, as a plan holds no old passwords",
+            "Cannot be undone: {}; a plan contains no old passwords.",
             counted(counts.passwords, "password")
         ));
     }
     if survey.damaged > 0 {
         lines.push(format!(
-            "left out: {} that may have been sent and are not as they were planned (offerit-sync check says why)",
+            "Left out: {} that may have been sent but were edited since they were planned (see offerit-sync check).",
             counted(survey.damaged, "row")
         ));
     }
     if counts.customers > 0 {
         lines.push(format!(
-            "to undo: offerit-sync run {output}. It overwrites what anybody has changed in these fields since"
+            "To undo: offerit-sync run {output}. This overwrites later changes to these fields by anybody."
         ));
     }
     lines.join("\n")

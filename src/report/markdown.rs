@@ -1,7 +1,7 @@
 //! The summary of a run as Markdown, for the page of a CI job.
 
 use super::document::Document;
-use crate::text::{escape_and_shorten, grouped, rounded};
+use crate::text::{counted, escape_and_shorten, grouped, rounded};
 use std::fmt::Write;
 
 /// A section of its own.
@@ -24,7 +24,7 @@ pub fn job_summary(document: &Document) -> String {
         row("in sync before", rows.in_sync_before);
     }
     if let Some(left) = rows.left.filter(|left| *left > 0) {
-        row("not dealt with yet", left);
+        row("not sent yet", left);
     }
     if let Some(total) = rows.total {
         row("**all**", total);
@@ -34,22 +34,30 @@ pub fn job_summary(document: &Document) -> String {
             Some(code) => format!("exit code {code} ({})", document.reason.replace('_', " ")),
             None => document.reason.to_owned(),
         },
-        format!("{} attempts in {}", grouped(attempts.total), rounded(document.duration)),
+        format!("{} in {}", counted(attempts.total, "request"), rounded(document.duration)),
     ];
     if attempts.retries > 0 {
-        facts.push(format!("{} retries", grouped(attempts.retries)));
+        facts.push(if attempts.retries == 1 {
+            "1 retry".to_owned()
+        } else {
+            format!("{} retries", grouped(attempts.retries))
+        });
     }
     if let Some(latency) = attempts.latency_ms {
         facts.push(format!("half of them within {:.0} ms, 99% within {:.0} ms", latency.p50, latency.p99));
     }
-    for (what, pauses) in
-        [("holds", holds), ("outages", outages)].iter().filter(|(_, pauses)| pauses.count > 0)
-    {
-        facts.push(format!("{} {what}, {} in all", grouped(pauses.count), rounded(pauses.duration)));
+    for (pauses, noun, whose) in [(holds, "pause", " asked for by the server"), (outages, "outage", "")] {
+        if pauses.count > 0 {
+            facts.push(format!(
+                "{}{whose}, {} in all",
+                counted(pauses.count, noun),
+                rounded(pauses.duration)
+            ));
+        }
     }
     let _ = writeln!(text, "\n{}.", facts.join(" · "));
     if let Some(command) = &document.next_command {
-        let _ = writeln!(text, "\nTo go on: {}", code(command));
+        let _ = writeln!(text, "\nTo continue: {}", code(command));
     }
     text
 }

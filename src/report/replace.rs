@@ -28,13 +28,13 @@ pub struct Replacement {
 #[derive(Debug, thiserror::Error)]
 pub enum NotReplaceable {
     /// A folder, a device, a link.
-    #[error("{} is no regular file: name another one", .0.display())]
+    #[error("{} is not a regular file. Name another", .0.display())]
     NoFile(PathBuf),
     /// A mistyped path must not cost an export.
-    #[error("{} is there and was not written by this program: it is not overwritten, name another file", .0.display())]
+    #[error("{} already exists and was not written by this program, so it is not replaced. Name another file", .0.display())]
     Foreign(PathBuf),
     /// The system refuses.
-    #[error("{}: cannot be written: {source}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

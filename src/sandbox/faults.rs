@@ -48,13 +48,13 @@ impl Faults {
     pub(super) fn problem(&self) -> Option<&'static str> {
         let percentages = [self.fail_percent, self.reset_percent, self.stall_percent, self.html_percent];
         if !percentages.iter().all(|percent| (0.0..=100.0).contains(percent)) {
-            return Some("a percentage of faults must lie between 0 and 100");
+            return Some("a percentage of faults must be from 0 to 100");
         }
         if percentages.iter().sum::<f64>() > 100.0 {
             return Some("the percentages of faults add up to more than 100");
         }
         if self.outage.is_some_and(|(from, to)| from > to) {
-            return Some("the outage ends before it begins");
+            return Some("the outage must end after it begins");
         }
         None
     }

@@ -46,7 +46,12 @@ impl Customers {
         }
         match header {
             Some(_) => Ok(customers),
-            None => Err(located(None, CellError::line("the file is empty, a header is needed"))),
+            None => Err(located(
+                None,
+                CellError::line(
+                    "the file is empty. The first line must name the columns, such as customer_id,email",
+                ),
+            )),
         }
     }
 }
@@ -169,7 +174,10 @@ mod tests {
     #[test]
     fn a_wrong_header_is_named() {
         for (content, error) in [
-            (&b""[..], "c.csv, line 1: the file is empty, a header is needed"),
+            (
+                &b""[..],
+                "c.csv, line 1: the file is empty. The first line must name the columns, such as customer_id,email",
+            ),
             (b"customer_id,mail", "c.csv, line 1, column 2: unknown heading \"mail\""),
             (b"customer_id,zip,zip", "c.csv, line 1, column 3: \"zip\" appears twice"),
             (b"zip", "c.csv, line 1: customer_id or subscription_id is required"),

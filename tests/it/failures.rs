@@ -203,12 +203,12 @@ fn nothing_else_is_overwritten() {
     let before: Vec<_> =
         [INPUT, RESULT, "precious.csv"].map(|name| fs::read(offerit.path(name)).ok()).to_vec();
     for (name, why) in [
-        (INPUT, "which is read"),
-        ("./customers.csv", "which is read"),
-        (RESULT, "which is read"),
-        ("hard.csv", "which is read"),
-        ("soft.csv", "no regular file"),
-        ("folder", "no regular file"),
+        (INPUT, "which this command reads"),
+        ("./customers.csv", "which this command reads"),
+        (RESULT, "which this command reads"),
+        ("hard.csv", "which this command reads"),
+        ("soft.csv", "not a regular file"),
+        ("folder", "not a regular file"),
         ("precious.csv", "is not a file of failures"),
         ("like-ours.csv", "is not a file of failures"),
     ] {

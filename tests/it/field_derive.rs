@@ -32,7 +32,7 @@ fn failures_never_replaces_rows_that_were_corrected_by_hand() {
     let corrected = written.replace("Latvia", "LV");
     offerit.input("again.csv", &corrected);
     let output = failures(&offerit, &["-o", "again.csv"]).expect_code(2);
-    assert!(output.stderr.contains("--output: again.csv exists"), "{}", output.stderr);
+    assert!(output.stderr.contains("--output: again.csv already exists"), "{}", output.stderr);
     assert!(output.stderr.contains("add --overwrite"), "{}", output.stderr);
     assert_eq!(fs::read_to_string(offerit.path("again.csv")).expect("a table"), corrected);
     // An empty file is a file too.
@@ -52,7 +52,7 @@ fn the_overwrite_of_a_configuration_is_not_about_failures() {
     offerit.input("job.toml", "overwrite = true\n");
     failures(&offerit, &["-o", "again.csv"]).expect_code(0);
     let output = failures(&offerit, &["-o", "again.csv", "--config", "job.toml"]).expect_code(2);
-    assert!(output.stderr.contains("again.csv exists"), "{}", output.stderr);
+    assert!(output.stderr.contains("again.csv already exists"), "{}", output.stderr);
     // It still is about the result file of a run.
     offerit.send(&["--config", "job.toml"]).expect_code(3);
 }
@@ -99,7 +99,7 @@ fn report_does_not_say_that_a_job_is_done_which_has_just_begun() {
     assert!(!text.contains("100%") && !text.contains("100.0%"), "{text}");
 
     let text = page(&offerit, &["--input", INPUT]);
-    for part in ["4 of 1,000 rows are in sync; 996 are still to come.", "0.4%", "99.6%", "no record  996"] {
+    for part in ["4 of 1,000 rows are in sync; 996 are not sent yet.", "0.4%", "99.6%", "no record  996"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     offerit.send(&["--resume"]).expect_code(0);
@@ -134,11 +134,15 @@ fn report_refuses_the_input_of_another_result_file_and_never_writes_into_it() {
     offerit.send(&[]).expect_code(0);
     offerit.input("short.csv", table(1..=2));
     let output = offerit.run(&["report", RESULT, "--input", "short.csv"]).expect_code(2);
-    let why = "customers.result.csv: has a record of row 3, but the input has only 2 rows";
+    let why = "customers.result.csv has a result for row 3, but the input has only 2 rows";
     assert!(output.stderr.contains(why), "{}", output.stderr);
     assert!(!offerit.path("customers.result.html").exists());
     let output = offerit.run(&["report", RESULT, "--input", INPUT, "-o", INPUT]).expect_code(2);
-    assert!(output.stderr.contains("is customers.csv, which is read"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("would overwrite customers.csv, which this command reads"),
+        "{}",
+        output.stderr
+    );
     offerit.run(&["report", RESULT, "--input", "missing.csv"]).expect_code(2);
     let output = offerit.run(&["report", RESULT, "--delimiter", ";"]).expect_code(2);
     assert!(output.stderr.contains("--input CSV"), "{}", output.stderr);

@@ -1,17 +1,18 @@
 //! Reads the baseline of a plan.
 
-use crate::commands::comparison::no_result_yet;
+use crate::commands::comparison::missing_result;
 use crate::customer::Parameter;
 use crate::exit::Failure;
 use crate::input::{Empty, Input, LeftOut, Mapping, Reading, Row, Rows};
-use crate::journal::{Keep, Marks, ResultFile};
+use crate::journal::{self, Keep, Marks, ResultFile};
 use crate::plan::{Baseline, BaselineCounts, BaselineWriter, EmptyCell, Fields};
 use crate::report::RowTicker;
 use crate::resume::identity_of;
+use crate::text::counted;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is said of a baseline.
+/// The options about a baseline.
 #[derive(Debug)]
 pub struct BaselineSettings {
     /// The CSV.
@@ -50,8 +51,8 @@ impl Base<'_> {
         let rows = input.rows().map_err(|error| {
             let mut failure = Failure::from(error);
             if settings.config.is_none() {
-                let advice = "the baseline is read with the options of the input: if it has other columns, describe them in a \
-                              file and name that with --baseline-config";
+                let advice = "The baseline is read with the options of the input. If it has other columns, describe them in a \
+                              configuration file and add --baseline-config FILE.";
                 failure.more.push(advice.to_owned());
             }
             failure
@@ -130,7 +131,7 @@ pub(super) fn ids<'row>(row: &'row Row<'_>) -> Fields<'row> {
 
 pub(super) fn cannot_spool(error: io::Error) -> Failure {
     Failure::fault(format!(
-        "the temporary file with the rows of the baseline (beside the plan, or in TMPDIR): {error}"
+        "cannot use the temporary file for the baseline (in the folder of the plan, or in TMPDIR): {error}"
     ))
 }
 
@@ -140,7 +141,7 @@ pub(super) fn refuse_plan(rows: &Rows, input: &Input, what: &str) -> Result<(), 
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{}: this is a plan (it has set: or was: columns), and {what} is wanted: name the input that the plan was made of",
+        "{} is a plan (it has set: or was: columns), not {what}. Name the input that the plan was made from",
         input.path().display()
     )))
 }
@@ -153,7 +154,7 @@ fn ignored(rows: &Rows) -> Vec<String> {
     rows.left_out().into_iter().map(named).collect()
 }
 
-/// What became of the rows of a baseline.
+/// The results of the rows of a baseline.
 struct Outcomes {
     path: PathBuf,
     marks: Marks,
@@ -161,7 +162,13 @@ struct Outcomes {
 
 impl Outcomes {
     fn read(path: &Path) -> Result<Outcomes, Failure> {
-        let (marks, _) = ResultFile::read(path, Keep::Identity).map_err(no_result_yet)?;
+        let (marks, _) = ResultFile::read(path, Keep::Identity).map_err(|error| match error {
+            journal::Error::Io { ref path, ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                let message = missing_result(path, source, "Run the baseline first, or remove this option");
+                Failure::usage(format!("--baseline-result: {message}"))
+            }
+            error => error.into(),
+        })?;
         Ok(Outcomes { path: path.to_path_buf(), marks })
     }
 
@@ -169,8 +176,8 @@ impl Outcomes {
         let (path, base) = (self.path.display(), base.display());
         let Some(mark) = self.marks.get(row.number) else {
             return Err(Failure::usage(format!(
-                "--baseline-result: {path} has no record of row {} (line {}) of {base}. If it is the result of that run, \
-                 resume the run first; the result of a plan is not that of a baseline",
+                "--baseline-result: {path} has no result for row {} (line {}) of {base}. If it is the result file of that run, \
+                 finish the run with --resume first. The result file of a plan cannot be used",
                 row.number, row.line
             )));
         };
@@ -178,8 +185,8 @@ impl Outcomes {
             return Ok(mark.status.is_in_sync());
         }
         Err(Failure::usage(format!(
-            "--baseline-result: {path} is not the result of {base}: its record of row {} (line {}) names another customer. \
-             Name the result file of that run, not that of a plan",
+            "--baseline-result: {path} is not the result file of {base}: its result for row {} (line {}) names another \
+             customer. Use the result file of the run of {base}, not that of a plan",
             row.number, row.line
         )))
     }
@@ -189,10 +196,11 @@ impl Outcomes {
             return Ok(());
         }
         Err(Failure::usage(format!(
-            "--baseline-result: {} is not the result of {}: it has a record of row {}, and there are only {rows} rows",
+            "--baseline-result: {} is not the result file of {}: it has a result for row {}, but that has only {}",
             self.path.display(),
             base.display(),
-            self.marks.last_row()
+            self.marks.last_row(),
+            counted(rows, "row")
         )))
     }
 }

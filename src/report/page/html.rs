@@ -11,11 +11,11 @@ use super::words::{headline, notices};
 use crate::text::escape_and_shorten;
 use maud::{Markup, PreEscaped, html};
 
-/// How every page begins: by this a file is known as one.
+/// The first bytes of every page: they identify a file as one of this program.
 pub const OPENING: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"generator\" \
 content=\"offerit-sync ";
 
-/// Nothing may be loaded, sent or run; the page's own style is all there is.
+/// Loads, sends and runs nothing; only the page's own style is allowed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -26,7 +26,7 @@ const STYLE: &str = include_str!("style.css");
 pub(super) fn document(name: &str, survey: &Survey) -> String {
     let name = &escape_and_shorten(name);
     let headline = headline(&survey.rows, survey.input_rows);
-    // Written out, so that there is one text that a page begins with.
+    // Built as text, so that the page begins with OPENING exactly.
     let rest = html! {
         meta name="viewport" content="width=device-width, initial-scale=1";
         meta http-equiv="Content-Security-Policy" content=(POLICY);
@@ -55,7 +55,7 @@ pub(super) fn document(name: &str, survey: &Survey) -> String {
     format!("{}</head>{}</html>\n", opening.into_string(), body.into_string())
 }
 
-/// How much is on record, and from when.
+/// The number of records and runs, and their time span.
 fn when(survey: &Survey) -> String {
     let records = counted(survey.tail.records, "record");
     match (survey.runs.first(), survey.runs.iter().map(|run| run.to).max()) {
@@ -64,7 +64,7 @@ fn when(survey: &Survey) -> String {
             let runs = counted(survey.runs.len() as u64, "run");
             format!("{records} of {runs}, {} to {} UTC", moment(from), until(from, to))
         }
-        _ => "The result file holds no record.".to_owned(),
+        _ => "The result file has no records yet.".to_owned(),
     }
 }
 
@@ -85,16 +85,18 @@ fn footer(name: &str, survey: &Survey) -> Markup {
             h2 { "How to read this page" }
             dl {
                 dt { "Rows and records" }
-                dd { "A row may have several records over several runs; the last one counts. Outcomes and reasons count \
-                    rows. Speed, reply times, attempts and runs count records. Rows that were not dealt with yet have no \
-                    record: " code { "--input INPUT" } " counts them here, " code { "offerit-sync verify INPUT" } " accounts for them." }
+                dd { "Each run adds a record for each row that it handles. If a row has several records, the last one counts. \
+                    Outcomes and reasons count rows. Speed, reply times, attempts and runs count records. A row that was not \
+                    sent yet has no record: add " code { "--input INPUT" } " to count these rows here, or run "
+                    code { "offerit-sync verify INPUT" } "." }
                 dt { "Runs and holds" }
                 dd { (RULE) }
                 dt { "Reasons" }
-                dd { "Reasons of one status that differ only in numbers, ids and quoted values are one; “…” stands for \
-                    these. Counts are exact." }
+                dd { "Reasons that differ only in numbers, ids and quoted values are counted together; “…” replaces the \
+                    parts that differ." }
                 dt { "Reply times" }
-                dd { "Of the last attempt of each record that had one, in whole milliseconds, rounded to three digits." }
+                dd { "Duration of the last attempt of each record, in milliseconds, rounded to three digits. Records \
+                    without an attempt do not count." }
                 dt { "Times" }
                 dd { "All times are UTC." }
             }

@@ -1,8 +1,8 @@
-//! One self-contained HTML page of a result file, drawn from that file alone: what became of the rows, why, how
-//! fast it went. Needs neither network nor script. The same file gives the same page.
+//! Makes one self-contained HTML page of a result file: outcomes, reasons and speed. Needs neither network nor script. The
+//! same file gives the same page.
 //!
-//! Whatever stands in the file is hostile here: `html` escapes every text as it goes into the page, and control
-//! characters and bidirectional marks are spelled out before.
+//! All text of the file is untrusted: `html` escapes every text, and control characters and bidirectional marks are
+//! written out before.
 
 mod charts;
 mod html;
@@ -21,17 +21,17 @@ use std::path::Path;
 pub use html::OPENING;
 pub use survey::PageError;
 
-/// A page and what it rests on.
+/// A page and the end of the file that it was made from.
 #[derive(Debug)]
 pub struct Page {
     /// The whole document.
     pub html: String,
-    /// How the result file ended when it was read.
+    /// The end of the result file when it was read.
     pub tail: Tail,
 }
 
-/// Makes the page of the result file at `path`, which `open` opens at its start, twice. Nothing is locked: a run may
-/// be writing it. `input_rows` is how many rows the input has, where it was counted.
+/// Makes the page of the result file at `path`, which `open` opens at its start, twice. The file is not locked: a run may
+/// be writing it. `input_rows` is the number of rows of the input, if it was counted.
 ///
 /// # Errors
 /// If the file is damaged, cannot be read, is replaced meanwhile, or has rows beyond those of the input.

@@ -6,16 +6,16 @@ use crate::journal::{RecordRef, Status, push_reason_key};
 use crate::text::shorten;
 use std::collections::HashMap;
 
-/// The most reasons that are told apart.
+/// The maximum number of reasons that are counted separately (chosen).
 const MOST: usize = 2000;
 
-/// Stands for all reasons beyond [`MOST`].
+/// The number of all reasons beyond [`MOST`].
 const OTHERS: u16 = 1 + MOST as u16;
 
 /// The longest text that is compared, in characters; the rest of a longer one makes no other reason.
 const LONGEST: usize = 300;
 
-/// What replaces a number or an id.
+/// Replaces a number or an id.
 pub(super) const BLANK: &str = "…";
 
 /// One reason.
@@ -103,7 +103,7 @@ impl Reasons {
         self.all.iter().filter(|reason| reason.rows == 0).count()
     }
 
-    /// Rows whose reasons are not told apart, because there are too many different ones.
+    /// Rows whose reasons are counted together, because there are too many different ones.
     pub fn others(&self) -> u64 {
         self.others
     }

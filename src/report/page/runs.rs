@@ -1,15 +1,15 @@
-//! Tells the runs of a file apart, and pauses within a run from the time between two runs. The file does not say
+//! Finds the runs of a file, and distinguishes pauses within a run from the time between two runs. The file does not say
 //! where a run begins, so this is read from the records, see [`RULE`].
 
 use super::rows::{Last, MOST_SEGMENTS, Rows};
 use crate::journal::Status;
 use std::collections::VecDeque;
 
-/// How runs are told apart, in words for people.
-pub(super) const RULE: &str = "The result file does not say where a run began, so runs are told apart by the \
-records. A run records a row once: where a row comes again, another run has begun. Another run is also assumed after \
-a pause, unless what finishes right after it had been tried before it: such a pause is a hold. A pause is at least 3 \
-seconds without a record, and 8 times the usual time between the records around it.";
+/// The rule that separates runs, for the reader of the page.
+pub(super) const RULE: &str = "The result file does not mark where a run began, so this page finds the runs in the records. A run \
+records each row once: if a row occurs again, a new run has begun. A new run is also assumed after a pause, unless the \
+next row to finish was first tried before the pause: then the pause is a hold within the run. A pause is at least 3 \
+seconds without a record, and at least 8 times the usual time between records.";
 
 /// The shortest pause, in milliseconds.
 const PAUSE: u64 = 3_000;
@@ -32,7 +32,7 @@ const SOON: u64 = 50;
 /// What is set off without a wait takes this long at most.
 const AT_ONCE: u64 = 5;
 
-/// The most runs that are told apart; later ones count as the last.
+/// The maximum number of runs that are kept apart; later ones are added to the last.
 const MOST_RUNS: usize = 1000;
 
 /// What is needed of a record to place it. Times are in milliseconds since 1970.

@@ -1,4 +1,4 @@
-//! The two readings of a result file: the first tells the runs and what counts, the second measures. Two, because
+//! The two readings of a result file: the first finds the runs and the records that count, the second measures. Two, because
 //! only at its end a file says how long it is and which of a row's records is the last.
 
 use super::reasons::Reasons;
@@ -55,8 +55,8 @@ pub enum PageError {
     Journal(#[from] Error),
     /// The input is shorter than the result file says.
     #[error(
-        "{}: has a record of row {row}, but the input has only {rows} rows: name the input of this result file, or \
-         leave out --input",
+        "{} has a result for row {row}, but the input has only {rows} rows. Use the input of this result file, or remove \
+         --input",
         path.display()
     )]
     Beyond {
@@ -68,7 +68,7 @@ pub enum PageError {
         rows: u64,
     },
     /// It was emptied or replaced between the two readings.
-    #[error("{}: it was begun anew or replaced while it was read: run the same command again", path.display())]
+    #[error("{}: the file was replaced while it was read. Run the same command again", path.display())]
     Changed {
         /// The result file.
         path: PathBuf,
@@ -195,7 +195,7 @@ fn milliseconds_since_1970(record: &RecordRef<'_>) -> u64 {
     u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why a row is not in sync, as its record says, but for the line that the record names anyhow.
+/// Why a row is not in sync, without the line number at the beginning.
 pub(super) fn reason_of<'file>(record: &RecordRef<'file>) -> Cow<'file, str> {
     let text = record.error();
     let place = format!("line {}: ", record.line());

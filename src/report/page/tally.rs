@@ -101,7 +101,7 @@ impl Tally {
         Tally { plan, run: 0, runs, attempts: [0; MOST_ATTEMPTS + 1], retries: 0, replies }
     }
 
-    /// Measures the record that stands behind `ordinal` others.
+    /// Measures the record that follows `ordinal` others.
     pub fn add(&mut self, ordinal: u64, record: &RecordRef<'_>, finished_at: u64) {
         while self.plan.runs.get(self.run + 1).is_some_and(|next| next.first <= ordinal) {
             self.run += 1;

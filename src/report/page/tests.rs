@@ -313,7 +313,7 @@ fn the_same_file_gives_the_same_page() {
 fn a_file_without_a_record_is_a_page_too() {
     for start in [HEADER, "", "row,li"] {
         let html = html(start.as_bytes());
-        assert!(html.contains("<h1>No row is on record yet.</h1>"), "{html}");
+        assert!(html.contains("<h1>No rows are recorded yet.</h1>"), "{html}");
         assert!(!html.contains("<section"));
     }
 }
@@ -323,13 +323,13 @@ fn a_torn_tail_is_said_and_not_counted() {
     let mut torn = file(&[Line::updated(1, 0), Line::updated(4, 100)]);
     torn.extend_from_slice(b"5,6,C5,,upd");
     let html = html(&torn);
-    assert!(html.contains("The file ends in 11 bytes of a record that is not whole."), "{html}");
-    assert!(html.contains("Row numbers go up to 4, and 2 rows below that have no record"), "{html}");
+    assert!(html.contains("The last record is incomplete (11 bytes)"), "{html}");
+    assert!(html.contains("Row numbers go up to 4, but 2 rows below that have no record"), "{html}");
     assert!(html.contains("All 2 rows so far are in sync."));
 }
 
 #[test]
-fn a_file_that_is_begun_anew_meanwhile_gives_no_page() {
+fn a_file_that_is_replaced_meanwhile_gives_no_page() {
     let (long, short) = (file(&[Line::updated(1, 0), Line::updated(2, 100)]), file(&[Line::updated(1, 0)]));
     let mut files = [&long, &short].into_iter();
     let path = Path::new("in.result.csv");

@@ -9,9 +9,9 @@ use std::fmt::Write;
 /// All of it, without the last line end.
 pub(super) fn markdown(report: &PlanReport) -> String {
     let planned = counted(report.counts.planned(), "row");
-    let mut text = format!("### offerit-sync: a plan of {planned} for {}\n\n", plain(&report.input));
+    let mut text = format!("### offerit-sync: {planned} planned for {}\n\n", plain(&report.input));
     if let Some(stopped) = &report.stopped {
-        let _ = writeln!(text, "No plan was written: {}\n", plain(stopped));
+        let _ = writeln!(text, "No plan was written: {}.\n", plain(stopped));
     }
     text.push_str("| rows | |\n| --- | ---: |\n");
     for (name, count) in report.rows() {
@@ -19,7 +19,7 @@ pub(super) fn markdown(report: &PlanReport) -> String {
     }
     let _ = writeln!(text, "| **all** | {} |", grouped(report.counts.rows()));
     if report.counts.planned() > 0 {
-        text.push_str("\n| parameter | set | changed | removed | from an unknown value |\n");
+        text.push_str("\n| field | set | changed | removed | old value unknown |\n");
         text.push_str("| --- | ---: | ---: | ---: | ---: |\n");
     }
     for (parameter, FieldCounts { set, changed, removed, unknown }) in report.planned() {

@@ -64,62 +64,64 @@ impl PlanReport {
         }
     }
 
-    /// What to know besides the counts, one sentence each.
+    /// Notes besides the counts, one sentence each.
     fn notes(&self) -> Vec<String> {
         let BaselineCounts { invalid, not_in_sync, .. } = self.base;
         let baseline = escape_and_shorten(&self.baseline);
         let mut notes = vec![match &self.baseline_config {
-            Some(config) => format!("{baseline} was read with the options in {}", escape_and_shorten(config)),
-            None => format!("{baseline} was read with the options of the input"),
+            Some(config) => {
+                format!("{baseline} was read with the options in {}.", escape_and_shorten(config))
+            }
+            None => format!("{baseline} was read with the options of the input."),
         }];
         match (&self.baseline_result, self.is_export) {
             (Some(result), _) => notes.push(format!(
-                "{} of {baseline} are not in sync by {}: their customers are planned in full",
+                "{} of {baseline} not in sync according to {}: all fields of their customers are planned.",
                 rows(not_in_sync),
                 escape_and_shorten(result)
             )),
             (None, false) => notes.push(format!(
-                "{baseline} is taken as delivered: if rows of it failed, name its result file with --baseline-result"
+                "All rows of {baseline} are assumed to be delivered. If some failed, name its result file with --baseline-result."
             )),
             (None, true) => {}
         }
         if invalid > 0 {
             notes.push(format!(
-                "{} of {baseline} are invalid: the customers that they name are planned in full",
+                "{} of {baseline} invalid: all fields of the customers that they name are planned.",
                 rows(invalid)
             ));
         }
         if !self.ignored.is_empty() {
-            notes.push(format!("columns of {baseline} that are ignored: {}", self.ignored.join(", ")));
+            notes.push(format!("Ignored columns of {baseline}: {}.", self.ignored.join(", ")));
         }
         if !self.without_column.is_empty() {
             let names: Vec<_> = self.without_column.iter().map(|field| field.name()).collect();
             let count: u64 = self.without_column.iter().map(|field| self.fields(*field).total()).sum();
             notes.push(format!(
-                "{baseline} has no column for {}: the values from before are unknown, all {} are planned, and undo \
-                 leaves these fields alone",
+                "{baseline} has no column for {}. The old values are unknown, so all values ({}) are planned, and undo \
+                 cannot restore them.",
                 names.join(", "),
-                counted(count, "value")
+                grouped(count)
             ));
         }
         notes.extend(self.advice());
         notes
     }
 
-    /// What to do next.
+    /// The next steps.
     fn advice(&self) -> Vec<String> {
         let (input, baseline) = (escape_and_shorten(&self.input), escape_and_shorten(&self.baseline));
         let mut advice = Vec::new();
         if self.counts.invalid + self.counts.ambiguous > 0 {
             advice.push(format!(
-                "rows that are not planned: offerit-sync check shows the invalid ones; an ambiguous one names two \
-                 customers of {baseline}. Correct {input} and plan again"
+                "Some rows are not planned. See the invalid ones with offerit-sync check; an ambiguous row names two \
+                 customers of {baseline}. Fix {input} and plan again."
             ));
         }
         if let Some(output) = &self.output {
             advice.push(format!(
-                "to send it: offerit-sync run {}. If plan and run both end with 0, {input} is the next baseline; else \
-                 {baseline} stays the baseline",
+                "To send it: offerit-sync run {}. If plan and run both end with exit code 0, use {input} as the next \
+                 baseline; otherwise keep {baseline}.",
                 escape_and_shorten(output)
             ));
         }
@@ -136,7 +138,7 @@ impl PlanReport {
         all.filter(|(_, counts)| counts.total() > 0)
     }
 
-    /// Counts of rows with their names, those that are not there left out.
+    /// Counts of rows with their names, without zeros.
     fn rows(&self) -> Vec<(&'static str, u64)> {
         let PlanCounts { new, changed, unchanged, passed_over, invalid, ambiguous, .. } = self.counts;
         let all = [
@@ -180,9 +182,8 @@ impl PlanReport {
     /// The customers of the baseline, in words.
     fn customers(&self) -> String {
         let BaselineCounts { customers, missing, .. } = self.base;
-        let have = if missing == 1 { "is" } else { "are" };
         format!(
-            "{}: {}, of which {} {have} not in {}",
+            "{}: {}, {} of them not in {}.",
             escape_and_shorten(&self.baseline),
             counted(customers, "customer"),
             grouped(missing),

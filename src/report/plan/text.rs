@@ -27,7 +27,7 @@ pub(super) fn text(report: &PlanReport) -> String {
         report.rows().iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
     let _ = writeln!(
         text,
-        "{}: {}: {}",
+        "{}: {}: {}.",
         escape_and_shorten(&report.input),
         counted(report.counts.rows(), "row"),
         rows.join(", ")
@@ -37,32 +37,32 @@ pub(super) fn text(report: &PlanReport) -> String {
         let _ = writeln!(text, "{note}");
     }
     let _ = match (&report.output, &report.stopped) {
-        (_, Some(stopped)) => write!(text, "no plan was written: {stopped}"),
+        (_, Some(stopped)) => write!(text, "No plan was written: {stopped}."),
         (Some(output), _) => {
             write!(
                 text,
-                "{}: a plan of {}",
+                "Wrote {} ({}).",
                 escape_and_shorten(output),
                 counted(report.counts.planned(), "row")
             )
         }
-        (None, None) => write!(text, "no plan was written: name a file for it with -o"),
+        (None, None) => write!(text, "No plan was written. To write one, add -o FILE."),
     };
     text
 }
 
-/// How often each parameter is planned.
+/// The number of changes per field.
 fn fields(text: &mut String, report: &PlanReport) {
     if report.counts.planned() == 0 {
         return;
     }
-    let _ = writeln!(text, "{:<15} {:>11} {:>11} {:>11}", "parameter", "set", "changed", "removed");
+    let _ = writeln!(text, "{:<15} {:>11} {:>11} {:>11}", "field", "set", "changed", "removed");
     for (parameter, FieldCounts { set, changed, removed, unknown }) in report.planned() {
         let [set, changed, removed] = [set, changed, removed].map(|count| grouped(*count));
         let _ = write!(text, "{:<15} {set:>11} {changed:>11} {removed:>11}", parameter.name());
         let _ = match unknown {
             0 => writeln!(text),
-            _ => writeln!(text, "  ({} from an unknown value)", grouped(*unknown)),
+            _ => writeln!(text, "  ({} with an unknown old value)", grouped(*unknown)),
         };
     }
     text.push('\n');

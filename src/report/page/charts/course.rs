@@ -138,7 +138,7 @@ pub(in super::super) fn course(survey: &Survey) -> Markup {
             title id="course-title" { "Records per second over time" }
             desc id="course-desc" {
                 "Bars of " (span(course.step)) ", " (course.lanes.len()) " drawn, at most "
-                (decimal(most)) " records per second. The figures stand in the table below."
+                (decimal(most)) " records per second. The table below has the figures."
             }
             (axis.draw())
             @for lane in &course.lanes {

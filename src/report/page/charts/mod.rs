@@ -147,7 +147,7 @@ impl Upwards {
     }
 }
 
-/// A share as a bar in a table; its number stands beside it.
+/// A share as a bar in a table, next to its number.
 pub(super) fn share_bar(part: u64, whole: u64, is_bad: bool) -> Markup {
     let share = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 };
     // What is there can be seen.

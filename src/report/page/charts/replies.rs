@@ -99,7 +99,7 @@ pub(in super::super) fn replies(measured: &Histogram<u64>, bins: &Bins) -> Marku
             title id="replies-title" { "How long replies took" }
             desc id="replies-desc" {
                 (count(measured.len())) " replies; half of them within " (span(measured.value_at_quantile(0.5)))
-                ", the slowest after " (span(measured.max())) ". The figures stand in the tables below."
+                ", the slowest after " (span(measured.max())) ". The tables below have the figures."
             }
             (axis.draw())
             @for (edges, number) in bins.edges.windows(2).zip(&bins.counts) {

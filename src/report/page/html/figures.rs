@@ -13,7 +13,7 @@ const SHOWN_RUNS: usize = 50;
 /// The most holds that have a line: the longest.
 const SHOWN_HOLDS: usize = 10;
 
-/// The figures that people look for first.
+/// The key figures.
 pub(super) fn tiles(survey: &Survey) -> Markup {
     let (rows, tally) = (&survey.rows, &survey.tally);
     let bad = rows.total() - rows.in_sync();
@@ -21,7 +21,7 @@ pub(super) fn tiles(survey: &Survey) -> Markup {
     html! {
         section.tiles aria-label="Key figures" {
             @match survey.input_rows {
-                // No percentage of a whole that is not known.
+                // Without the number of all rows there is no percentage.
                 None => (tile("Rows in sync", &count(rows.in_sync()), &format!("of {} so far", counted(rows.total(), "row"))))
                 Some(all) => (tile("Rows in sync", &percent(rows.in_sync(), all), &format!("{} of {}", count(rows.in_sync()), count(all))))
             }
@@ -39,12 +39,12 @@ fn tile(name: &str, figure: &str, remark: &str) -> Markup {
     html! { div.tile { p.name { (name) } p.figure { (figure) } p.remark { (remark) } } }
 }
 
-/// How long all runs took together, holds included, in milliseconds.
+/// The duration of all runs, holds included, in milliseconds.
 fn active(survey: &Survey) -> u64 {
     survey.runs.iter().fold(0, |total: u64, run| total.saturating_add(run.to - run.from))
 }
 
-/// Records a second; nothing can be said of no time at all.
+/// Records per second; a dash if no time has passed.
 fn speed(records: u64, milliseconds: u64) -> String {
     match milliseconds {
         0 => "–".to_owned(),
@@ -52,7 +52,7 @@ fn speed(records: u64, milliseconds: u64) -> String {
     }
 }
 
-/// What became of the rows.
+/// Rows by status.
 pub(super) fn outcomes(survey: &Survey) -> Markup {
     let total = survey.input_rows.unwrap_or_else(|| survey.rows.total());
     let left = survey.still_to_come();
@@ -63,7 +63,7 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
             h2 { "Outcomes" }
             p.about {
                 @if left.is_some() { "Rows of the input, by their last record." }
-                @else { "Rows so far, by their last record. The result file does not know how many the input has: " code { "--input INPUT" } " adds that." }
+                @else { "Rows with a record so far, by their last record. To count the rows that are left, add " code { "--input INPUT" } "." }
             }
             table.stack.outcomes role="table" {
                 (columns(labels.iter().filter(|label| left.is_some() || **label != "Share")))
@@ -84,7 +84,7 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
                             (cell("Rows", count(left)))
                             (cell("Share", percent(left, total)))
                             td.chart role="cell" {}
-                            (cell("Meaning", "not dealt with yet, or of another shard"))
+                            (cell("Meaning", "not sent yet, or in another shard"))
                             (cell("What to do", if left > 0 { "resume" } else { "–" }))
                         }
                     }
@@ -102,7 +102,7 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
     }
 }
 
-/// How fast it went.
+/// Records per second over time.
 pub(super) fn course_section(survey: &Survey) -> Markup {
     let (tally, drawn_from) = (&survey.tally, survey.tally.drawn_from());
     let has_holds = survey.runs.iter().skip(drawn_from).any(|run| !run.holds.is_empty());
@@ -123,7 +123,7 @@ pub(super) fn course_section(survey: &Survey) -> Markup {
                 }
             }
             details {
-                summary { "The figures of this chart" }
+                summary { "Figures of this chart" }
                 table {
                     thead { tr { th scope="col" { "From (UTC)" } th scope="col" { "Run" } th scope="col" { "In sync" } th scope="col" { "Not in sync" } } }
                     tbody {
@@ -149,7 +149,7 @@ fn swatch(class: &str, over: &str) -> Markup {
     }
 }
 
-/// Each run, and the holds.
+/// The runs and the holds.
 pub(super) fn runs_section(survey: &Survey) -> Markup {
     let hidden = survey.runs.len().saturating_sub(SHOWN_RUNS);
     let labels = [
@@ -166,7 +166,7 @@ pub(super) fn runs_section(survey: &Survey) -> Markup {
     html! {
         section {
             h2 { "Runs" }
-            p.about { "Told apart by their records: see the note at the end." }
+            p.about { "Found in the records: see the note at the end." }
             table.stack.runs role="table" {
                 (columns(&labels))
                 tbody role="rowgroup" {
@@ -204,7 +204,7 @@ fn holds(survey: &Survey) -> Markup {
     holds.sort_by_key(|(run, hold)| (*run, hold.from));
     html! {
         @if number == 0 {
-            p.about { "No run was held." }
+            p.about { "No holds." }
         } @else {
             p.about {
                 (counted(number as u64, "hold")) " of " (span(total)) " in all: the server asked for a pause, did not answer, or was \
@@ -220,7 +220,7 @@ fn holds(survey: &Survey) -> Markup {
     }
 }
 
-/// How long the server took.
+/// Reply times.
 pub(super) fn replies_section(survey: &Survey) -> Markup {
     let Some(measured) = survey.tally.replies() else {
         return html! {};
@@ -230,7 +230,7 @@ pub(super) fn replies_section(survey: &Survey) -> Markup {
     html! {
         section {
             h2 { "Reply times" }
-            p.about { (counted(measured.len(), "record")) " with an attempt, by how long the last one took." }
+            p.about { "Duration of the last attempt of " (counted(measured.len(), "record")) "." }
             figure { (replies(measured, &bins)) }
             table.plain {
                 thead { tr { th scope="col" { "Within" } th scope="col" { "Replies" } } }
@@ -242,7 +242,7 @@ pub(super) fn replies_section(survey: &Survey) -> Markup {
                 }
             }
             details {
-                summary { "The figures of this chart" }
+                summary { "Figures of this chart" }
                 table {
                     thead { tr { th scope="col" { "From" } th scope="col" { "Replies" } } }
                     tbody {
@@ -256,7 +256,7 @@ pub(super) fn replies_section(survey: &Survey) -> Markup {
     }
 }
 
-/// How often rows were tried.
+/// Attempts per record.
 pub(super) fn attempts_section(survey: &Survey) -> Markup {
     let attempts = &survey.tally.attempts;
     let (records, most) = (survey.tail.records, attempts.len() - 1);
@@ -264,7 +264,7 @@ pub(super) fn attempts_section(survey: &Survey) -> Markup {
     html! {
         section {
             h2 { "Attempts" }
-            p.about { "Records by how many requests they took." }
+            p.about { "Requests per record." }
             table.plain.attempts {
                 thead { tr { th scope="col" { "Attempts" } th scope="col" { "Records" } td {} } }
                 tbody {

@@ -6,7 +6,7 @@ use super::super::survey::{Named, Survey};
 use crate::text::escape_line;
 use maud::{Markup, html};
 
-/// The section; empty if there is nothing to tell.
+/// The section; empty if no row has a reason.
 pub(super) fn section(survey: &Survey) -> Markup {
     let bad = survey.rows.total() - survey.rows.in_sync();
     let (shown, others) = survey.shown_reasons();
@@ -25,13 +25,13 @@ pub(super) fn section(survey: &Survey) -> Markup {
             }
             @if others > 0 {
                 p.about {
-                    "For other reasons: " (counted(others, "row")) " (" (percent(others, bad)) "). "
-                    "The result file has every one."
+                    (counted(others, "row")) " (" (percent(others, bad)) ") " (if others == 1 { "has another reason" } else { "have other reasons" })
+                    ": see the error column of the result file."
                 }
             }
             @if resolved > 0 {
-                p.about { (counted(resolved as u64, "reason")) " of earlier records no longer " (if resolved == 1 { "holds" } else { "hold" })
-                    ": those rows were recorded anew." }
+                p.about { (counted(resolved as u64, "earlier reason")) " no longer " (if resolved == 1 { "applies" } else { "apply" })
+                    ": the rows have newer records." }
             }
         }
     }
@@ -70,11 +70,11 @@ fn place(row: &Named) -> Markup {
     }
 }
 
-/// What the row's record says, where that is not what the reason says.
+/// The row's own error, if it says more than the reason.
 fn differing(row: &Named, text: &str) -> Markup {
     let error = escape_line(&row.error);
-    // That a text names the row's own id is nothing new.
-    let is_told = |id: &str| !id.is_empty() && error.replace(&escape_line(id), BLANK) == text;
-    let is_new = error != text && !is_told(&row.customer_id) && !is_told(&row.subscription_id);
+    // A difference in the row's own id adds nothing.
+    let is_own_id = |id: &str| !id.is_empty() && error.replace(&escape_line(id), BLANK) == text;
+    let is_new = error != text && !is_own_id(&row.customer_id) && !is_own_id(&row.subscription_id);
     html! { @if is_new { span.own { (error) } } }
 }
