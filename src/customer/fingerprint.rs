@@ -20,8 +20,9 @@
 //!   b3sum --keyed --length 8 row.txt
 //! ```
 
-use super::{Update, Values};
+use super::{Parameter, Update, Values};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
 /// fingerprints whatever the order of the input's columns.
@@ -68,6 +69,13 @@ const CONTEXT: &str = "offerit-sync 2026-11-29 fingerprint";
 /// call have another fingerprint.
 const CALL: &str = "set_customer_details";
 
+/// The parameters sorted by name, so that the order in which the program lists them does not matter.
+static BY_NAME: LazyLock<[Parameter; Parameter::COUNT]> = LazyLock::new(|| {
+    let mut all = Parameter::ALL;
+    all.sort_unstable_by_key(|parameter| parameter.name());
+    all
+});
+
 impl FingerprintKey {
     /// Derives the key from the API key's bytes.
     #[must_use]
@@ -93,14 +101,15 @@ impl FingerprintKey {
 
     /// Hashes the canonical text, which is built in `scratch`.
     fn of_row(&self, kind: &str, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
-        // By name, so that the order in which the program lists the parameters does not matter.
-        let mut values: Vec<_> = values.iter().map(|(parameter, value)| (parameter.name(), value)).collect();
-        values.sort_unstable_by_key(|(name, _)| *name);
         scratch.clear();
         for part in [CALL, " ", kind, "\n"] {
             scratch.extend_from_slice(part.as_bytes());
         }
-        for (name, value) in values {
+        for parameter in *BY_NAME {
+            let (name, value) = (parameter.name(), values.bytes(parameter));
+            if value.is_empty() {
+                continue;
+            }
             let mut length = itoa::Buffer::new();
             for part in [name.as_bytes(), b"=", length.format(value.len()).as_bytes(), b":", value, b"\n"] {
                 scratch.extend_from_slice(part);
@@ -126,7 +135,6 @@ impl fmt::Debug for FingerprintKey {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Parameter;
     use super::*;
     use proptest::prelude::*;
 

@@ -288,8 +288,7 @@ async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
 impl Transport for Client {
     async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         let start = Instant::now();
-        // Boxed: reqwest's futures are large, and every open row holds one.
-        let reply = Box::pin(self.send(request, events)).await;
+        let reply = self.send(request, events).await;
         Attempt { reply, duration: start.elapsed() }
     }
 }
