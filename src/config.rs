@@ -139,6 +139,7 @@ impl CheckOptions {
                 FormatChoice::Github => CheckFormat::Github,
             },
             show_values: self.show_values,
+            show_requests: self.show_requests,
         })
     }
 

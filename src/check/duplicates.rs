@@ -1,7 +1,7 @@
 //! Customers that several rows name, with their lines, in bounded memory: a hash of every id is kept, up to a limit.
-//! Beyond it, only the customers that are known already are recognised, and that is said.
+//! Beyond the limit, only customers that are already known are recognised, and the report indicates this.
 
-use super::report::{Duplicates, Repeated, SHOWN};
+use super::report::{Duplicates, MOST_EXAMPLES, Repeated};
 use crate::customer::Parameter;
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -10,15 +10,15 @@ use std::hash::BuildHasher;
 /// The most ids that are remembered: 35 MB of memory, and 17 MB more while the table grows for the last time.
 pub(super) const MOST_IDS: usize = 1_000_000;
 
-/// Finds customers that come again.
+/// Finds customers that several rows name.
 pub(super) struct DuplicateFinder {
     hasher: RandomState,
-    /// By the hash of the parameter and the id: the line on which the id came first, and whether it came again.
+    /// By the hash of the parameter and the id: the line on which the id occurred first, and whether it occurred again.
     known: HashMap<u64, (u32, bool)>,
     most: usize,
     found: Duplicates,
     /// The hashes of `found.examples`.
-    shown: Vec<u64>,
+    example_hashes: Vec<u64>,
 }
 
 impl DuplicateFinder {
@@ -31,12 +31,12 @@ impl DuplicateFinder {
             hasher: RandomState::default(),
             known: HashMap::default(),
             most,
-            found: Duplicates { is_complete: true, looked_at: most as u64, ..Duplicates::default() },
-            shown: Vec::new(),
+            found: Duplicates { is_complete: true, most_ids: most as u64, ..Duplicates::default() },
+            example_hashes: Vec::new(),
         }
     }
 
-    /// Sees the id of a row; an empty one is none.
+    /// Sees the id of a row. An empty id is ignored.
     pub(super) fn see(&mut self, parameter: Parameter, id: &[u8], line: u64) {
         if id.is_empty() {
             return;
@@ -45,9 +45,9 @@ impl DuplicateFinder {
         let has_room = self.known.len() < self.most;
         let (first, is_second) = match self.known.entry(hash) {
             Entry::Occupied(mut known) => {
-                let (first, came_again) = *known.get();
+                let (first, is_repeated) = *known.get();
                 known.insert((first, true));
-                (u64::from(first), !came_again)
+                (u64::from(first), !is_repeated)
             }
             // Files of more lines are not complete.
             Entry::Vacant(place) => match u32::try_from(line).ok().filter(|_| has_room) {
@@ -70,20 +70,20 @@ impl DuplicateFinder {
     ) {
         self.found.rows += 1;
         self.found.customers += u64::from(is_second);
-        if let Some(at) = self.shown.iter().position(|shown| *shown == hash) {
+        if let Some(at) = self.example_hashes.iter().position(|known| *known == hash) {
             let example = &mut self.found.examples[at];
             example.rows += 1;
-            if example.lines.len() < SHOWN {
+            if example.lines.len() < MOST_EXAMPLES {
                 example.lines.push(line);
             }
-        } else if is_second && self.shown.len() < SHOWN {
-            self.shown.push(hash);
+        } else if is_second && self.example_hashes.len() < MOST_EXAMPLES {
+            self.example_hashes.push(hash);
             let lines = vec![first, line];
             self.found.examples.push(Repeated { parameter, id: id.to_vec(), rows: 2, lines });
         }
     }
 
-    /// What was found.
+    /// The customers that several rows name.
     pub(super) fn finish(self) -> Duplicates {
         self.found
     }
@@ -104,15 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn customers_come_back_with_their_first_lines() {
+    fn repeated_customers_are_reported_with_their_first_lines() {
         let found = found(100, &[7, 8, 7, 9, 8, 7, 7, 7, 7]);
         assert_eq!((found.customers, found.rows, found.is_complete), (2, 6, true));
-        let told: Vec<_> = found
+        let examples: Vec<_> = found
             .examples
             .iter()
             .map(|example| (&example.id[..], example.rows, &example.lines[..]))
             .collect();
-        assert_eq!(told, [(&b"7"[..], 6, &[2, 4, 7, 8, 9][..]), (b"8", 2, &[3, 6])]);
+        assert_eq!(examples, [(&b"7"[..], 6, &[2, 4, 7, 8, 9][..]), (b"8", 2, &[3, 6])]);
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_those_known_are_found_and_the_rest_is_said() {
+    fn beyond_the_limit_only_known_customers_are_found_and_the_result_is_incomplete() {
         let ids: Vec<u32> = (0..200).chain([5, 150]).collect();
         let found = found(100, &ids);
         assert_eq!((found.customers, found.is_complete), (1, false));

@@ -1,12 +1,12 @@
-//! Collects what is found in the rows: everything is counted, the first of each kind are kept.
+//! Collects the findings of all rows: all are counted, and the first places of each kind are kept.
 
 use super::mask::masked;
-use super::report::{Example, Finding, SHOWN, Severity};
+use super::report::{Example, Finding, MOST_EXAMPLES, Severity};
 use super::suspicion::Suspicion;
 use crate::customer::Parameter;
 use crate::input::{Problem, Row};
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Default)]
 pub(super) struct Findings {
     all: Vec<Finding>,
@@ -18,28 +18,28 @@ impl Findings {
         Findings { all: Vec::new(), show_values }
     }
 
-    /// Everything, errors first, what is frequent first.
+    /// All findings: errors first, then by falling count.
     pub(super) fn finish(mut self) -> Vec<Finding> {
         self.all.sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.count)));
         self.all
     }
 
-    /// Something about the input as a whole.
+    /// Adds a finding about the input as a whole.
     pub(super) fn add(&mut self, severity: Severity, kind: &'static str, message: String) {
         self.all.push(Finding { severity, kind, message, count: 1, examples: Vec::new() });
     }
 
-    /// A rule that a row broke; `value` is the value of the column.
+    /// Adds a rule that a row broke; `value` is the value of the column.
     pub(super) fn add_problem(&mut self, row: &Row<'_>, problem: &Problem, value: Option<&[u8]>) {
-        let finding = self.of(Severity::Error, problem.rule, || title(problem));
-        if finding.examples.len() < SHOWN {
+        let finding = self.count(Severity::Error, problem.rule, || title(problem));
+        if finding.examples.len() < MOST_EXAMPLES {
             let message = (finding.message != problem.message).then(|| problem.message.clone());
             let example = Example { message, ..self.example(row, problem.column, value) };
             self.keep(problem.rule, example);
         }
     }
 
-    /// A value that is hardly meant, in a column (from 1).
+    /// Adds a suspicious value in a column (from 1).
     pub(super) fn add_suspicion(
         &mut self,
         row: &Row<'_>,
@@ -47,26 +47,26 @@ impl Findings {
         value: &str,
         suspicion: Suspicion,
     ) {
-        let finding = self.of(Severity::Warning, suspicion.name(), || suspicion.message().to_owned());
-        if finding.examples.len() < SHOWN {
+        let finding = self.count(Severity::Warning, suspicion.name(), || suspicion.message().to_owned());
+        if finding.examples.len() < MOST_EXAMPLES {
             let example = self.example(row, Some(column), Some(value.as_bytes()));
             self.keep(suspicion.name(), example);
         }
     }
 
-    /// Ids that do not look like nearly all others of their column.
+    /// Adds ids that look unlike nearly all others of their column.
     pub(super) fn add_odd_ids(&mut self, count: u64, examples: Vec<Example>) {
         if count > 0 {
             let kind = Suspicion::OddId.name();
-            let finding = self.of(Severity::Warning, kind, || Suspicion::OddId.message().to_owned());
+            let finding = self.count(Severity::Warning, kind, || Suspicion::OddId.message().to_owned());
             finding.count += count - 1;
             finding.examples.extend(examples);
-            finding.examples.truncate(SHOWN);
+            finding.examples.truncate(MOST_EXAMPLES);
         }
     }
 
-    /// Counts one more of a kind.
-    fn of(
+    /// Counts one more finding of a kind.
+    fn count(
         &mut self,
         severity: Severity,
         kind: &'static str,
@@ -101,12 +101,12 @@ impl Findings {
     }
 }
 
-/// The title of all problems of a kind.
+/// The message for all problems of a kind. The places have the details.
 fn title(problem: &Problem) -> String {
     match problem.rule {
-        "ragged" => "has more or fewer fields than the header".to_owned(),
-        "unnamed-column" => "has a value in a column without a name".to_owned(),
-        "stray-quote" => "has a stray quote or one that is not closed".to_owned(),
+        "ragged" => "wrong number of cells".to_owned(),
+        "unnamed-column" => "value in a column without a name".to_owned(),
+        "stray-quote" => "misplaced or unclosed quote".to_owned(),
         _ => problem.message.clone(),
     }
 }

@@ -24,6 +24,8 @@ pub struct Terms {
     pub strict: bool,
     /// Whether values are kept as they are, except passwords.
     pub show_values: bool,
+    /// Whether the report for people has example requests.
+    pub show_requests: bool,
     /// Whether customers that several rows name are found. It takes up to 52 MB of memory.
     pub finds_duplicates: bool,
 }
@@ -160,6 +162,7 @@ impl Linter {
         CheckReport {
             input: input.path().to_path_buf(),
             format: rows.format(),
+            names: rows.shown_names(),
             rows: self.rows,
             findings: self.findings.finish(),
             notes: notes(input, rows),
@@ -169,6 +172,7 @@ impl Linter {
             pace: terms.pace.clone(),
             is_strict: terms.strict,
             show_values: terms.show_values,
+            show_requests: terms.show_requests,
         }
     }
 }
@@ -178,8 +182,8 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("a valid row has been found to be text")
 }
 
-const MIXED_LINE_ENDS: &str = "rows end in different ways (LF, CRLF, CR): the file was put together from several, or a line \
-                               break within a value is not in quotes";
+const MIXED_LINE_ENDS: &str = "different line ends (LF, CRLF, CR): the file was joined from several, or a value contains a \
+                               line break without quotes";
 
 /// What is suspicious about an input and its mapping before a row is read: kinds and messages.
 fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
@@ -187,15 +191,15 @@ fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
     let format = rows.format();
     if format.is_guess {
         let message = format!(
-            "the encoding is guessed to be {}: if letters are wrong, or to be sure, say it with --encoding",
+            "encoding guessed as {0}. Check accented letters with --show-values, then set --encoding {0} or the right one",
             format.encoding
         );
         warnings.push(("guessed-encoding", message));
     }
     for (name, near, column) in rows.not_left_out(&mapping.ignored) {
         let message = format!(
-            "there is no column '{name}' to leave out, but column {column} ('{near}') is sent: correct the name of \
-             --ignore-column, or take it away"
+            "--ignore-column '{name}' matches no column, and column {column} '{near}' is sent. Correct or remove the \
+             option"
         );
         warnings.push(("not-left-out", message));
     }
@@ -206,8 +210,7 @@ fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
     for constant in constants {
         let (parameter, value) = (constant.parameter, &*constant.value);
         if let Some(suspicion) = find_suspicious(&Cell { parameter, raw: value, value, countries }) {
-            let message =
-                format!("{}: the value for {} {}", constant.origin, parameter.name(), suspicion.message());
+            let message = format!("{}: {}", constant.origin, suspicion.message());
             warnings.push(("constant", message));
         }
     }

@@ -19,6 +19,6 @@ pub use mask::masked;
 pub use notes::{finished, passed_over};
 pub use output::CheckFormat;
 pub use report::{
-    CheckReport, CheckedRows, Duplicates, Example, Finding, Note, Pace, Repeated, SHOWN, Severity,
+    CheckReport, CheckedRows, Duplicates, Example, Finding, MOST_EXAMPLES, Note, Pace, Repeated, Severity,
 };
 pub use suspicion::Suspicion;

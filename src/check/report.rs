@@ -1,22 +1,23 @@
-//! What a check found, whatever the format it is printed in.
+//! The result of a check, independent of the format in which it is printed.
 
 use crate::customer::{Parameter, Update};
 use crate::input::{Format, LeftOut};
+use crate::text::{counted, grouped};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Examples of a kind of finding that are shown with their places. Chosen: they fit on a screen together.
-pub const SHOWN: usize = 5;
+/// The most examples of a kind of finding. Chosen: the examples of all kinds fit on a screen.
+pub const MOST_EXAMPLES: usize = 5;
 
-/// Columns that are left out and named in a sentence. Chosen: a few lines.
-const COLUMNS: usize = 30;
+/// The most skipped columns that a sentence names. Chosen: a few lines.
+const MOST_COLUMNS: usize = 30;
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The row cannot be sent.
     Error,
-    /// It will be sent, and is hardly meant so.
+    /// The row is sent, but probably contains a mistake.
     Warning,
 }
 
@@ -29,18 +30,18 @@ impl Severity {
     }
 }
 
-/// All that was found of one kind.
+/// All findings of one kind.
 #[derive(Debug)]
 pub struct Finding {
-    /// How much it weighs.
+    /// Its severity.
     pub severity: Severity,
     /// A short name that never changes.
     pub kind: &'static str,
-    /// What is wrong and what to do. Holds no value.
+    /// The fault, and what to do. Holds no value.
     pub message: String,
-    /// How often it was found.
+    /// The number of places where it was found.
     pub count: u64,
-    /// The first ones, at most [`SHOWN`]; none if it concerns the input as a whole.
+    /// The first places, at most [`MOST_EXAMPLES`]; none if it concerns the input as a whole.
     pub examples: Vec<Example>,
 }
 
@@ -53,26 +54,26 @@ pub struct Example {
     pub line: u64,
     /// The column, from 1, and its parameter; none if it concerns the row as a whole.
     pub column: Option<(usize, Parameter)>,
-    /// Where the column begins: the line, and the character in it, from 1.
+    /// The place where the column begins: the line, and the character in it, from 1.
     pub place: Option<(u64, usize)>,
-    /// What is wrong just here, where that says more than the message of its kind.
+    /// The fault at this place, if the message says more than that of the kind.
     pub message: Option<String>,
     /// The value there, masked.
     pub value: Option<String>,
 }
 
-/// Rows, counted.
+/// The counts of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CheckedRows {
     /// Rows that would be sent.
     pub valid: u64,
     /// Rows that cannot be sent.
     pub invalid: u64,
-    /// Rows with nothing to send that are passed over.
+    /// Rows with nothing to send that are skipped.
     pub passed_over: u64,
-    /// What is wrong with the rows that cannot be sent.
+    /// The faults of the rows that cannot be sent.
     pub problems: u64,
-    /// What is suspicious.
+    /// The suspicious values, and the warnings about the input as a whole.
     pub warnings: u64,
 }
 
@@ -87,44 +88,44 @@ impl CheckedRows {
 /// Customers that several rows name.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    /// How many.
+    /// The number of such customers.
     pub customers: u64,
     /// Rows that name a customer which a row before them named.
     pub rows: u64,
-    /// Whether all rows were looked at: memory is bounded.
+    /// Whether all rows were compared: memory is bounded.
     pub is_complete: bool,
-    /// How many ids are remembered at most.
-    pub looked_at: u64,
-    /// The first of them, at most [`SHOWN`].
+    /// The most ids that are remembered.
+    pub most_ids: u64,
+    /// The first of these customers, at most [`MOST_EXAMPLES`].
     pub examples: Vec<Repeated>,
 }
 
 /// A customer that several rows name.
 #[derive(Debug)]
 pub struct Repeated {
-    /// By which id.
+    /// The parameter of the id that names the customer.
     pub parameter: Parameter,
     /// The id.
     pub id: Vec<u8>,
-    /// How many rows name it.
+    /// The number of rows that name the customer.
     pub rows: u64,
-    /// The lines of the first of them, at most [`SHOWN`].
+    /// The lines of the first of these rows, at most [`MOST_EXAMPLES`].
     pub lines: Vec<u64>,
 }
 
-/// What is worth knowing and neither wrong nor suspicious.
+/// A note on the input that is neither an error nor a warning.
 #[derive(Debug)]
 pub struct Note {
     /// A short name that never changes.
     pub kind: &'static str,
-    /// Holds no value.
+    /// The note. Holds no value.
     pub message: String,
 }
 
 /// The rate of the run to come.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    /// As it is typed.
+    /// The rate as it is typed.
     pub name: String,
     /// Attempts a second; `None` is without a limit.
     pub per_second: Option<f64>,
@@ -133,38 +134,42 @@ pub struct Pace {
 /// The result of a check.
 #[derive(Debug)]
 pub struct CheckReport {
-    /// What was checked.
+    /// The path or name of the input.
     pub input: PathBuf,
-    /// What it was found to be.
+    /// Its format, given or detected.
     pub format: Format,
+    /// The names of its columns, made harmless.
+    pub names: Vec<String>,
     /// Its rows.
     pub rows: CheckedRows,
-    /// What is wrong and what is suspicious, the worst first.
+    /// The findings, the worst first.
     pub findings: Vec<Finding>,
-    /// What is worth knowing about the input as a whole.
+    /// The notes on the input as a whole.
     pub notes: Vec<Note>,
     /// Columns that are not sent.
     pub left_out: Vec<LeftOut>,
-    /// Customers that come again.
+    /// Customers that several rows name.
     pub duplicates: Duplicates,
-    /// The first updates.
+    /// The first updates, as example requests.
     pub first: Vec<Update>,
     /// The rate of the run to come.
     pub pace: Pace,
-    /// Whether warnings count.
+    /// Whether a warning makes the exit code 3.
     pub is_strict: bool,
-    /// Whether values are shown, passwords aside.
+    /// Whether values are printed unmasked, except passwords.
     pub show_values: bool,
+    /// Whether the report for people has example requests.
+    pub show_requests: bool,
 }
 
 impl CheckReport {
-    /// Whether no row is invalid, and, if warnings count, none is suspicious.
+    /// Whether no row is invalid and, if warnings count, no value is suspicious.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         self.rows.invalid == 0 && !(self.is_strict && self.rows.warnings > 0)
     }
 
-    /// How long a run that sends every valid row takes at least; `None` without a limit of the rate.
+    /// The least duration of a run that sends every valid row; `None` without a limit of the rate.
     #[must_use]
     pub fn least_duration(&self) -> Option<Duration> {
         let seconds = self.rows.valid as f64 / self.pace.per_second?;
@@ -173,59 +178,50 @@ impl CheckReport {
 
     /// The counts in one line.
     pub(super) fn summary(&self) -> String {
-        let CheckedRows { valid, invalid, passed_over, problems, warnings } = self.rows;
-        let problems = if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") };
-        let passed_over = match passed_over {
-            0 => String::new(),
-            count => format!(", {count} with nothing to send"),
-        };
-        let warnings = match warnings {
-            0 => String::new(),
-            1 => ", 1 warning".to_owned(),
-            count => format!(", {count} warnings"),
-        };
-        let (total, format) = (self.rows.total(), self.format);
-        format!(
-            "{total} rows ({format}): {valid} valid, {invalid} invalid ({problems}){passed_over}{warnings}"
-        )
+        let CheckedRows { valid, invalid, passed_over, warnings, .. } = self.rows;
+        let parts = [(invalid, "invalid"), (passed_over, "empty")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: String = parts.map(|(count, what)| format!(", {} {what}", grouped(*count))).collect();
+        let warnings =
+            if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() };
+        let total = counted(self.rows.total(), "row");
+        format!("{total}: {} ready to send{parts}{warnings}", grouped(valid))
     }
 
-    /// What is worth knowing in sentences, each with a name of its kind: the columns that are left out, and the notes.
+    /// The notes in sentences, each with the name of its kind: those on the input, and the columns that are not sent.
     pub(super) fn information(&self) -> Vec<(&'static str, String)> {
         let mut all: Vec<_> = self.notes.iter().map(|note| (note.kind, note.message.clone())).collect();
         if !self.left_out.is_empty() {
-            let columns = self.left_out.iter().take(COLUMNS).map(|column| match column {
+            let columns = self.left_out.iter().take(MOST_COLUMNS).map(|column| match column {
                 LeftOut { first, last, .. } if first < last => format!("{first} to {last} (without a name)"),
                 LeftOut { first, name, .. } if name.is_empty() => format!("{first} (without a name)"),
-                LeftOut { first, name, .. } => format!("{first} ('{name}')"),
+                LeftOut { first, name, .. } => format!("{first} '{name}'"),
             });
             let columns = columns.collect::<Vec<_>>().join(", ");
-            let more = if self.left_out.len() > COLUMNS { ", …" } else { "" };
-            all.push(("columns-left-out", format!("columns that are left out: {columns}{more}")));
+            let more = if self.left_out.len() > MOST_COLUMNS { ", …" } else { "" };
+            all.push(("columns-left-out", format!("columns that are not sent: {columns}{more}")));
         }
         all
     }
 
-    /// What is to be said about customers that come again.
+    /// The sentences about customers that several rows name.
     pub(super) fn about_duplicates(&self) -> Vec<String> {
-        let Duplicates { customers, rows, is_complete, looked_at, .. } = &self.duplicates;
-        let mut told = Vec::new();
+        let Duplicates { customers, rows, is_complete, most_ids, .. } = &self.duplicates;
+        let mut sentences = Vec::new();
         if *customers > 0 {
-            let customers = if *customers == 1 {
-                "1 customer is".to_owned()
-            } else {
-                format!("{customers} customers are")
-            };
-            let rows = if *rows == 1 { "1 more row".to_owned() } else { format!("{rows} more rows") };
-            told.push(format!(
-                "{customers} named again, by {rows}: their rows go out one after the other, in this order"
+            let verb = if *customers == 1 { "appears" } else { "appear" };
+            sentences.push(format!(
+                "{} {verb} more than once, in {}: the rows of one customer are sent in file order",
+                counted(*customers, "customer"),
+                counted(*rows, "further row")
             ));
         }
         if !is_complete {
-            told.push(format!(
-                "customers were only compared with the first {looked_at} different ids: there may be more of these"
+            sentences.push(format!(
+                "only the first {} were compared, so more customers may appear more than once",
+                counted(*most_ids, "different id")
             ));
         }
-        told
+        sentences
     }
 }

@@ -1,6 +1,6 @@
 //! Ids that do not look like nearly all others of their column: totals, footers, rows of dashes, damaged ids.
 
-use super::report::{Example, SHOWN};
+use super::report::{Example, MOST_EXAMPLES};
 use std::collections::HashMap;
 
 /// The most parts of an id that make its shape (chosen). The rest of a longer id does not count.
@@ -40,7 +40,7 @@ impl Shapes {
         }
         if let Some(alike) = self.ids.get_mut(&*shape) {
             alike.count += 1;
-            if alike.examples.len() < SHOWN {
+            if alike.examples.len() < MOST_EXAMPLES {
                 alike.examples.push(example());
             }
         }
@@ -58,7 +58,7 @@ impl Shapes {
             examples.extend(alike.examples);
         }
         examples.sort_by_key(|example: &Example| example.row);
-        examples.truncate(SHOWN);
+        examples.truncate(MOST_EXAMPLES);
         (odd, examples)
     }
 }
@@ -100,7 +100,7 @@ mod tests {
             shapes.see(id, example);
         }
         let (count, examples) = shapes.odd();
-        assert!(examples.len() as u64 == count.min(SHOWN as u64));
+        assert!(examples.len() as u64 == count.min(MOST_EXAMPLES as u64));
         examples.iter().map(|example| example.row).collect()
     }
 

@@ -1,7 +1,7 @@
-//! Values that the API takes and that are hardly meant: what exports, spreadsheets and wrong encodings leave behind.
-//! These are guesses. None of them keeps a row from being sent.
+//! The kinds of values that the API accepts and that are probably mistakes, left by exports, spreadsheets and wrong encodings.
+//! Each is a guess, so no suspicion keeps a row from being sent.
 
-/// Why a value is suspicious.
+/// A reason why a value is suspicious.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each has its name and its message below")]
 pub enum Suspicion {
@@ -35,7 +35,7 @@ impl Suspicion {
         TEXTS[self as usize].1
     }
 
-    /// The message: the fault, and what to do.
+    /// The message: the fault, and what to do. It stands alone.
     #[must_use]
     pub fn message(self) -> &'static str {
         TEXTS[self as usize].2
@@ -45,36 +45,92 @@ impl Suspicion {
 use Suspicion as S;
 
 /// The name and the message of each, in the order of the enum.
-#[rustfmt::skip]
 const TEXTS: [(Suspicion, &str, &str); Suspicion::Entity as usize + 1] = [
-    (S::AlmostRemove, "almost-remove",
-        "is almost REMOVE, and is set as a value: write REMOVE alone to remove a field (a password cannot be removed)"),
-    (S::SpreadsheetError, "spreadsheet-error", "is an error of a spreadsheet, such as #N/A: correct its formula there"),
-    (S::Null, "null", "stands for no value, such as NULL or -: leave the cell empty, or write REMOVE"),
-    (S::Scientific, "scientific",
-        "is a number as 1.23E+11, whose last digits are lost: format the column as text in the original"),
-    (S::DecimalPoint, "decimal-point", "is a number with decimals that an export added, such as 10241.0: export it as text"),
-    (S::NumberSpelling, "number-spelling",
-        "is a number in another spelling, such as 1,024,100 or digits of another script: export it in plain digits"),
-    (S::OddId, "odd-id",
-        "looks unlike nearly all other ids, as a total, a footer or a damaged id: delete the row, or correct the id"),
-    (S::DateForNumber, "date", "is a date such as 5-Jul, made of 5/7: format the column as text in the original"),
-    (S::Formula, "formula", "is written as a formula, such as =\"0123\": export the value alone"),
-    (S::Apostrophe, "apostrophe", "begins with the apostrophe that marks text in a spreadsheet: export the value alone"),
-    (S::LeadingZeroLost, "zero-lost",
-        "has four digits where the country has five, as a leading zero is lost: format the column as text in the original"),
-    (S::NoAt, "email-without-at", "has no @: it is no e-mail address"),
-    (S::EmailShape, "email-shape",
-        "is no single e-mail address: a part is missing, or there is a blank, comma or second @"),
-    (S::Country, "country", "is not two letters, as country codes are (ISO 3166: US, DE)"),
-    (S::Blanks, "blanks", "has blanks around it, which are sent with it: nobody would see them"),
-    (S::LineBreak, "line-break", "holds a line break"),
-    (S::Control, "control", "holds a control character, so the text or its encoding is damaged: type the value anew"),
-    (S::Mojibake, "mojibake", "holds letters like Ã¼ for ü: the file was read in a wrong encoding before it was saved"),
-    (S::Replacement, "replacement", "holds the character \u{fffd}, which stands for letters that an earlier program lost"),
-    (S::Invisible, "invisible",
-        "holds a character that nobody sees (zero width, direction, a rare blank), or is an id with a blank: type it anew"),
-    (S::Entity, "entity", "holds an HTML entity such as &amp;: export plain text"),
+    (
+        S::AlmostRemove,
+        "almost-remove",
+        "'remove' is stored as text. To remove the field, write exactly REMOVE (a password cannot be removed)",
+    ),
+    (
+        S::SpreadsheetError,
+        "spreadsheet-error",
+        "spreadsheet error such as #N/A. Correct the formula, and export again",
+    ),
+    (
+        S::Null,
+        "null",
+        "placeholder such as NULL, n/a or -. Leave the cell empty to keep the field, or write REMOVE to remove it",
+    ),
+    (
+        S::Scientific,
+        "scientific",
+        "number in scientific notation such as 1.23E+11, which loses digits. Export the column as text",
+    ),
+    (S::DecimalPoint, "decimal-point", "number with decimals such as 10241.0. Export the column as text"),
+    (
+        S::NumberSpelling,
+        "number-spelling",
+        "number with a sign, separators or unusual digits, such as 1,024,100. Export it in plain digits",
+    ),
+    (
+        S::OddId,
+        "odd-id",
+        "id unlike nearly all others: a total, a footer or a damaged id? Delete the row, or correct the id",
+    ),
+    (
+        S::DateForNumber,
+        "date",
+        "date such as 5-Jul, which spreadsheets make of 5/7. Export the column as text",
+    ),
+    (S::Formula, "formula", "spreadsheet formula such as =\"0123\". Export values instead of formulas"),
+    (
+        S::Apostrophe,
+        "apostrophe",
+        "leading apostrophe, by which spreadsheets mark text. Export the value without it",
+    ),
+    (
+        S::LeadingZeroLost,
+        "zero-lost",
+        "zip code with 4 digits, expected 5: a spreadsheet probably dropped a leading zero. Export the column as text",
+    ),
+    (S::NoAt, "email-without-at", "e-mail address without an @. Correct it"),
+    (
+        S::EmailShape,
+        "email-shape",
+        "not one valid e-mail address: a part is missing, or it contains a blank, a comma or a second @. Correct it",
+    ),
+    (
+        S::Country,
+        "country",
+        "country is not a two-letter code such as DE or US. Correct it, or map it with a table of values",
+    ),
+    (
+        S::Blanks,
+        "blanks",
+        "leading or trailing blanks, which would be stored too. Remove them unless they are intended",
+    ),
+    (S::LineBreak, "line-break", "line break in the value. Remove it unless it is intended"),
+    (
+        S::Control,
+        "control",
+        "control character: the text is damaged, or was read in a wrong encoding. Enter the value again",
+    ),
+    (
+        S::Mojibake,
+        "mojibake",
+        "letters such as Ã¼ in place of ü: an earlier program read the file in a wrong encoding. Export it again as UTF-8",
+    ),
+    (
+        S::Replacement,
+        "replacement",
+        "the character \u{fffd} in place of letters that an earlier program lost. Enter the value again",
+    ),
+    (
+        S::Invisible,
+        "invisible",
+        "invisible character (zero width, text direction, unusual blank), or a blank in an id. Enter the value again",
+    ),
+    (S::Entity, "entity", "HTML entity such as &amp;. Export plain text"),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `check`: reads and validates everything, tells what is wrong and what is suspicious, sends nothing.
+//! `check`: reads and validates all rows, prints errors and warnings, and sends nothing.
 
 use super::shard::refuse_split_customers;
 use crate::check::{CheckFormat, Pace, Terms, lint};
@@ -14,23 +14,25 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The CSV, or `-`.
     pub input: PathBuf,
-    /// How to read it.
+    /// The settings for reading it.
     pub reading: Reading,
-    /// What its columns hold.
+    /// The fields of its columns.
     pub mapping: Mapping,
-    /// Which rows are looked at; `None` is all.
+    /// The rows that are checked; `None` is all.
     pub shard: Option<Shard>,
-    /// Of the run that is to come.
+    /// The rate of the planned run.
     pub rate: Rate,
-    /// Whether warnings count.
+    /// Whether a warning makes the exit code 3.
     pub strict: bool,
-    /// Of what is printed.
+    /// The format of the output.
     pub format: CheckFormat,
-    /// Whether values are printed as they are, passwords aside.
+    /// Whether values are printed unmasked, except passwords.
     pub show_values: bool,
+    /// Whether the text for people has example requests.
+    pub show_requests: bool,
 }
 
-/// Prints what is wrong and what is suspicious, the first requests, and the counts.
+/// Prints errors, warnings, notes and the counts.
 ///
 /// # Errors
 /// If the input as a whole cannot be used.
@@ -40,27 +42,28 @@ pub fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Some(shard) = settings.shard {
         refuse_split_customers(&input, shard)?;
     }
-    let Settings { shard, rate, strict, show_values, .. } = *settings;
+    let Settings { shard, rate, strict, show_values, show_requests, .. } = *settings;
     let pace = Pace { name: rate.to_string(), per_second: rate.per_second() };
-    let report = lint(&input, &Terms { shard, pace, strict, show_values, finds_duplicates: true });
+    let terms = Terms { shard, pace, strict, show_values, show_requests, finds_duplicates: true };
+    let report = lint(&input, &terms);
     let report = report.map_err(|error| unusable(error, settings))?;
     let code = if report.is_fine() { ExitCode::InSync } else { ExitCode::NotInSync };
     put(settings.format.render(&report, code.number())).map_err(cannot_print)?;
     Ok(code)
 }
 
-/// Tells programs of an input that cannot be used, in the format they asked for, and gives what people are told.
+/// Prints why an input cannot be used in a format for programs, if that was requested, and returns the failure for people.
 fn unusable(error: input::Error, settings: &Settings) -> Failure {
     let (line, messages) = (error.line(), error.messages());
     let failure = Failure::from(error);
-    let told = settings.format.unusable(&settings.input, line, &messages, failure.code.number());
-    match told.map_or(Ok(()), put) {
+    let report = settings.format.unusable(&settings.input, line, &messages, failure.code.number());
+    match report.map_or(Ok(()), put) {
         Ok(()) => failure,
         Err(error) => cannot_print(error),
     }
 }
 
-/// Prints what is in force.
+/// Prints the options that are in force.
 ///
 /// # Errors
 /// If it cannot be written.

@@ -109,7 +109,7 @@ impl ColumnTable {
         let plain = Transform::of(parameter, empty);
         let mut check = |value: &str, place: &Place| {
             if let Some(fault) = value_fault(parameter, value) {
-                faults.push(format!("{place}: the value for {} {fault}", parameter.name()));
+                faults.push(format!("{place}: {}: {fault}", parameter.name()));
             }
         };
         if let Some((default, place)) = &self.default {

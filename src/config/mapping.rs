@@ -321,7 +321,7 @@ fn constant(text: &str, place: Option<&Place>) -> Result<Constant, String> {
         return Err(format!("{name} has no value. To remove the field of every customer, use {name}=REMOVE"));
     }
     if let Some(fault) = value_fault(parameter, value) {
-        return Err(format!("the value for {name} {fault}"));
+        return Err(format!("{name}: {fault}"));
     }
     let origin = place.map_or_else(|| format!("--set {name}"), ToString::to_string);
     Ok(Constant { parameter, value: value.to_owned(), origin })

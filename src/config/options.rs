@@ -55,6 +55,10 @@ pub struct CheckOptions {
     #[arg(long, help_heading = OUTPUT)]
     pub show_values: bool,
 
+    /// Print the first three requests as shell commands; values stay masked without --show-values
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
+    pub show_requests: bool,
+
     /// Print the options that a run would use and where each comes from; reads no input
     #[arg(long, help_heading = OUTPUT)]
     pub show_config: bool,

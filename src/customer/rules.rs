@@ -12,7 +12,7 @@ pub const REMOVE: &str = "REMOVE";
 pub struct Rule {
     /// A short name that never changes.
     pub name: &'static str,
-    /// The fault of a value that breaks the rule, and what to do. Never holds the value.
+    /// The fault, and what to do. The text stands alone, and never holds the value.
     pub message: &'static str,
 }
 
@@ -32,20 +32,24 @@ pub struct Violation {
     pub rule: Rule,
 }
 
-/// A value that is no text. The input replaces its message, as it knows the encoding of the file.
-pub const NOT_UTF_8: Rule = rule("not-text", "is not valid UTF-8: save the file as UTF-8");
+/// A value with invalid bytes. The input replaces the message, as it knows the encoding of the file.
+pub const NOT_UTF_8: Rule = rule("not-text", "not valid UTF-8. Save the file as UTF-8");
 
-const NO_CUSTOMER: Rule = rule("no-customer", "names no customer: fill in customer_id or subscription_id");
-const NO_FIELD: Rule = rule("no-field", "has no field to set: fill in at least one column besides the ids");
-const NUL: Rule = rule("nul", "holds a NUL character: the file is damaged or not plain text");
+const NO_CUSTOMER: Rule = rule("no-customer", "no customer. Fill in customer_id or subscription_id");
+const NO_FIELD: Rule =
+    rule("no-field", "nothing to send besides the ids. Fill in a field, or use --empty-rows skip");
+const NUL: Rule = rule("nul", "the value contains a NUL character: the file is damaged. Export it again");
 const REMOVED_PASSWORD: Rule = rule(
     "remove-password",
-    "is REMOVE, but a password cannot be removed (API page): set one or leave it empty",
+    "a password cannot be removed with REMOVE. Set a new one, or leave the cell empty",
 );
-const BLANK_ID: Rule = rule("blank-id", "is blank: an id must name a customer");
-const CONTROL_IN_ID: Rule =
-    rule("control-in-id", "holds a control character (a line break, a tab …): an id cannot have one");
-const REMOVED_ID: Rule = rule("remove-id", "is REMOVE: an id names the customer and cannot be removed");
+const BLANK_ID: Rule = rule("blank-id", "the id consists of blanks. Correct it, or leave the cell empty");
+const CONTROL_IN_ID: Rule = rule(
+    "control-in-id",
+    "the id contains a line break, tab or other control character. Remove the character",
+);
+const REMOVED_ID: Rule =
+    rule("remove-id", "an id cannot be REMOVE, as it identifies the customer. Correct it");
 
 const fn rule(name: &'static str, message: &'static str) -> Rule {
     Rule { name, message }

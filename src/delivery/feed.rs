@@ -127,7 +127,7 @@ fn unsent(update: &Update, status: Status, error: String) -> Work {
 /// What becomes of a row that is no update.
 fn unfit(line: u64, invalid: Invalid) -> Work {
     let (status, error) = if invalid.is_passed_over {
-        let error = format!("line {line}: the row has nothing to send, and --empty-rows skip passes over it");
+        let error = format!("line {line}: nothing to send, skipped (--empty-rows skip)");
         (Status::Unchanged, error)
     } else {
         let problems: Vec<_> = invalid.problems.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Why an input cannot be used.
+//! The faults for which an input as a whole cannot be used.
 
 use super::columns::HeaderFault;
 use super::csv::TooLong;
@@ -37,7 +37,7 @@ pub enum Error {
         faults: Vec<HeaderFault>,
     },
     /// It cannot be read on.
-    #[error("{}: cannot read on after line {line}: {source}", path.display())]
+    #[error("{}: cannot read further than line {line}: {source}", path.display())]
     Read {
         /// The input.
         path: PathBuf,
@@ -48,8 +48,8 @@ pub enum Error {
     },
     /// It is not what it was when it was opened.
     #[error(
-        "{}: the file has changed while it was read, at about line {line}: nothing more is read from it. Let it be \
-         written to its end first, then run again with --resume",
+        "{}: the file changed while it was being read, near line {line}. Wait until it is written completely, then run the \
+         same command again (run: with --resume)",
         path.display()
     )]
     Changed {
@@ -59,7 +59,7 @@ pub enum Error {
         line: u64,
     },
     /// It is compressed, and cannot be unpacked to its end.
-    #[error("{}: behind line {line}: {what}. Get it once more, and test it with gzip -t or zstd -t", path.display())]
+    #[error("{}: after line {line}: {what}. Fetch the file again, and test it with gzip -t or zstd -t", path.display())]
     Archive {
         /// The input.
         path: PathBuf,

@@ -57,7 +57,7 @@ impl Input {
         match opened {
             Err(source) => Err(Error::Open { path, source }),
             Ok((metadata, _)) if metadata.is_dir() => {
-                Err(Error::NotCsv { path, what: "is a directory: name the CSV file in it".to_owned() })
+                Err(Error::NotCsv { path, what: "is a folder. Choose the CSV file in it".to_owned() })
             }
             Ok((metadata, file)) if metadata.is_file() => {
                 let source = Source::File(file, Snapshot::of(&metadata));

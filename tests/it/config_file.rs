@@ -137,7 +137,7 @@ fn what_is_wrong_with_the_mapping_on_the_command_line_is_told_at_once() {
         (
             &["--set", "city=a", "--map", "Twon=zip"],
             &[
-                &["customers.csv: line 1", "column 2 ('city')", "--set city", "--ignore-column"],
+                &["customers.csv: line 1", "column 2 'city'", "--set city", "--ignore-column"],
                 &["customers.csv: line 1", "--map 'Twon=zip'", "'Twon'", "'customer_id'"],
             ],
         ),

@@ -22,13 +22,13 @@ fn every_kind_of_mistake_is_recorded_with_its_line_and_column() {
     let rows: [(&[u8], &str); 13] = [
         (b"good@example.org,1,,", ""),
         (b"a@example.org,,,", "customer_id"),
-        (b",3,,", "no field"),
+        (b",3,,", "nothing to send"),
         (b"a@example.org,4,REMOVE,", "column 3 (password)"),
         (b"a@example.org,5,,\"S\t5\"", "column 4 (subscription_id)"),
         (b"a@example.org,\"6\n6\",,", "column 2 (customer_id)"),
-        (b"a@example.org,   ,,", "names no customer"),
-        (b"a@example.org,8,", "3 fields"),
-        (b"a@example.org,9,,,", "5 fields"),
+        (b"a@example.org,   ,,", "no customer"),
+        (b"a@example.org,8,", "3 cells"),
+        (b"a@example.org,9,,,", "5 cells"),
         (b"a\0b@example.org,10,,", "column 1 (email)"),
         (b"a\xff@example.org,11,,", "column 1 (email)"),
         (b",,REMOVE,", "column 3 (password)"),
@@ -57,7 +57,7 @@ fn every_kind_of_mistake_is_recorded_with_its_line_and_column() {
         }
     }
     let all_wrong = &outcomes[&12].error;
-    assert!(all_wrong.contains("names no customer"), "every fault of a row is told: {all_wrong}");
+    assert!(all_wrong.contains("no customer"), "every fault of a row is told: {all_wrong}");
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn lines_are_those_of_the_file_whatever_stands_in_it() {
         let lines: Vec<(u64, u64)> = outcomes.values().map(|record| (record.row, record.line)).collect();
         assert_eq!(lines, expected, "with {line_end:?}");
         assert_invalid(&outcomes[&2], 3, "column 3 (password)");
-        assert_invalid(&outcomes[&3], 7, "no field");
-        assert_invalid(&outcomes[&5], 11, "2 fields");
+        assert_invalid(&outcomes[&3], 7, "nothing to send");
+        assert_invalid(&outcomes[&5], 11, "2 cells");
         assert_eq!(server.count(), 2);
     }
 }

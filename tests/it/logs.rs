@@ -86,7 +86,7 @@ fn one_is_said_as_one_and_a_line_is_said_once() {
     let output = offerit.send(&["--concurrency", "1"]).expect_code(3);
     assert!(output.stderr.contains("The server asked for a pause once, for "), "{}", output.stderr);
     assert!(
-        output.stderr.contains("row 2 (line 3, customer 2): invalid: the row has no field"),
+        output.stderr.contains("row 2 (line 3, customer 2): invalid: nothing to send"),
         "{}",
         output.stderr
     );

@@ -289,7 +289,7 @@ fn what_cannot_be_compared_is_refused_with_what_to_do() {
         (&["plan", INPUT, "--baseline", "empty.csv"], "empty.csv: is empty"),
         (
             &["plan", INPUT, "--baseline", "no-rows.csv"],
-            "no-rows.csv: line 1: the file has a header and no rows",
+            "no-rows.csv: line 1: the file has a header but no rows",
         ),
         (&["plan", INPUT, "--baseline", "missing.csv"], "missing.csv not found"),
         (&["plan", INPUT, "--baseline", BASE, "--baseline-config", "bad.toml"], "bad.toml:2"),

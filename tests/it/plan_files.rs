@@ -53,14 +53,16 @@ fn an_empty_cell_leaves_the_field_alone_whatever_the_configuration_says() {
                   parameter = \"customer_id\"\n[columns.City]\ndefault = \"Riga\"\n";
     offerit.input("job.toml", config);
     let output = offerit.send(&["--config", "job.toml", "--concurrency", "1"]).expect_code(0);
-    let said = "this is a plan, which has the values as they are sent: columns, set, empty, since of the configuration file \
-                do not apply to it";
+    let said = "this is a plan, whose values are sent unchanged. Ignored in the configuration file: columns, set, empty, since";
     assert_eq!(output.stderr.matches(said).count(), 1, "{}", output.stderr);
     let counts: Vec<_> = server.requests().iter().map(|request| request.fields().len()).collect();
     assert_eq!(counts, [2, 2, 2]);
     for command in ["check", "verify", "failures"] {
         let output = offerit.run(&[command, INPUT, "--config", "job.toml"]).expect_code(0);
-        assert!([output.stdout, output.stderr].concat().contains("do not apply to it"), "{command}");
+        assert!(
+            [output.stdout, output.stderr].concat().contains("Ignored in the configuration file"),
+            "{command}"
+        );
     }
 }
 
@@ -88,21 +90,21 @@ fn a_header_that_is_no_plans_any_more_is_refused() {
     let whole = plan(&COLUMNS, &three());
     let renamed = |from: &str, to: &str| whole.replacen(from, to, 1);
     for (table, expected) in [
-        (renamed("set:email", "email"), "column 4 is 'email', and this is a plan"),
-        (renamed("set:email", "set:emial"), "column 4 ('set:emial') is no column of a plan"),
-        (renamed("set:email", "set:emial"), "did you mean 'set:email'?"),
-        (renamed("set:email", "set:customer_id"), "is no column of a plan"),
-        (renamed("set:email", "was:password"), "is no column of a plan"),
-        (renamed("set:email", "_note"), "column 4 ('_note') is no column of a plan"),
+        (renamed("set:email", "email"), "column 4 'email' does not belong in a plan"),
+        (renamed("set:email", "set:emial"), "column 4 'set:emial' is not a column of a plan"),
+        (renamed("set:email", "set:emial"), "Did you mean 'set:email'?"),
+        (renamed("set:email", "set:customer_id"), "is not a column of a plan"),
+        (renamed("set:email", "was:password"), "is not a column of a plan"),
+        (renamed("set:email", "_note"), "column 4 '_note' is not a column of a plan"),
         (renamed("set:email", "set:city"), "columns 3 and 4 are both 'set:city'"),
-        (renamed("_row", "_rov"), "is no column of a plan"),
-        (renamed(",_row", ",_status"), "without the column _row"),
-        (renamed("_change", "_status"), "without the column _change"),
-        (renamed("_check", "_error"), "without the column _check"),
-        (renamed("customer_id,subscription_id", "_status,_error"), "without the column customer_id"),
+        (renamed("_row", "_rov"), "is not a column of a plan"),
+        (renamed(",_row", ",_status"), "without the column '_row'"),
+        (renamed("_change", "_status"), "without the column '_change'"),
+        (renamed("_check", "_error"), "without the column '_check'"),
+        (renamed("customer_id,subscription_id", "_status,_error"), "without the column 'customer_id'"),
         // The prefixes are gone: not even an ordinary input.
         (renamed("set:", "").replacen("set:", "", 1).replacen("was:", "", 1), "columns 3 and 5"),
-        ("customer_id,city,_row,_change,_check\n1,Riga,1,new,x\n".to_owned(), "column 3 ('_row')"),
+        ("customer_id,city,_row,_change,_check\n1,Riga,1,new,x\n".to_owned(), "3 '_row'"),
         ("customer_id,was:city,_row,_change,_check\n1,Riga,1,new,x\n".to_owned(), "no column holds a field"),
     ] {
         let offerit = Offerit::job(&server, &table);
@@ -131,7 +133,7 @@ fn a_row_that_does_not_fit_its_check_digits_is_invalid() {
         offerit.send(&[]).expect_code(3);
         let errors = errors(&offerit);
         assert_eq!(errors[0].0, "invalid", "{from}");
-        assert!(errors[0].1.contains("does not fit its _check"), "{}", errors[0].1);
+        assert!(errors[0].1.contains("does not match its _check"), "{}", errors[0].1);
         assert_eq!(server.count() - before, 2);
         assert!(!customers(&server.requests()).iter().any(|id| id.ends_with('7')));
     }
@@ -172,10 +174,7 @@ fn a_plan_without_rows_is_a_finished_job() {
     for command in ["check", "verify", "failures"] {
         let output = offerit.run(&[command, INPUT]).expect_code(0);
         let said = [output.stdout, output.stderr].concat();
-        assert!(
-            said.contains("this is a plan without rows: there is nothing to change"),
-            "{command}: {said}"
-        );
+        assert!(said.contains("this is a plan without rows"), "{command}: {said}");
     }
     let output = offerit.send(&[]).expect_code(0);
     assert!(output.stderr.contains("this is a plan without rows"), "{}", output.stderr);

@@ -108,7 +108,7 @@ fn a_line_of_excel_that_names_the_separator_is_obeyed_and_counted() {
 #[test]
 fn what_is_said_goes_before_what_is_found() {
     let output = check("customer_id:city,x\n1:a\n", &["--delimiter", ":"], 2);
-    assert!(output.stderr.contains("column 2 ('city,x')"), "{}", output.stderr);
+    assert!(output.stderr.contains("column 2 'city,x'"), "{}", output.stderr);
     let output = check(b"customer_id,city\n1,M\xfcnchen\n", &["--encoding", "utf-8"], 3);
     assert!(output.stdout.contains("line 2, row 1, column 2 (city)"), "{}", output.stdout);
     assert!(output.stdout.contains("--encoding windows-1252"), "{}", output.stdout);
@@ -147,7 +147,7 @@ fn damage_in_a_file_that_plainly_is_utf_8_is_never_answered_with_another_encodin
         [(letters, &[][..]), (letters, &["--encoding", "utf-8"]), ("\u{feff}customer_id,city\n", &[])]
     {
         let output = check([before.as_bytes(), b"3,K\xf6ln\n"].concat(), flags, 3);
-        assert!(output.stdout.contains("is not valid UTF-8, as other letters"), "{}", output.stdout);
+        assert!(output.stdout.contains("not valid UTF-8, although the rest"), "{}", output.stdout);
         assert!(!output.stdout.contains("windows-1252"), "{}", output.stdout);
     }
 }
@@ -155,7 +155,7 @@ fn damage_in_a_file_that_plainly_is_utf_8_is_never_answered_with_another_encodin
 #[test]
 fn of_utf_16_without_a_mark_it_is_found_which_of_the_two_it_is() {
     let text = "customer_id;city\n1;Москва\n";
-    for (bytes, encoding) in [(little(text), "(UTF-16LE, semicolon)"), (big(text), "(UTF-16BE, semicolon)")] {
+    for (bytes, encoding) in [(little(text), ": UTF-16LE, semicolon"), (big(text), ": UTF-16BE, semicolon")] {
         let output = check(bytes, &["--encoding", "utf-16"], 0);
         assert!(output.stdout.contains(encoding), "{}", output.stdout);
     }
@@ -208,7 +208,7 @@ fn an_archive_cut_short_is_refused_before_anything_is_sent() {
         let output = offerit.send(&[]).expect_code(2);
         assert!(output.stderr.contains("archive is cut short or damaged"), "{}", output.stderr);
         assert!(
-            output.stderr.contains("behind line ") && !output.stderr.contains("behind line 1:"),
+            output.stderr.contains("after line ") && !output.stderr.contains("after line 1:"),
             "{}",
             output.stderr
         );
@@ -224,7 +224,7 @@ fn an_archive_of_an_endless_line_is_refused_in_little_memory() {
     let mut command = offerit.command_in_shell("ulimit -v 100000;", &["check", INPUT]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = Child::start(command).wait().expect_code(2);
-    assert!(output.stderr.contains("line 2: column 2: the field"), "{}", output.stderr);
+    assert!(output.stderr.contains("line 2, column 2: "), "{}", output.stderr);
 }
 
 #[test]
@@ -235,11 +235,11 @@ fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it
         let server = happy();
         let offerit = Offerit::job(&server, &input);
         let output = offerit.send(&[]).expect_code(2);
-        assert!(output.stderr.contains("line 3: column 2: the field that begins here"), "{}", output.stderr);
+        assert!(output.stderr.contains("line 3, column 2: "), "{}", output.stderr);
         assert!(output.stderr.contains(option), "{}", output.stderr);
         assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false));
         let output = offerit.run(&["check", INPUT, option, value]);
-        assert!(output.stdout.contains("rows (UTF-8, comma)"), "{output:?}");
+        assert!(output.stdout.contains(" ready to send"), "{output:?}");
         // Of a stream, the rows before it are sent as they come.
         let piped = Offerit::with_credentials(&server.url());
         let mut command = piped.command(&["run", "-", "--result", RESULT, "--rate", "unlimited"]);
@@ -253,7 +253,7 @@ fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it
         let _ = pipe.write_all(behind.as_bytes());
         drop(pipe);
         let output = child.wait().expect_code(1);
-        assert!(output.stderr.contains("line 3: column 2: the field that begins here"), "{}", output.stderr);
+        assert!(output.stderr.contains("line 3, column 2: "), "{}", output.stderr);
         assert_eq!((server.count(), piped.rows_in_sync()), (1, vec![1]));
     }
 }
@@ -262,11 +262,11 @@ fn a_field_without_end_is_refused_before_anything_is_sent_with_the_line_where_it
 fn a_header_without_end_is_refused_like_any_other_field() {
     let tall = format!("customer_id,\"city\n{}", "3,c\n".repeat(150));
     let long = format!("customer_id,\"{}\",city\n1,2,3\n", "x".repeat(1_100_000));
-    for (input, limit) in [(tall, "spans more than 100 lines"), (long, "is longer than 1048576 bytes")] {
+    for (input, limit) in [(tall, "100 lines"), (long, "1,048,576 bytes")] {
         for bytes in [input.clone().into_bytes(), little(&format!("\u{feff}{input}"))] {
             let output = check(bytes, &[], 2);
-            let told = format!("line 1: column 2: the field that begins here {limit}");
-            assert!(output.stderr.contains(&told), "{}", output.stderr);
+            let is_told = output.stderr.contains("line 1, column 2: ") && output.stderr.contains(limit);
+            assert!(is_told, "{}", output.stderr);
         }
     }
 }
@@ -275,45 +275,49 @@ fn a_header_without_end_is_refused_like_any_other_field() {
 fn a_stray_quote_in_the_header_never_takes_rows_into_it_unnoticed() {
     let server = happy();
     for (input, told) in [
-        ("customer_id,city,\"note\n1,a,x\n2,b,y\n3,c,\"z\n4,d,w\n", ", which takes in all up to line 4"),
-        ("customer_id,city,\"note\n1,a,x\n", ", which takes in all up to line 3"),
+        ("customer_id,city,\"note\n1,a,x\n2,b,y\n3,c,\"z\n4,d,w\n", "up to line 4"),
+        ("customer_id,city,\"note\n1,a,x\n", "up to line 3"),
         ("customer_id,city,no\"te\"\n1,a,x\n", ""),
     ] {
         let offerit = Offerit::job(&server, input);
         let output = offerit.send(&["--ignore-unknown-columns"]).expect_code(2);
-        let expected = format!(
-            "error: {INPUT}: line 1: the header has a stray quote or one that is not closed{told}: enclose the whole \
-             name in quotes and double those inside it\n"
-        );
-        assert_eq!(output.stderr, expected);
+        assert!(output.stderr.starts_with(&format!("error: {INPUT}: line 1: ")), "{}", output.stderr);
+        for told in ["unclosed quote", told, "in quotes"] {
+            assert!(output.stderr.contains(told), "{told}: {}", output.stderr);
+        }
         assert_eq!((server.count(), offerit.path(RESULT).exists()), (0, false));
     }
 }
 
 #[test]
 fn a_header_that_is_not_divided_is_led_back_to_the_delimiter() {
-    for (input, flags) in [
-        ("customer_id,city\n1,a\n", &["--delimiter", ";"][..]),
-        ("sep=;\ncustomer_id,city\n1,a\n", &[]),
-        ("customer_id^city\n1^a\n", &[]),
+    for (input, flags, words) in [
+        (
+            "customer_id,city\n1,a\n",
+            &["--delimiter", ";"][..],
+            ["line 1: no semicolon", "'customer_id,city'", "separated by comma", "leave out --delimiter"],
+        ),
+        (
+            "sep=;\ncustomer_id,city\n1,a\n",
+            &[],
+            ["line 2: no semicolon", "'customer_id,city'", "separated by comma", "sep= line"],
+        ),
+        (
+            "customer_id^city\n1^a\n",
+            &[],
+            ["line 1: no comma", "'customer_id^city'", "separated by '^'", "--delimiter '^'"],
+        ),
     ] {
         let output = check(input, flags, 2);
-        let sign = if input.contains('^') { '^' } else { ',' };
-        let line = if input.starts_with("sep=") { 2 } else { 1 };
-        let delimiter = if sign == '^' { "comma" } else { "semicolon" };
-        let expected = format!(
-            "error: {INPUT}: line {line}: the header is one column ('customer_id{sign}city') where {delimiter} is what \
-             stands between two, and that is not a parameter of the API: say with --delimiter what divides it, or leave \
-             --delimiter or a sep= line out that is wrong\n"
-        );
-        assert_eq!(output.stderr, expected);
+        assert!(output.stderr.starts_with(&format!("error: {INPUT}: ")), "{}", output.stderr);
+        words.iter().for_each(|word| assert!(output.stderr.contains(word), "{word}: {}", output.stderr));
     }
 }
 
 #[test]
 fn a_quote_that_swallows_lines_says_how_far() {
     let output = check("customer_id,city\n1,\"a\n2,b\n3,c\n", &[], 3);
-    assert!(output.stdout.contains("takes in all up to line 5"), "{}", output.stdout);
+    assert!(output.stdout.contains("up to line 5"), "{}", output.stdout);
 }
 
 #[test]
@@ -335,7 +339,7 @@ fn the_end_sign_of_dos_is_no_row() {
     assert_eq!((server.count(), offerit.rows_in_sync()), (1, vec![1]));
     // Within a value it is sent as it stands.
     let output = check("customer_id,city\r\n1,\x1a\r\n", &[], 0);
-    assert!(output.stdout.contains("1 valid, 0 invalid"), "{}", output.stdout);
+    assert!(output.stdout.contains("1 row: 1 ready to send"), "{}", output.stdout);
 }
 
 #[test]
@@ -354,75 +358,62 @@ fn what_is_no_csv_is_refused_with_what_it_looks_like() {
     }
 }
 
-/// What is no CSV, and all that is said of it.
+/// What is no CSV, with words of the message.
 const REFUSED: [(&[u8], &str); 18] = [
-    (b"", "is empty: the first line must name the columns, such as customer_id,email"),
-    (b"\n \r\n", "holds only blank lines: the first line must name the columns"),
-    (b"sep=;\n", "holds only blank lines: the first line must name the columns"),
-    (b"customer_id,city\n\n", "line 1: the file has a header and no rows: there is nothing to do"),
-    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
-    (b"PK\x03\x04 xl/", "looks like an Excel workbook (.xlsx): export it as CSV (UTF-8)"),
-    (
-        b"PK\x03\x04 opendocument.spreadsheet",
-        "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)",
-    ),
-    (
-        b"PK\x03\x04 a.csv",
-        "is a ZIP archive: unpack it and name the CSV in it (a workbook: export it as CSV)",
-    ),
-    (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
-    (b"%PDF-1.7", "looks like a PDF: export the data as CSV (UTF-8)"),
-    (b"SQLite format 3\0", "looks like an SQLite database: export the table as CSV (UTF-8)"),
-    (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
-    (b"{\\rtf1", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
-    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
-    (b"\x7fELF\0", "is a binary file, not a CSV: export the data as CSV (UTF-8)"),
-    (b"[{}]", "is JSON, not a CSV: export the data as CSV (UTF-8)"),
-    (b"\0\0\xfe\xff", "is UTF-32 text: save it as CSV UTF-8"),
+    (b"", "is empty"),
+    (b"\n \r\n", "contains only blank lines"),
+    (b"sep=;\n", "contains only blank lines"),
+    (b"customer_id,city\n\n", "line 1: the file has a header but no rows"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"PK\x03\x04 xl/", "an Excel workbook (.xlsx)"),
+    (b"PK\x03\x04 opendocument.spreadsheet", "LibreOffice workbook (.ods)"),
+    (b"PK\x03\x04 a.csv", "is a ZIP archive"),
+    (b"PK\x05\x06", "is an empty ZIP archive"),
+    (b"%PDF-1.7", "looks like a PDF"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"{\\rtf1", "a text document (RTF)"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "is a RAR archive"),
+    (b"\x7fELF\0", "is a binary file"),
+    (b"[{}]", "is JSON"),
+    (b"\0\0\xfe\xff", "is UTF-32 text"),
 ];
 
 #[test]
-fn what_refuses_an_input_as_a_whole_is_told_word_for_word() {
+fn an_input_that_is_refused_as_a_whole_gets_one_message_that_says_what_it_is() {
     let gzipped = gzip(b"customer_id,city\n1,a\n");
     let zstd_twice = zstd(&zstd(b"customer_id,city\n1,a\n"));
     let tar = [&[b'a'; 257][..], b"ustar"].concat();
-    let page = "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
-                (UTF-8)";
-    let quote = "most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be \
-                 so long, raise";
     let cases: [(&[u8], &str); 9] = [
-        (b"BZh9", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
-        (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
-        (&gzip(&gzipped), "is compressed twice: decompress it once"),
-        (&zstd_twice, "is compressed twice: decompress it once"),
-        (&tar, "is a tar archive: unpack it and name the CSV in it"),
-        (b"<table>", page),
+        (b"BZh9", "is compressed with bzip2"),
+        (b"\xfd7zXZ\0", "is compressed with xz"),
+        (&gzip(&gzipped), "is compressed twice"),
+        (&zstd_twice, "is compressed twice"),
+        (&tar, "is a tar archive"),
+        (b"<table>", "is a web page or XML, not a CSV"),
         (
             &gzipped[..gzipped.len() - 1],
-            "behind line 1: the gzip archive is cut short or damaged behind 21 unpacked bytes (unexpected end of file). \
-             Get it once more, and test it with gzip -t or zstd -t",
+            "after line 1: the gzip archive is cut short or damaged after 21 unpacked bytes (unexpected end of file)",
         ),
         (
             &["customer_id,city\n1,".as_bytes(), &[b'x'; 1_048_577]].concat(),
-            &format!(
-                "line 2: column 2: the field that begins here is longer than 1048576 bytes: {quote} --max-field-size"
-            ),
+            "line 2, column 2: the cell that begins here is longer than 1,048,576 bytes",
         ),
         (
             &[b"customer_id,city\n1,\"".as_slice(), &[b'\n'; 100]].concat(),
-            &format!(
-                "line 2: column 2: the field that begins here spans more than 100 lines: {quote} --max-field-lines"
-            ),
+            "line 2, column 2: the cell that begins here spans more than 100 lines",
         ),
     ];
     for (input, expected) in REFUSED.into_iter().chain(cases) {
         let output = check(input, &[], 2);
-        let expected = format!("error: {INPUT}: {expected}\n");
-        assert_eq!((output.stderr, output.stdout), (expected, String::new()));
+        let is_told =
+            output.stderr.starts_with(&format!("error: {INPUT}: ")) && output.stderr.contains(expected);
+        assert!(is_told && output.stderr.lines().count() == 1, "{expected}: {}", output.stderr);
+        assert_eq!(output.stdout, "");
     }
     let offerit = Offerit::new();
-    for (name, expected) in [(".", "directory"), ("none.csv", "not found")] {
+    for (name, expected) in [(".", "folder"), ("none.csv", "not found")] {
         let output = offerit.run(&["check", name]).expect_code(2);
         let is_named = output.stderr.starts_with(&format!("error: {name}"));
         assert!(is_named && output.stderr.contains(expected), "{}", output.stderr);
@@ -434,7 +425,7 @@ fn a_record_of_many_long_fields_is_refused_with_its_line() {
     let cells = vec!["x".repeat(1_000_000); 5].join(",");
     let input = format!("customer_id,city,state,zip,custom1,custom2\n1,a,b,c,d,e\n2,{cells}\n");
     let output = check(&input, &[], 2);
-    let told = "line 3: the record that begins here is longer than 4194304 bytes";
+    let told = "line 3: the row that begins here is longer than 4,194,304 bytes";
     assert!(output.stderr.contains(told) && output.stderr.contains("--max-field-size"), "{}", output.stderr);
     check(&input, &["--max-field-size", "2MiB"], 0);
 }

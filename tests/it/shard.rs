@@ -304,7 +304,7 @@ fn check_looks_at_the_rows_of_its_shard() {
     let total: u64 = outputs
         .iter()
         .filter_map(|output| {
-            output.stdout.lines().find_map(|line| line.split_once(" rows (")?.0.parse::<u64>().ok())
+            output.stdout.lines().find_map(|line| line.split_once(" rows: ")?.0.parse::<u64>().ok())
         })
         .sum();
     assert_eq!(total, 30);

@@ -69,7 +69,7 @@ fn an_input_that_is_no_file_is_named_and_nothing_is_done() {
     fs::create_dir(offerit.path("folder")).expect("a folder");
     for (path, told) in [
         ("missing.csv", "not found"),
-        ("folder", "directory"),
+        ("folder", "is a folder"),
         ("missing/x.csv", "the folder missing does not exist"),
     ] {
         for command in ["run", "check"] {

@@ -1,6 +1,6 @@
-//! A request as a command of a shell: to be looked at, and to be tried by hand. The key stays in its variable and is
-//! in no argument list. What is not shown is a variable too, and the shell refuses the command while that is not set:
-//! nobody sends a mask to an account.
+//! A request as a shell command, to read and to try by hand. The key stays in its variable and is in no argument list. A
+//! hidden value is a variable too, and the shell refuses the command until that variable is set: nobody sends a mask to
+//! an account.
 
 use crate::check::mask::{is_harmless, mask};
 use crate::customer::{Parameter, Update};

@@ -15,7 +15,7 @@ pub(super) fn commands(report: &CheckReport) -> String {
         for (index, example) in finding.examples.iter().enumerate() {
             let more = finding.count.saturating_sub(finding.examples.len() as u64);
             let more = if index == last && more > 0 { format!(" (and {more} more)") } else { String::new() };
-            let message = told(finding, example) + &more;
+            let message = message_at(finding, example) + &more;
             let _ = writeln!(
                 commands,
                 "{}",
@@ -39,24 +39,24 @@ pub(super) fn commands(report: &CheckReport) -> String {
     commands + &command("notice", &file, Place::File, "check", &report.summary())
 }
 
-/// Of an input that cannot be used as a whole, without the last line end.
+/// The errors of an input that cannot be used as a whole, without the last line end.
 pub(super) fn unusable(file: &str, line: Option<u64>, messages: &[String]) -> String {
     let one =
         |message: &String| command("error", file, line.map_or(Place::File, Place::Line), "input", message);
     messages.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn told(finding: &Finding, example: &Example) -> String {
+fn message_at(finding: &Finding, example: &Example) -> String {
     let message = example.message.as_ref().unwrap_or(&finding.message);
-    let place = match example.column {
-        Some((column, parameter)) => format!("row {}, column {column} ({})", example.row, parameter.name()),
-        None => format!("row {}: the row", example.row),
+    let column = match example.column {
+        Some((column, parameter)) => format!(", column {column} ({})", parameter.name()),
+        None => String::new(),
     };
-    let value = example.value.as_ref().map(|value| format!(": {value}")).unwrap_or_default();
-    format!("{place} {message}{value}")
+    let value = example.value.as_ref().map(|value| format!(", value {value}")).unwrap_or_default();
+    format!("row {}{column}{value}: {message}", example.row)
 }
 
-/// What an annotation is of.
+/// The place of an annotation.
 enum Place {
     File,
     Line(u64),

@@ -7,7 +7,7 @@ use crate::input::LeftOut;
 use crate::text::{escape_and_shorten, escape_json};
 use serde_json::{Value, json};
 
-/// Grows if a key is renamed, removed or means something else.
+/// The version grows if a key is renamed, removed or gets another meaning.
 const VERSION: u64 = 1;
 
 /// All of it, without the last line end.
@@ -49,7 +49,7 @@ pub(super) fn json(report: &CheckReport, exit_code: u8) -> String {
     escape_json(&format!("{object:#}"))
 }
 
-/// Of an input that cannot be used as a whole, without the last line end.
+/// The errors of an input that cannot be used as a whole, without the last line end.
 pub(super) fn unusable(input: &str, line: Option<u64>, messages: &[String], exit_code: u8) -> String {
     let error = |message: &String| json!({ "line": line, "message": escape_and_shorten(message) });
     let object = json!({

@@ -8,7 +8,7 @@ mod text;
 use super::report::CheckReport;
 use std::path::Path;
 
-/// What is printed.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CheckFormat {
     /// For people.
@@ -31,7 +31,7 @@ impl CheckFormat {
         }
     }
 
-    /// The report for programs of an input that cannot be used as a whole: what is wrong, and on which line. People read it on
+    /// The report for programs of an input that cannot be used as a whole: the errors and their line. People read them on
     /// standard error.
     #[must_use]
     pub fn unusable(

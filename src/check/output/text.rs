@@ -1,97 +1,95 @@
-//! The report for people: kinds of problems with their first places, the worst first, the counts last.
+//! The report for people: the kinds of findings with their first places, the worst first, and the counts at the end.
 
 use super::curl;
 use crate::check::mask::masked;
-use crate::check::report::{CheckReport, Example, Finding, SHOWN, Severity};
-use crate::text::{escape_and_shorten, rounded};
+use crate::check::report::{CheckReport, Example, Finding, MOST_EXAMPLES, Severity};
+use crate::text::{escape_and_shorten, grouped, rounded};
 use std::fmt::Write;
 
 /// All of it, without the last line end.
 pub(super) fn text(report: &CheckReport) -> String {
     let mut text =
         format!("{}: {}\n", escape_and_shorten(&report.input.display().to_string()), report.format);
-    for (severity, title) in [(Severity::Error, "errors"), (Severity::Warning, "warnings")] {
-        findings(
-            &mut text,
-            title,
-            report.findings.iter().filter(|finding| finding.severity == severity).collect(),
-        );
+    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings")] {
+        let findings: Vec<_> =
+            report.findings.iter().filter(|finding| finding.severity == severity).collect();
+        add_findings(&mut text, title, &findings, report);
     }
-    information(&mut text, report);
-    requests(&mut text, report);
-    let _ = match report.least_duration() {
-        Some(duration) => {
-            writeln!(text, "\nat {} a run takes {} at least", report.pace.name, rounded(duration))
-        }
-        None => writeln!(text, "\nwithout a limit a run goes as fast as the server answers"),
-    };
+    add_notes(&mut text, report);
+    if report.show_requests {
+        add_requests(&mut text, report);
+    }
+    text.push('\n');
+    if let Some(duration) = report.least_duration() {
+        let _ = writeln!(text, "Estimated duration at {}: {}", report.pace.name, rounded(duration));
+    }
     text + &report.summary()
 }
 
-fn findings(text: &mut String, title: &str, findings: Vec<&Finding>) {
+fn add_findings(text: &mut String, title: &str, findings: &[&Finding], report: &CheckReport) {
     if findings.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{title}");
-    let width =
-        findings.iter().map(|finding| finding.count.to_string().len()).max().unwrap_or_default().max(4);
+    let width = findings.iter().map(|finding| grouped(finding.count).len()).max().unwrap_or_default().max(4);
     for finding in findings {
-        let is_of_row = finding.examples.first().is_some_and(|example| example.column.is_none());
-        let subject = if is_of_row { "the row " } else { "" };
-        let _ = writeln!(text, "{:>width$}  {subject}{} [{}]", finding.count, finding.message, finding.kind);
+        let _ = writeln!(text, "{:>width$} × {} [{}]", grouped(finding.count), finding.message, finding.kind);
         for example in &finding.examples {
-            let _ = writeln!(text, "{:width$}    {}", "", place(example));
+            let _ = writeln!(text, "{:width$}     {}", "", place(example, &report.names));
         }
         let more = finding.count.saturating_sub(finding.examples.len() as u64);
         if more > 0 && !finding.examples.is_empty() {
-            let _ = writeln!(text, "{:width$}    … and {more} more", "");
+            let _ = writeln!(text, "{:width$}     … and {} more", "", grouped(more));
         }
     }
 }
 
-fn place(example: &Example) -> String {
+/// `line 5, row 4, column 6 'Land' (country): G… (7 characters)`. A column named after its field has no other name.
+fn place(example: &Example, names: &[String]) -> String {
     let mut place = format!("line {}, row {}", example.line, example.row);
     if let Some((column, parameter)) = example.column {
-        let _ = write!(place, ", column {column} ({})", parameter.name());
+        let _ = write!(place, ", column {column}");
+        match names.get(column - 1) {
+            Some(name) if !name.eq_ignore_ascii_case(parameter.name()) => {
+                let _ = write!(place, " '{name}'");
+            }
+            _ => {}
+        }
+        let _ = write!(place, " ({})", parameter.name());
     }
-    for told in [&example.value, &example.message].into_iter().flatten() {
-        let _ = write!(place, ": {told}");
+    for detail in [&example.value, &example.message].into_iter().flatten() {
+        let _ = write!(place, ": {detail}");
     }
     place
 }
 
-fn information(text: &mut String, report: &CheckReport) {
+fn add_notes(text: &mut String, report: &CheckReport) {
     let (information, duplicates) = (report.information(), report.about_duplicates());
     if information.is_empty() && duplicates.is_empty() {
         return;
     }
-    text.push_str("\nfor your information\n");
+    text.push_str("\nNotes\n");
     for line in information.iter().map(|(_, message)| message).chain(&duplicates) {
-        let _ = writeln!(text, "      {line}");
+        let _ = writeln!(text, "       {line}");
     }
     for repeated in &report.duplicates.examples {
         let lines: Vec<String> = repeated.lines.iter().map(u64::to_string).collect();
-        let more = if repeated.rows > SHOWN as u64 {
-            format!(" and {} more", repeated.rows - SHOWN as u64)
-        } else {
-            String::new()
+        let more = match repeated.rows.saturating_sub(MOST_EXAMPLES as u64) {
+            0 => String::new(),
+            more => format!(" and {} more", grouped(more)),
         };
         let id = masked(repeated.parameter, &repeated.id, report.show_values);
         let _ =
-            writeln!(text, "        {} {id}: lines {}{more}", repeated.parameter.name(), lines.join(", "));
+            writeln!(text, "         {} {id}: lines {}{more}", repeated.parameter.name(), lines.join(", "));
     }
 }
 
-fn requests(text: &mut String, report: &CheckReport) {
+fn add_requests(text: &mut String, report: &CheckReport) {
     if report.first.is_empty() {
         return;
     }
-    let about = if report.show_values {
-        "passwords are not shown"
-    } else {
-        "values masked, --show-values shows them"
-    };
-    let _ = writeln!(text, "\nthe first requests ({about})");
+    let about = if report.show_values { "passwords hidden" } else { "values hidden; add --show-values" };
+    let _ = writeln!(text, "\nExample requests ({about})");
     for update in &report.first {
         let _ = writeln!(text, "{}", curl::command(update, report.show_values));
     }

@@ -47,7 +47,7 @@ impl FirstInvalid {
             && !invalid.is_passed_over
             && let Some(problem) = invalid.problems.first()
         {
-            let place = format!("{}: line {}: row {}", input.path().display(), row.line, row.number);
+            let place = format!("{}: line {}, row {}", input.path().display(), row.line, row.number);
             self.0.push(escape_and_shorten(&format!("{place}: {problem}")));
         }
     }

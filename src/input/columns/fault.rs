@@ -1,36 +1,29 @@
-//! The faults of a header, each with a message that says what to do.
+//! The faults of a header, each with a message: what happened, where, and what to do. A column is named `2 'Name'`, a field
+//! of Offerit by its bare name.
 
 use crate::customer::Parameter;
 use crate::input::source::Delimiter;
 use std::ops::RangeInclusive;
 
-/// The most of a kind that are listed.
+/// The most faults, or columns without a name, that a message lists. Chosen: a screen.
 pub const MOST_LISTED: usize = 30;
+
+/// The most unknown columns that a message lists. Chosen: with long names they still fit in 1,000 characters.
+const MOST_UNKNOWN: usize = 10;
 
 /// Why a header cannot be used. Names from the file are made harmless.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// A column that is no parameter.
-    #[error(
-        "column {column} ('{name}') is not a parameter of the API{} Rename it, map it with --map '{}={}', or leave \
-         it out with --ignore-column",
-        hint(*suggestion, *is_first), typable(name), suggestion.unwrap_or("PARAMETER")
-    )]
+    /// Columns that are not Offerit fields.
+    #[error("{}", unknown_columns(columns, *more))]
     Unknown {
-        /// Counted from 1.
-        column: usize,
-        /// The name as it is written in the header.
-        name: String,
-        /// The nearest parameter, if one is near.
-        suggestion: Option<&'static str>,
-        /// Whether it is the first one to which none is near: the parameters are listed once.
-        is_first: bool,
+        /// The first of them, at most [`MOST_UNKNOWN`].
+        columns: Vec<UnknownColumn>,
+        /// The number of all others.
+        more: usize,
     },
     /// Two columns for one parameter.
-    #[error(
-        "columns {first} and {second}{} are both '{parameter}': keep one of them{}",
-        quote_both(names), if names.is_some() { ", or leave one out with --ignore-column" } else { "" }
-    )]
+    #[error("{}", duplicate(*first, *second, parameter, names.as_ref()))]
     Duplicate {
         /// Counted from 1.
         first: usize,
@@ -43,8 +36,9 @@ pub enum HeaderFault {
     },
     /// A column and a constant for one parameter.
     #[error(
-        "column {column} ('{name}') and {origin} both give '{parameter}': take the constant away, or leave the \
-         column out with --ignore-column"
+        "column {column} '{name}' and {origin} both set '{parameter}'. Remove the constant, or skip the column with \
+         --ignore-column '{}'",
+        typable(name)
     )]
     ColumnAndConstant {
         /// Counted from 1.
@@ -70,20 +64,26 @@ pub enum HeaderFault {
     },
     /// Columns without a name.
     #[error(
-        "{}: name {them} after {}, delete {them}, or leave {them} out with --ignore-unknown-columns",
-        nameless(columns), if is_one(columns) { "a parameter of the API" } else { "parameters of the API" },
+        "{}. Name {them} after {}, delete {them}, or skip {them} with --ignore-unknown-columns",
+        nameless(columns), if is_one(columns) { "an Offerit field" } else { "Offerit fields" },
         them = if is_one(columns) { "it" } else { "them" }
     )]
     Empty {
         /// Counted from 1, neighbours together.
         columns: Vec<RangeInclusive<usize>>,
     },
-    /// No column is known: these are values.
+    /// No column is known, and some look like values.
     #[error(
-        "the first line does not look like a header: {} known, so that its words may be values and are not shown. If they \
-         are values, put a line above that names the columns. If it is the header, rename its columns to parameters of the \
-         API ({}) or map them with --map 'COLUMN=PARAMETER'. If it stands above the header, leave it out with --skip-lines",
-        none_of(*columns), Parameter::ALL.map(Parameter::name).join(", ")
+        "this line looks like data, not like a header. Add a line above it that names the columns, such as \
+         customer_id,email. If the header is further down, skip the lines above it with --skip-lines"
+    )]
+    Data,
+    /// No column is known: these may be values.
+    #[error(
+        "this line does not look like a header: {} an Offerit field (the names are not shown, as they may be customer \
+         data). If it is the header, rename its columns or map them with --map 'COLUMN=FIELD'. If the header is further \
+         down, skip the lines above it with --skip-lines. If there is none, add one. Fields: {}",
+        none_of(*columns), fields()
     )]
     NoHeader {
         /// How many there are.
@@ -91,56 +91,54 @@ pub enum HeaderFault {
     },
     /// The header is another line.
     #[error(
-        "the first line does not look like a header, and line {line} does: leave the lines above that out with \
-         --skip-lines {}, or delete them", line - 1
+        "this line does not look like a header, but line {line} does. Skip the lines above it with --skip-lines {}, or \
+         delete them", line - 1
     )]
     HeaderBelow {
         /// Counted from 1.
         line: u64,
     },
     /// Faults that are counted only.
-    #[error("{count} more of these are not listed")]
+    #[error("{count} more faults of the header are not listed")]
     More {
         /// How many.
         count: usize,
     },
     /// No column names the customer.
     #[error(
-        "no column names the customer: one must be customer_id or subscription_id. If it has another name, map it: \
+        "no column names the customer. Add customer_id or subscription_id, or map the column that has it: \
          --map 'COLUMN=customer_id'"
     )]
     NoLookup,
     /// No column holds something to set.
-    #[error("no column holds a field to set, such as email or zip: there would be nothing to send")]
+    #[error("no column holds a field, so there is nothing to send. Add one, such as email or zip")]
     NoField,
     /// A quote that does not enclose a whole name.
-    #[error(
-        "the header has a stray quote or one that is not closed{}: {}",
-        taken_in(*last_line), quote_advice(*blank, "name")
-    )]
+    #[error("the header has a {}. {}", quote_fault(*last_line), quote_advice(*blank, "name"))]
     StrayQuote {
         /// The column, from 1, in which only a blank keeps a quote from enclosing the name.
         blank: Option<usize>,
-        /// Up to which line it takes in the rows behind it, if it does.
+        /// The last line of the header, if the quote takes in the rows behind it.
         last_line: Option<u64>,
     },
     /// A header that is not divided at all, most likely by a wrong delimiter.
-    #[error(
-        "the header is one column ('{name}') where {delimiter} is what stands between two, and that is not a parameter \
-         of the API: say with --delimiter what divides it, or leave --delimiter or a sep= line out that is wrong"
-    )]
+    #[error("no {delimiter} in the header ('{name}'). It looks separated by {found}: {}", separator_advice(*cause, *found))]
     OneColumn {
         /// All of it.
         name: String,
-        /// The delimiter that was given or found.
+        /// The delimiter by which it was read.
         delimiter: Delimiter,
+        /// The delimiter that divides it into known columns.
+        found: Delimiter,
+        /// Where `delimiter` comes from.
+        cause: DelimiterSource,
     },
     /// There is a header and nothing else.
-    #[error("the file has a header and no rows: there is nothing to do")]
+    #[error("the file has a header but no rows")]
     NoRows,
     /// A column of an ordinary input among those of a plan.
     #[error(
-        "column {column} is '{parameter}', and this is a plan (it has set: or was: columns): rename it to \
+        "column {column} '{parameter}' does not belong in a plan (this file has set: or was: columns). Rename it to \
          'set:{parameter}', or delete it"
     )]
     Mixed {
@@ -151,8 +149,8 @@ pub enum HeaderFault {
     },
     /// A column that no plan has.
     #[error(
-        "column {column} ('{name}') is no column of a plan (this is one: it has set: or was: columns){} Rename it, delete \
-         it, or leave it out with --ignore-column", did_you_mean(suggestion.as_deref())
+        "column {column} '{name}' is not a column of a plan (this file has set: or was: columns).{} Rename it, delete it, \
+         or skip it with --ignore-column '{}'", did_you_mean(suggestion.as_deref()), typable(name)
     )]
     NotOfPlan {
         /// Counted from 1.
@@ -163,7 +161,7 @@ pub enum HeaderFault {
         suggestion: Option<String>,
     },
     /// Two columns of a plan with one name.
-    #[error("columns {first} and {second} are both '{name}': keep one of them")]
+    #[error("columns {first} and {second} are both '{name}'. Keep one of them")]
     TwiceInPlan {
         /// Counted from 1.
         first: usize,
@@ -174,8 +172,8 @@ pub enum HeaderFault {
     },
     /// A column that a plan must have.
     #[error(
-        "this is a plan (it has set: or was: columns) without the column {name}, which proves that its rows are as they \
-         were planned: take the file as 'offerit-sync plan' wrote it, or make it anew"
+        "this plan (it has set: or was: columns) is without the column '{name}', which proves that its rows were not \
+         changed. Use the file as `offerit-sync plan` wrote it, or make the plan again"
     )]
     LacksOfPlan {
         /// The column.
@@ -183,8 +181,8 @@ pub enum HeaderFault {
     },
     /// An option that does not apply to a plan.
     #[error(
-        "{option} does not apply to a plan, which has the values as they are sent (this is one: it has set: or was: \
-         columns): leave the option out"
+        "{option} does not apply to a plan (this file has set: or was: columns), whose values are sent unchanged. Remove \
+         the option"
     )]
     NotForPlan {
         /// The option, as it was typed.
@@ -192,18 +190,113 @@ pub enum HeaderFault {
     },
 }
 
-fn taken_in(last_line: Option<u64>) -> String {
-    last_line.map_or(String::new(), |line| format!(", which takes in all up to line {line}"))
+/// A column that is not an Offerit field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownColumn {
+    /// Counted from 1.
+    column: usize,
+    /// The name as it is written in the header.
+    name: String,
+    /// The nearest field, if one is near.
+    suggestion: Option<&'static str>,
 }
 
-/// The advice for a quote that does not enclose a whole name or field: `what`. `blank` is the column in which only a blank
+/// The source of the delimiter that does not divide a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DelimiterSource {
+    /// `--delimiter`.
+    Option,
+    /// Excel's `sep=` line.
+    SepLine,
+    /// It was detected.
+    Detected,
+}
+
+impl HeaderFault {
+    /// Adds an unknown column to [`HeaderFault::Unknown`]. Returns false for any other fault.
+    pub(super) fn add_unknown(&mut self, unknown: UnknownColumn) -> bool {
+        let HeaderFault::Unknown { columns, more } = self else { return false };
+        if columns.len() < MOST_UNKNOWN {
+            columns.push(unknown);
+        } else {
+            *more += 1;
+        }
+        true
+    }
+}
+
+impl UnknownColumn {
+    pub(super) fn new(column: usize, name: String, suggestion: Option<&'static str>) -> UnknownColumn {
+        UnknownColumn { column, name, suggestion }
+    }
+
+    /// The value of `--map` that maps it.
+    fn mapping(&self) -> String {
+        format!("--map '{}={}'", typable(&self.name), self.suggestion.unwrap_or("FIELD"))
+    }
+}
+
+fn unknown_columns(columns: &[UnknownColumn], more: usize) -> String {
+    let lists_fields = columns.iter().any(|unknown| unknown.suggestion.is_none());
+    let fields = if lists_fields { format!(". Fields: {}", fields()) } else { String::new() };
+    if let [unknown] = columns {
+        let UnknownColumn { column, name, suggestion } = unknown;
+        return format!(
+            "column {column} '{name}' is not an Offerit field.{} Rename it, map it with {}, or skip it with \
+             --ignore-column '{}'{fields}",
+            did_you_mean(*suggestion),
+            unknown.mapping(),
+            typable(name)
+        );
+    }
+    let listed = columns.iter().map(|UnknownColumn { column, name, suggestion }| {
+        let near = suggestion.map_or(String::new(), |field| format!(" (did you mean '{field}'?)"));
+        format!("{column} '{name}'{near}")
+    });
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let example = columns.iter().find(|unknown| unknown.suggestion.is_some()).or(columns.first());
+    format!(
+        "{} columns are not Offerit fields: {listed}{others}. Rename them, map each ({}, or in a --config file), or skip them \
+         with --ignore-column{fields}",
+        columns.len() + more,
+        example.map(UnknownColumn::mapping).unwrap_or_default()
+    )
+}
+
+/// The names of all fields, in a line.
+fn fields() -> String {
+    Parameter::ALL.map(Parameter::name).join(", ")
+}
+
+fn duplicate(first: usize, second: usize, parameter: &str, names: Option<&(String, String)>) -> String {
+    match names {
+        None => format!("columns {first} and {second} are both '{parameter}'. Keep one of them"),
+        Some((one, other)) => format!(
+            "columns {first} '{one}' and {second} '{other}' are both '{parameter}'. Keep one of them, or skip one with \
+             --ignore-column '{}'",
+            typable(other)
+        ),
+    }
+}
+
+/// The fault of a quote in a row or the header. `last_line` is the last line that the quote takes in.
+pub fn quote_fault(last_line: Option<u64>) -> String {
+    let lines =
+        last_line.map_or(String::new(), |line| format!(", which takes in everything up to line {line}"));
+    format!("misplaced or unclosed quote{lines}")
+}
+
+/// The advice for a quote that does not enclose a whole name or cell: `what`. `blank` is the column in which only a blank
 /// keeps the quote from enclosing it.
 pub fn quote_advice(blank: Option<usize>, what: &str) -> String {
     match blank {
-        Some(column) => format!(
-            "a blank stands beside the quote in column {column}. Take the blanks between quotes and delimiters out"
-        ),
-        None => format!("enclose the whole {what} in quotes and double those inside it"),
+        Some(column) => {
+            format!(
+                "Remove the blank next to the quote in column {column}, and all others between quotes and separators"
+            )
+        }
+        None => format!("Put the whole {what} in quotes, and double the quotes inside it"),
     }
 }
 
@@ -231,29 +324,23 @@ fn none_of(columns: usize) -> String {
     }
 }
 
-fn hint(suggestion: Option<&str>, is_first: bool) -> String {
-    match suggestion {
-        Some(name) => format!(": did you mean '{name}'?"),
-        None if is_first => {
-            format!(": the parameters are {}.", Parameter::ALL.map(Parameter::name).join(", "))
-        }
-        None => ", see the list above.".to_owned(),
+fn separator_advice(cause: DelimiterSource, found: Delimiter) -> String {
+    match cause {
+        DelimiterSource::Option => "leave out --delimiter, which is detected then".to_owned(),
+        DelimiterSource::SepLine => "correct the sep= line above it".to_owned(),
+        DelimiterSource::Detected => format!("set --delimiter {}", found.typed()),
     }
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or(".".to_owned(), |name| format!(": did you mean '{name}'?"))
-}
-
-fn quote_both(names: &Option<(String, String)>) -> String {
-    names.as_ref().map_or(String::new(), |(one, other)| format!(" ('{one}' and '{other}')"))
+    suggestion.map_or(String::new(), |name| format!(" Did you mean '{name}'?"))
 }
 
 fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String {
     match suggestion {
-        Some((name, column)) => format!(": did you mean '{name}' (column {column})?"),
+        Some((name, column)) => format!(". Did you mean '{name}' (column {column})?"),
         None if columns.is_empty() => String::new(),
-        None => format!(": the columns are {columns}"),
+        None => format!(". The columns are {columns}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Maps a header, once a file: the parameter and the transform of each column.
 
-use super::fault::{HeaderFault, MOST_LISTED};
+use super::fault::{HeaderFault, MOST_LISTED, UnknownColumn};
 use super::known::KnownColumns;
 use super::mapping::{ColumnRule, Mapping, folded};
 use super::nearest::{bare, nearest};
@@ -57,11 +57,19 @@ struct Faults {
 }
 
 impl Faults {
-    fn add(&mut self, fault: impl FnOnce(&[HeaderFault]) -> HeaderFault) {
+    fn add(&mut self, fault: HeaderFault) {
         if self.listed.len() < MOST_LISTED {
-            self.listed.push(fault(&self.listed));
+            self.listed.push(fault);
         } else {
             self.more += 1;
+        }
+    }
+
+    /// Adds a column that is not an Offerit field to those of its kind: one message lists them all.
+    fn add_unknown(&mut self, unknown: UnknownColumn) {
+        let is_added = self.listed.iter_mut().any(|fault| fault.add_unknown(unknown.clone()));
+        if !is_added {
+            self.listed.push(HeaderFault::Unknown { columns: vec![unknown], more: 0 });
         }
     }
 
@@ -120,19 +128,17 @@ impl Header {
         if is_header {
             columns = roles(&names, mapping, known, &mut faults);
         } else {
-            faults.add(|_| HeaderFault::NoHeader { columns: names.len() });
+            faults.add(no_header(&names));
         }
         // An unknown column may be the missing one.
         let may_lack = faults.is_empty();
         let folded_names: HashSet<String> = names.iter().map(|name| folded(name)).collect();
         let is_missing = |rule: &&ColumnRule| !folded_names.contains(&folded(&rule.name));
         for rule in mapping.columns.iter().filter(|_| !mapping.may_lack_columns).filter(is_missing) {
-            faults.add(|_| missing(rule, if is_header { &names } else { &[] }));
+            faults.add(missing(rule, if is_header { &names } else { &[] }));
         }
         if may_lack && faults.is_empty() {
-            for fault in missing_kinds(&columns, mapping) {
-                faults.add(|_| fault);
-            }
+            missing_kinds(&columns, mapping).into_iter().for_each(|fault| faults.add(fault));
         }
         if !faults.is_empty() {
             return Err(faults.into_all());
@@ -151,12 +157,12 @@ impl Header {
         let mut faults = Faults::default();
         // Spreadsheets add columns without a name.
         let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-        let (plan, sent) = PlanColumns::find(&names[..named], mapping, known, |fault| faults.add(|_| fault));
+        let (plan, sent) = PlanColumns::find(&names[..named], mapping, known, |fault| faults.add(fault));
         let exact = |parameter| Transform { trim: false, ..Transform::of(parameter, Empty::Keep) };
         let column = |parameter| Column { parameter, transform: exact(parameter) };
         let columns = sent.into_iter().map(|parameter| parameter.map(column)).collect();
         if faults.is_empty() && plan.set().next().is_none() {
-            faults.add(|_| HeaderFault::NoField);
+            faults.add(HeaderFault::NoField);
         }
         if !faults.is_empty() {
             return Err(faults.into_all());
@@ -315,14 +321,15 @@ fn roles(
                 None
             }
             Role::Unknown => {
-                faults.add(|before| unknown(index + 1, name, before));
+                let near = nearest(&folded(name), Parameter::ALL.map(Parameter::name));
+                faults.add_unknown(UnknownColumn::new(index + 1, shown(name), near));
                 None
             }
         };
         if let Some(column) = &column
             && let Some(fault) = second_source(names, index, column.parameter, &columns, mapping)
         {
-            faults.add(|_| fault);
+            faults.add(fault);
         }
         columns.push(column);
     }
@@ -346,12 +353,11 @@ fn role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
     }
 }
 
-/// A column that is no parameter. The parameters are listed where no earlier fault has the list.
-fn unknown(column: usize, name: &str, before: &[HeaderFault]) -> HeaderFault {
-    let lists = |fault: &HeaderFault| matches!(fault, HeaderFault::Unknown { suggestion: None, .. });
-    let suggestion = nearest(&folded(name), Parameter::ALL.map(Parameter::name));
-    let is_first = suggestion.is_some() || !before.iter().any(lists);
-    HeaderFault::Unknown { column, name: shown(name), suggestion, is_first }
+/// The fault of a line in which no column is known. A number or an e-mail address is no name of a column.
+fn no_header(names: &[String]) -> HeaderFault {
+    let is_number = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_data = names.iter().any(|name| is_number(name) || name.contains('@'));
+    if is_data { HeaderFault::Data } else { HeaderFault::NoHeader { columns: names.len() } }
 }
 
 /// The fault that another column or a constant sets the parameter of the column at `index`.

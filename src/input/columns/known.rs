@@ -70,12 +70,13 @@ impl<'mapping> KnownColumns<'mapping> {
         names.iter().map(|name| folded(name)).filter(is_known).count()
     }
 
-    /// Whether another sign than the delimiter divides a line into columns of which two at least are known.
-    pub fn are_divided_by_another_sign(&self, line: &[u8]) -> bool {
-        let signs = (b'\t'..=b'~').filter(|sign| *sign == b'\t' || sign.is_ascii_punctuation());
-        signs
-            .filter(|sign| !matches!(sign, b'"' | b'_'))
-            .any(|sign| self.count(line.split(|byte| *byte == sign)) > 1)
+    /// The delimiter that divides a line into the most known columns, if these are two or more.
+    pub fn delimiter_of(&self, line: &[u8]) -> Option<Delimiter> {
+        let delimiters = (b'\t'..=b'~').filter_map(Delimiter::of_byte);
+        let counted = delimiters
+            .map(|delimiter| (self.count(line.split(|byte| *byte == delimiter.byte())), delimiter))
+            .filter(|(count, _)| *count > 1);
+        counted.max_by_key(|(count, _)| *count).map(|(_, delimiter)| delimiter)
     }
 
     /// The line of a header below the first line, which has these names: among the first ten lines, the line with the most

@@ -9,7 +9,7 @@ mod planned;
 mod transform;
 
 pub use crate::text::escape_name as shown;
-pub use fault::{HeaderFault, quote_advice};
+pub use fault::{DelimiterSource, HeaderFault, quote_advice, quote_fault};
 pub use header::{Header, LeftOut};
 pub use known::{KnownColumns, OF_FAILURES};
 pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};

@@ -269,14 +269,13 @@ impl PlanFault {
         match self {
             PlanFault::Check => (
                 "plan-check",
-                "does not fit its _check: an id, a was: cell, _row or _change is not what the plan was written with \
-                 (spreadsheets rewrite numbers and dates). Take the row from the plan as it was written, or make the \
-                 plan anew",
+                "does not match its _check: an id, a was: cell, _row or _change was edited after `offerit-sync plan` wrote \
+                 the file (spreadsheets rewrite numbers and dates). Restore the row, or make the plan again",
             ),
             PlanFault::Order => (
                 "plan-order",
-                "has a _row that is not above that of the rows before: the plan was sorted, or holds a row twice. Sort \
-                 it by _row again, so that the updates of a customer keep their order, or make the plan anew",
+                "_row is not higher than in the row before: the plan was sorted, or contains a row twice. Sort it by _row, \
+                 as the updates of a customer must keep their order, or make the plan again",
             ),
         }
     }

@@ -196,25 +196,23 @@ impl Transform {
 
 const NOT_IN_TABLE: Rule = Rule {
     name: "not-in-table",
-    message: "is not in the column's table of values, and otherwise = \"invalid\" is in force: add it to the table or \
-              correct the cell",
+    message: "the value is not in the column's table of values (otherwise = \"invalid\"). Add it to the table, or correct the cell",
 };
 
 const NOT_DIGITS: Rule = Rule {
     name: "not-digits",
-    message: "holds more than digits and separators (letters, decimals, an exponent), and digits = true would make another \
-              number of it: correct the cell",
+    message: "the value has letters, decimals or an exponent, so digits = true would change the number. Correct the cell",
 };
 
 const BECOMES_EMPTY: Rule = Rule {
     name: "becomes-empty",
-    message: "is not empty, but the column's table of values makes it so, and empty = \"remove\" would remove the field: \
-              write REMOVE in the table if that is meant",
+    message: "the column's table of values makes this cell empty, and empty = \"remove\" would then remove the field. If \
+              that is intended, write REMOVE in the table",
 };
 
 const BECOMES_REMOVE: Rule = Rule {
     name: "becomes-remove",
-    message: "would be REMOVE in upper case, which removes the field: write REMOVE if that is meant",
+    message: "upper = true makes this cell REMOVE, which removes the field. If that is intended, write REMOVE in the cell",
 };
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The limits of a field, and the message for a longer field.
+//! The limits of a field, and the message for a field beyond them.
 
+use crate::text::counted;
 use std::fmt;
 
 /// The limits of a field. A quote that is never closed would make one field of the rest of the file.
@@ -26,7 +27,7 @@ pub struct TooLong {
     pub column: Option<usize>,
     /// The limit it breaks.
     pub limit: Limit,
-    /// Whether it begins with a NUL, which no text does.
+    /// Whether it begins with a NUL: no text does.
     pub is_padding: bool,
 }
 
@@ -34,29 +35,28 @@ impl fmt::Display for TooLong {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TooLong { line, column, limit, is_padding } = self;
         match column {
-            Some(column) => write!(formatter, "line {line}: column {column}: the field that begins here ")?,
-            None => write!(formatter, "line {line}: the record that begins here ")?,
+            Some(column) => write!(formatter, "line {line}, column {column}: the cell that begins here ")?,
+            None => write!(formatter, "line {line}: the row that begins here ")?,
         }
         let option = match limit {
             Limit::Bytes(most) => {
-                write!(formatter, "is longer than {most} bytes")?;
+                write!(formatter, "is longer than {}", counted(*most as u64, "byte"))?;
                 "--max-field-size"
             }
             Limit::Lines(most) => {
-                write!(formatter, "spans more than {most} lines")?;
+                write!(formatter, "spans more than {}", counted(*most, "line"))?;
                 "--max-field-lines"
             }
         };
         if *is_padding {
             return formatter.write_str(
-                ": it is of NUL characters, with which the file was padded or which stand for what was never written. Take \
-                 them out, or export it once more",
+                ". It is of NUL characters: the file was padded with them or not written completely. Export it again",
             );
         }
         write!(
             formatter,
-            ": most likely a quote is opened there and not closed. Close it or double it. If the text is meant to be so \
-             long, raise {option}"
+            ". Probably a quote is opened there and never closed: close it or double it. If the text really is that long, \
+             raise {option}"
         )
     }
 }

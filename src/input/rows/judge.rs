@@ -2,9 +2,10 @@
 
 use super::row::{Invalid, Problem};
 use crate::customer::{NOT_UTF_8, Parameter, Rule, Update, Values, Violation};
-use crate::input::columns::{EmptyRows, Header, PlanFault, quote_advice};
+use crate::input::columns::{EmptyRows, Header, PlanFault, quote_advice, quote_fault};
 use crate::input::csv::Records;
 use crate::input::source::Format;
+use crate::text::counted;
 use std::io::Read;
 
 /// The record read last, and the settings that it is judged by.
@@ -58,34 +59,30 @@ impl<R: Read> Judge<'_, R> {
     fn malformed(&self) -> Option<(&'static str, String)> {
         let (first, last) = (self.records.line(), self.records.last_line());
         if !self.records.is_well_quoted() {
-            let swallowed =
-                if first == last { String::new() } else { format!(", which takes in all up to line {last}") };
-            let advice = quote_advice(self.records.record().blank_beside_quote(), "field");
-            let message = format!("has a stray quote or one that is not closed{swallowed}: {advice}");
-            return Some(("stray-quote", message));
+            let fault = quote_fault((first < last).then_some(last));
+            let advice = quote_advice(self.records.record().blank_beside_quote(), "cell");
+            return Some(("stray-quote", format!("{fault}. {advice}")));
         }
         if self.records.is_broken() {
-            let message = "stands beside a lone LF or CR, while lines of this file end in CRLF: most likely a line break \
-                           within a value, which must be in quotes. Enclose the value in quotes or take the line break \
-                           out";
-            return Some(("broken-line", message.to_owned()));
+            return Some(("broken-line", BROKEN_LINE.to_owned()));
         }
         let (found, expected) = (self.records.record().len(), self.header.width());
-        let fields = if found == 1 { "field" } else { "fields" };
         if found != expected && memchr::memchr(0, self.records.record().text()).is_some() {
             return Some(("nul", PADDED.to_owned()));
         }
         if found != expected {
             let message = format!(
-                "has {found} {fields}, the header {expected}: look for a missing or stray {} or quote",
+                "{}, but the header has {}. Look for a missing or extra {} or quote",
+                counted(found as u64, "cell"),
+                counted(expected as u64, "column"),
                 self.format.delimiter
             );
             return Some(("ragged", message));
         }
         if let Some(column) = self.header.column_without_name(self.records.record()) {
             let message = format!(
-                "has a value in column {column}, which has no name: name the column in the header, or empty the cell if \
-                 it is none. --ignore-unknown-columns leaves such columns out whatever they hold"
+                "a value in column {column}, which has no name. Name the column in the header, empty the cell, or skip \
+                 all such columns with --ignore-unknown-columns"
             );
             return Some(("unnamed-column", message));
         }
@@ -99,10 +96,13 @@ impl<R: Read> Judge<'_, R> {
     }
 }
 
-const PADDED: &str = "holds NUL characters, which no text has: the file was padded with them, or was not written to its end. Take \
-                      them out, or export it once more";
+const BROKEN_LINE: &str = "a lone LF or CR before or after this row, although lines of this file end in CRLF: probably a line break \
+                           in a value without quotes. Put the value in quotes, or remove the line break";
 
-const REPEATED_HEADER: &str = "has the name of a column for an id: it is a second header, as of two files put together; delete that line";
+const PADDED: &str =
+    "NUL characters: the file was padded with them or not written completely. Export it again";
+
+const REPEATED_HEADER: &str = "a second header, as where two files were joined. Delete this line";
 
 /// A row that is wrong as a whole. It is unknown which cell belongs to which column: not even the ids are trusted.
 fn refused(rule: &'static str, message: String, values: Values) -> Invalid {

@@ -5,8 +5,8 @@ mod row;
 
 use crate::customer::Parameter;
 use crate::input::columns::{
-    EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, OF_FAILURES, PlanColumns, PlanWatch,
-    Transform, folded, nearest, shown,
+    DelimiterSource, EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, OF_FAILURES,
+    PlanColumns, PlanWatch, Transform, folded, nearest, shown,
 };
 use crate::input::csv::{Fault, Limits, LineEnd, Records};
 use crate::input::error::Error;
@@ -65,12 +65,13 @@ impl Rows {
             let below = head.and_then(|head| known.line_below(&head, reading, line, &names));
             let faults = match (below, &faults[..]) {
                 (Some(line), _) => vec![HeaderFault::HeaderBelow { line }],
-                (None, [HeaderFault::NoHeader { columns: 1 }, rest @ ..])
-                    if known.are_divided_by_another_sign(&names[0]) =>
+                (None, [HeaderFault::NoHeader { columns: 1 } | HeaderFault::Data, rest @ ..])
+                    if names.len() == 1 =>
                 {
-                    let name = shown(String::from_utf8_lossy(&names[0]).trim());
-                    let one_column = HeaderFault::OneColumn { name, delimiter: format.delimiter };
-                    [&[one_column], rest].concat()
+                    match one_column(&names[0], format, reading, &known) {
+                        Some(fault) => [&[fault], rest].concat(),
+                        None => faults,
+                    }
                 }
                 _ => faults,
             };
@@ -184,6 +185,12 @@ impl Rows {
         self.names.iter().map(Vec::as_slice)
     }
 
+    /// The names of the columns, made harmless for a message.
+    #[must_use]
+    pub fn shown_names(&self) -> Vec<String> {
+        self.names().map(|name| shown(String::from_utf8_lossy(name).trim())).collect()
+    }
+
     /// The parameters that have a column, each with its number from 1.
     pub fn columns(&self) -> impl Iterator<Item = (usize, Parameter)> {
         self.header.columns()
@@ -241,8 +248,9 @@ fn at_header(
     let mut records = Records::new(reader, format.delimiter.byte(), limits);
     if !advance_to_header(path, &mut records, format)? {
         let what = match format.skipped_lines {
-            0 => "holds only blank lines: the first line must name the columns".to_owned(),
-            lines => format!("holds no line of text behind the {lines} that --skip-lines leaves out"),
+            0 => "contains only blank lines. The first line must name the columns, such as customer_id,email"
+                .to_owned(),
+            lines => format!("contains no text after the lines that --skip-lines {lines} skips"),
         };
         return Err(Error::NotCsv { path: path.to_path_buf(), what });
     }
@@ -261,6 +269,23 @@ pub fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> 
         rows += 1;
     }
     Ok(rows)
+}
+
+/// The fault of a header that is read as one column and that another delimiter divides.
+fn one_column(
+    name: &[u8],
+    format: Format,
+    reading: &Reading,
+    known: &KnownColumns<'_>,
+) -> Option<HeaderFault> {
+    let found = known.delimiter_of(name)?;
+    let cause = match reading.delimiter {
+        Some(_) => DelimiterSource::Option,
+        None if format.has_sep_line => DelimiterSource::SepLine,
+        None => DelimiterSource::Detected,
+    };
+    let name = shown(String::from_utf8_lossy(name).trim());
+    Some(HeaderFault::OneColumn { name, delimiter: format.delimiter, found, cause })
 }
 
 /// The fault of a header with a stray quote: it may have swallowed rows, so its names are not trusted.
@@ -413,11 +438,10 @@ mod tests {
         let all = rows("customer_id,city,zip\n1,a,b\n2,a\n3,a,b,c\n4,d,e\n").unwrap();
         let problems: Vec<_> =
             all.iter().map(|row| row.content.as_ref().err().map(|bad| bad.problems[0].to_string())).collect();
-        assert_eq!(
-            problems[1].as_deref(),
-            Some("the row has 2 fields, the header 3: look for a missing or stray comma or quote")
-        );
-        assert!(problems[2].as_deref().unwrap().starts_with("the row has 4 fields"));
+        let problem = problems[1].as_deref().unwrap();
+        assert!(problem.starts_with("2 cells") && problem.contains("3 columns"), "{problem}");
+        assert!(problem.contains("comma or quote"), "{problem}");
+        assert!(problems[2].as_deref().unwrap().starts_with("4 cells"));
         assert_eq!((&problems[0], &problems[3]), (&None, &None));
         assert_eq!(all[1].content.as_ref().unwrap_err().customer_id, None);
     }
@@ -426,7 +450,7 @@ mod tests {
     fn a_broken_rule_names_the_column() {
         let all = rows("city,password,customer_id\nRiga,REMOVE,7\n").unwrap();
         let invalid = all[0].content.as_ref().unwrap_err();
-        assert!(invalid.problems[0].to_string().starts_with("column 2 (password) is REMOVE"));
+        assert!(invalid.problems[0].to_string().starts_with("column 2 (password): "));
         assert_eq!(invalid.customer_id.as_deref(), Some("7"));
         assert!(!all[0].debug.contains("Riga"));
     }
@@ -445,7 +469,7 @@ mod tests {
         for text in ["customer_id,city\n1,a\n2,\"b\n3,c\n", "customer_id,city\n1,a\n2,5\" pipe\n"] {
             let all = rows(text).unwrap();
             assert!(all[0].content.is_ok());
-            assert!(all[1].content.as_ref().unwrap_err().problems[0].message.contains("stray quote"));
+            assert!(all[1].content.as_ref().unwrap_err().problems[0].message.contains("unclosed quote"));
         }
         assert!(rows("customer_id,city\n1,\"say \"\"a\"\"\"\n").unwrap()[0].content.is_ok());
     }
@@ -455,7 +479,7 @@ mod tests {
         let text = format!("customer_id,city\n1,a\n2,\"b\n{}", "3,c\n".repeat(400_000));
         let error = rows(&text).unwrap_err().to_string();
         assert!(
-            error.starts_with("in.csv: line 3: column 2: the field that begins here spans more than"),
+            error.starts_with("in.csv: line 3, column 2: ") && error.contains("--max-field-lines"),
             "{error}"
         );
     }

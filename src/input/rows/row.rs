@@ -133,9 +133,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.column {
             Some((column, parameter)) => {
-                write!(formatter, "column {column} ({}) {}", parameter.name(), self.message)
+                write!(formatter, "column {column} ({}): {}", parameter.name(), self.message)
             }
-            None => write!(formatter, "the row {}", self.message),
+            None => formatter.write_str(&self.message),
         }
     }
 }

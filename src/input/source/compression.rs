@@ -1,6 +1,7 @@
 //! Compressed input, recognised by its first bytes and unpacked as it is read: memory does not depend on the unpacked size.
 
 use super::steady::Changed;
+use crate::text::counted;
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -58,8 +59,8 @@ impl fmt::Display for Compression {
 /// Marks the error of an archive that cannot be unpacked among the system's own errors.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the {compression} archive is cut short or damaged behind {length} unpacked bytes ({})",
-    in_words(source)
+    "the {compression} archive is cut short or damaged after {} ({})",
+    counted(*length, "unpacked byte"), in_words(source)
 )]
 pub struct Broken {
     compression: Compression,
@@ -73,15 +74,18 @@ fn in_words(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<FrameDecoderError>()) {
         None => error.to_string(),
         Some(FrameDecoderError::WindowSizeTooBig { .. }) => {
-            format!("it needs a window of more than {} MiB: pack it with less", LARGEST_WINDOW >> 20)
+            format!(
+                "it needs a window of more than {} MiB: compress it with a smaller one",
+                LARGEST_WINDOW >> 20
+            )
         }
         Some(FrameDecoderError::DictNotProvided { .. }) => {
-            "it needs a dictionary: pack it without".to_owned()
+            "it needs a dictionary: compress it without".to_owned()
         }
         Some(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(_))) => {
-            "what follows there is no zstd frame".to_owned()
+            "the next bytes are no zstd frame".to_owned()
         }
-        Some(_) => "a part of it is wrong or missing".to_owned(),
+        Some(_) => "a block is wrong or missing".to_owned(),
     }
 }
 
@@ -206,9 +210,9 @@ impl Zstd {
 
     fn end(&mut self) -> io::Result<()> {
         self.is_in_frame = false;
-        let (told, found) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
-        match (told, found) {
-            (Some(told), Some(found)) if told != found => {
+        let (stored, found) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
+        match (stored, found) {
+            (Some(stored), Some(found)) if stored != found => {
                 Err(io::Error::other("the checksum does not match"))
             }
             _ => Ok(()),
@@ -312,7 +316,7 @@ mod tests {
                 assert!(unpack(damaged).is_err(), "byte {at} of {}", whole.len());
             }
             let error = unpack([whole, b"garbage".to_vec()].concat()).unwrap_err();
-            assert!(error.to_string().contains(&format!("behind {} unpacked bytes", text.len())), "{error}");
+            assert!(error.to_string().contains(&counted(text.len() as u64, "unpacked byte")), "{error}");
         }
     }
 

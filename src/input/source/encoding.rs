@@ -28,20 +28,19 @@ impl Charset {
     /// UTF-8.
     pub const UTF_8: Charset = Charset(UTF_8);
 
-    /// The message for a value that is no text in this encoding. `is_proven`: the encoding of the file is certain.
+    /// The message for a value with bytes that are invalid in this encoding. `is_proven`: the encoding of the file is certain.
     pub fn complaint(self, is_proven: bool) -> String {
         if self == Charset::UTF_8 && is_proven {
-            "is not valid UTF-8, as other letters of the file are: it was damaged here by an earlier program. Correct \
-             the cell; another --encoding would spoil the others"
+            "not valid UTF-8, although the rest of the file is: an earlier program damaged this cell. Correct the cell; \
+             another --encoding would damage the others"
                 .to_owned()
         } else if self == Charset::UTF_8 {
-            "is not valid UTF-8: if the file was written by Excel or another program of Windows, add --encoding \
-             windows-1252; else save it as UTF-8"
+            "not valid UTF-8. If the file comes from Excel or another Windows program, add --encoding windows-1252; \
+             otherwise save it as UTF-8"
                 .to_owned()
         } else {
             format!(
-                "holds bytes that are no character in {self}: the file is damaged here, or --encoding must say \
-                 another encoding"
+                "the value contains bytes that are not valid in {self}. Correct the cell, or set another --encoding"
             )
         }
     }
@@ -126,7 +125,7 @@ pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding,
     match (by_mark, said) {
         (Some((marked, _)), Some(said)) if marked != said && !(marked.is_utf_16() && said.is_utf_16()) => {
             Err(format!(
-                "begins with the byte order mark of {marked}, but --encoding says {said}: leave --encoding out"
+                "begins with the byte order mark of {marked}, but --encoding is {said}. Leave out --encoding"
             ))
         }
         (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark, is_proven: true }),
@@ -441,7 +440,7 @@ mod tests {
         assert!(
             said(b"\xef\xbb\xbfa", "latin1")
                 .unwrap_err()
-                .contains("mark of UTF-8, but --encoding says Windows-1252")
+                .contains("mark of UTF-8, but --encoding is Windows-1252")
         );
         assert!(find(b"\xff\xfe\0\0", false, None).unwrap_err().contains("UTF-32"));
     }

@@ -92,8 +92,22 @@ impl Delimiter {
 
     fn new(text: &str) -> Option<Delimiter> {
         let [byte] = *text.as_bytes() else { return None };
+        Delimiter::of_byte(byte)
+    }
+
+    /// The delimiter that is this byte, if it can be one.
+    pub fn of_byte(byte: u8) -> Option<Delimiter> {
         let is_fit = byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation();
         (is_fit && !matches!(byte, b'"' | b'_')).then_some(Delimiter(byte))
+    }
+
+    /// The value of `--delimiter` as it is typed in a shell.
+    pub fn typed(self) -> String {
+        match self.0 {
+            b'\t' => "tab".to_owned(),
+            b'\'' => "\"'\"".to_owned(),
+            byte => format!("'{}'", char::from(byte)),
+        }
     }
 
     /// The delimiter that Excel's first line `sep=;` gives. A spreadsheet that saved the file again has filled the line up

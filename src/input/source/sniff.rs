@@ -1,5 +1,5 @@
 //! Recognises files that are no CSV by their first bytes ([magic numbers](https://en.wikipedia.org/wiki/List_of_file_signatures)),
-//! and reports what to do.
+//! with a message for each.
 
 /// Signatures of files that are named as input by mistake, with the message.
 const SIGNATURES: [(&[u8], &str); 15] = [
@@ -8,14 +8,14 @@ const SIGNATURES: [(&[u8], &str); 15] = [
     (b"SQLite format 3", "looks like an SQLite database: export the table as CSV (UTF-8)"),
     (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
     (b"{\\rtf", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
-    (b"\x89PNG\r\n", "is a picture (PNG): name the CSV itself"),
-    (b"\xff\xd8\xff", "is a picture (JPEG): name the CSV itself"),
-    (b"GIF8", "is a picture (GIF): name the CSV itself"),
+    (b"\x89PNG\r\n", "is a picture (PNG), not a CSV: choose the CSV file"),
+    (b"\xff\xd8\xff", "is a picture (JPEG), not a CSV: choose the CSV file"),
+    (b"GIF8", "is a picture (GIF), not a CSV: choose the CSV file"),
     (b"BZh", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
     (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and name the CSV in it"),
-    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and name the CSV in it"),
-    (b"PK\x05\x06", "is an empty ZIP archive: there is nothing in it"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and choose the CSV in it"),
+    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and choose the CSV in it"),
+    (b"PK\x05\x06", "is an empty ZIP archive"),
     // A compressed input is unpacked before: these are inside another archive.
     (b"\x1f\x8b\x08", "is compressed twice: decompress it once"),
     (b"\x28\xb5\x2f\xfd", "is compressed twice: decompress it once"),
@@ -30,7 +30,7 @@ const PAGE: [&str; 8] = ["<!doctype", "<html", "<?xml", "<head", "<body", "<meta
 /// The message for first bytes that are no text.
 pub fn bytes(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
-        return Some("is empty: the first line must name the columns, such as customer_id,email");
+        return Some("is empty. The first line must name the columns, such as customer_id,email");
     }
     if head.starts_with(b"PK\x03\x04") {
         let has = |name: &[u8]| memchr::memmem::find(head, name).is_some();
@@ -39,11 +39,11 @@ pub fn bytes(head: &[u8]) -> Option<&'static str> {
         } else if has(b"opendocument.spreadsheet") {
             "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)"
         } else {
-            "is a ZIP archive: unpack it and name the CSV in it (a workbook: export it as CSV)"
+            "is a ZIP archive: unpack it and choose the CSV in it (a workbook: export it as CSV)"
         });
     }
     if head.get(TAR) == Some(b"ustar") {
-        return Some("is a tar archive: unpack it and name the CSV in it");
+        return Some("is a tar archive: unpack it and choose the CSV in it");
     }
     SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, what)| *what)
 }
@@ -54,8 +54,8 @@ pub fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     let is_control = |letter: char| letter.is_ascii_control() && !letter.is_ascii_whitespace();
     if first_line.contains('\0') && !first_line.contains(|letter| letter != '\0' && is_control(letter)) {
         return Some(
-            "holds NUL characters in its first line: it was padded with them, or is UTF-32 or no text at all. Export the \
-             data once more, as CSV (UTF-8)",
+            "contains NUL characters in its first line: it was padded with them, is UTF-32, or is not text. Export the data \
+             again, as CSV (UTF-8)",
         );
     }
     if first_line.contains('\0') || is_guess && first_line.contains(is_control) {
@@ -65,8 +65,7 @@ pub fn text(head: &str, is_guess: bool) -> Option<&'static str> {
     let begins = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if PAGE.iter().any(begins) {
         return Some(
-            "is a web page or XML, not a CSV: open it to see whether it asks for a login, or export the data as CSV \
-             (UTF-8)",
+            "is a web page or XML, not a CSV: open it (it may be a login page), then export the data as CSV (UTF-8)",
         );
     }
     let after = |sign: char| text.strip_prefix(sign).map(str::trim_start);
