@@ -1,6 +1,7 @@
 //! The command line. Only its form is checked here; `config` makes settings of it.
 
 mod help;
+mod mistakes;
 
 use crate::config::{
     CheckOptions, CompletionsOptions, Environment, FailuresOptions, Layers, LogFormatChoice, MappingOptions,
@@ -69,7 +70,9 @@ impl Typed {
     /// A mistake, or the help that was asked for.
     pub fn from_process() -> Result<Typed, clap::Error> {
         let arguments: Vec<OsString> = env::args_os().collect();
-        let matches = Cli::grammar().try_get_matches_from(&arguments).map_err(help::advised)?;
+        let grammar = Cli::grammar();
+        let matches = grammar.clone().try_get_matches_from(&arguments);
+        let matches = matches.map_err(|error| mistakes::in_plain_words(error, &grammar, &arguments))?;
         Ok(Typed { arguments, matches })
     }
 

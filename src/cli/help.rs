@@ -1,11 +1,8 @@
-//! What `--help` shows besides the options, and the advice for words that people type and no command knows.
+//! What `--help` shows besides the options.
 
 use crate::config::OUTPUT_HEADING;
 use crate::exit::ExitCode;
-use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
-use std::path::Path;
 
 /// Examples of the program as a whole.
 const FIRST_STEPS: &str = "\
@@ -137,35 +134,4 @@ fn flag() -> Arg {
         .action(ArgAction::Help)
         .help("Print the common options (-h), or all options with examples (--help)")
         .help_heading(OUTPUT_HEADING)
-}
-
-/// Options of other programs that try a job out without doing it.
-const TRIALS: [&str; 5] = ["--dry-run", "--dryrun", "--dry_run", "--simulate", "-n"];
-
-/// The same error with better advice for what people type most.
-pub(super) fn advised(mut error: clap::Error) -> clap::Error {
-    let typed = |error: &clap::Error, kind| match error.get(kind) {
-        Some(ContextValue::String(typed)) => typed.clone(),
-        _ => String::new(),
-    };
-    let advice = match error.kind() {
-        ErrorKind::UnknownArgument if TRIALS.contains(&&*typed(&error, ContextKind::InvalidArg)) => vec![
-            "to check a file without sending it: offerit-sync check INPUT".to_owned(),
-            "to try a run on a local test server: offerit-sync run INPUT --sandbox".to_owned(),
-            "to send only the first row: offerit-sync run INPUT --limit 1".to_owned(),
-        ],
-        ErrorKind::InvalidSubcommand => {
-            let word = typed(&error, ContextKind::InvalidSubcommand);
-            let is_file = word == "-" || Path::new(&word).extension().is_some() || Path::new(&word).is_file();
-            if !is_file {
-                return error;
-            }
-            vec![format!("to send a file: offerit-sync run {word}")]
-        }
-        _ => return error,
-    };
-    let advice = advice.into_iter().map(StyledStr::from).collect();
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
-    error.remove(ContextKind::SuggestedSubcommand);
-    error
 }

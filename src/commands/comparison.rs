@@ -3,12 +3,13 @@
 use super::SANDBOX_CREDENTIALS;
 use crate::customer::FingerprintKey;
 use crate::exit::Failure;
-use crate::input::cannot_open;
-use crate::journal;
+use crate::input::{cannot_open, near_file};
+use crate::journal::{self, HEADER};
 use crate::report::say;
 use crate::resume::ChangeDetector;
 use crate::text::counted;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The key of the fingerprints in a result file.
@@ -67,8 +68,17 @@ pub(super) fn no_result_yet(error: journal::Error) -> Failure {
     }
 }
 
-/// The message for a result file that does not exist, with the name that was probably meant, or else with `advice`.
+/// The message for a result file that does not exist, with the result file that was probably meant, or else with `advice`.
 pub(super) fn missing_result(path: &Path, error: &io::Error, advice: &str) -> String {
-    let message = cannot_open(path, error);
-    if message.ends_with('?') { message } else { format!("{message}. {advice}") }
+    match near_file(path) {
+        Some(near) if is_result(&near) => cannot_open(path, error),
+        _ => format!("{} not found. {advice}", path.display()),
+    }
+}
+
+/// Whether a file begins as result files do.
+pub(super) fn is_result(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut head));
+    read.is_ok() && head == HEADER.as_bytes()
 }

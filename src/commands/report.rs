@@ -1,7 +1,7 @@
 //! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
 
 use super::Output;
-use super::comparison::missing_result;
+use super::comparison::{is_result, missing_result};
 use super::output::Existing;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Reading};
@@ -55,6 +55,14 @@ fn failure(error: PageError, result: &Path) -> Failure {
     match error {
         PageError::Journal(journal::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Failure::usage(missing_result(result, &source, "Run the job first"))
+        }
+        PageError::Journal(error @ journal::Error::Damaged { line: 1, .. }) => {
+            let meant = result.with_extension("result.csv");
+            let mut failure = Failure::from(error);
+            if is_result(&meant) {
+                failure.more.push(format!("Did you mean offerit-sync report {}?", meant.display()));
+            }
+            failure
         }
         PageError::Journal(error) => error.into(),
         error @ PageError::Beyond { .. } => Failure::usage(error),

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// The most names of a folder that are compared with the missing one (chosen): this takes a few milliseconds.
 const MOST_NAMES: usize = 10_000;
 
+/// The end of the names that result files have by default.
+const RESULT: &str = ".result.csv";
+
 /// Says why a file cannot be opened. For a file that does not exist, it suggests the nearest name in the same folder.
 #[must_use]
 pub fn cannot_open(path: &Path, error: &io::Error) -> String {
@@ -21,14 +24,15 @@ pub fn cannot_open(path: &Path, error: &io::Error) -> String {
     if folder != Path::new("") && !folder.exists() {
         return format!("{shown} not found: the folder {} does not exist", folder.display());
     }
-    match near_path(path) {
+    match near_file(path) {
         Some(near) => format!("{shown} not found. Did you mean {}?", near.display()),
         None => format!("{shown} not found"),
     }
 }
 
-/// The file in the same folder whose name is nearest to a missing one, without files that a run wrote.
-fn near_path(path: &Path) -> Option<PathBuf> {
+/// The file in the same folder whose name is nearest to a missing one, if it is of the same kind.
+#[must_use]
+pub fn near_file(path: &Path) -> Option<PathBuf> {
     let wanted = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let files = fs::read_dir(folder).ok()?.flatten().take(MOST_NAMES).filter(|entry| !entry.path().is_dir());
@@ -39,7 +43,11 @@ fn near_path(path: &Path) -> Option<PathBuf> {
 
 /// A name that may be suggested: plain text of the same kind of file.
 fn suggested(name: OsString, wanted: &str) -> Option<String> {
-    let extension = |name: &str| name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    let extension = |name: &str| match name.to_lowercase() {
+        // A result file is not an input, though both are CSV.
+        name if name.ends_with(RESULT) => Some(RESULT.to_owned()),
+        name => name.rsplit_once('.').map(|(_, extension)| extension.to_owned()),
+    };
     let is_plain = |name: &str| !name.chars().any(is_escaped);
     name.into_string().ok().filter(|name| is_plain(name) && extension(name) == extension(wanted))
 }
@@ -51,7 +59,7 @@ mod tests {
     #[test]
     fn a_missing_file_comes_with_the_nearest_name_of_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["customers.csv", "customers.toml", "other.csv", "a\nb.csv"] {
+        for name in ["customers.csv", "customers.result.csv", "customers.toml", "other.csv", "a\nb.csv"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         let message = |name: &str| {
@@ -59,6 +67,7 @@ mod tests {
             cannot_open(&path, &fs::read(&path).unwrap_err())
         };
         assert!(message("custmers.csv").ends_with("customers.csv?"), "{}", message("custmers.csv"));
+        assert!(message("custmers.result.csv").ends_with("customers.result.csv?"));
         assert!(message("custmers.toml").ends_with("customers.toml?"));
         assert!(message("x.csv").ends_with("x.csv not found"));
         assert!(message("ab.csv").ends_with("ab.csv not found"), "a name with a line break is not shown");

@@ -122,11 +122,11 @@ impl ResultFile {
         if tail.torn > 0 {
             save_torn(&path, &mut file, tail)?;
         }
-        file.set_len(tail.whole).map_err(io_error(&path, "cannot cut off the torn tail"))?;
+        file.set_len(tail.whole).map_err(io_error(&path, "cannot remove the incomplete last record"))?;
         if tail.whole == 0 {
             file.write_all(HEADER.as_bytes()).map_err(io_error(&path, "cannot write the header"))?;
         }
-        file.sync_all().map_err(io_error(&path, "cannot sync it to the disk"))?;
+        file.sync_all().map_err(io_error(&path, "cannot write it to the disk"))?;
         sync_folder(&path)?;
         Ok(file)
     }
@@ -137,7 +137,7 @@ impl ResultFile {
 fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io_error(path, "cannot look at the result file")(error)),
+        Err(error) => return Err(io_error(path, "cannot read the properties of the result file")(error)),
         Ok(metadata) => refuse_irregular(path, metadata.file_type())?,
     }
     let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
@@ -148,7 +148,7 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, 
 }
 
 fn look_at(path: &Path, file: &File) -> Result<Metadata, Error> {
-    file.metadata().map_err(io_error(path, "cannot look at the result file"))
+    file.metadata().map_err(io_error(path, "cannot read the properties of the result file"))
 }
 
 pub(super) fn open_to_read(path: &Path) -> Result<File, Error> {
@@ -185,9 +185,11 @@ fn refuse_unwritable_folder(path: &Path) -> Result<(), Error> {
     let Err(error) = tempfile::tempfile_in(folder_of(path)) else { return Ok(()) };
     let what = match error.kind() {
         ErrorKind::NotFound => "its folder does not exist. Create it",
-        ErrorKind::NotADirectory => "its folder is a file. Correct the path",
-        ErrorKind::PermissionDenied => "you may not write to its folder. Change who may",
-        ErrorKind::ReadOnlyFilesystem => "its file system is read-only. Let it be written to",
+        ErrorKind::NotADirectory => "its folder is a file. Fix the path",
+        ErrorKind::PermissionDenied => {
+            "you have no permission to write to its folder. Change the permissions"
+        }
+        ErrorKind::ReadOnlyFilesystem => "its file system is read-only. Make it writable",
         _ => return Err(io_error(path, "cannot create a file in its folder")(error)),
     };
     Err(Error::Folder { path: path.to_path_buf(), what })
@@ -256,7 +258,7 @@ fn open_torn(path: &Path) -> Result<Option<File>, Error> {
 /// Appends the torn tail to `RESULT.torn` and syncs that, so that nothing is lost by cutting it off.
 fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
     let beside = torn_path(path);
-    let saving = || io_error(&beside, "cannot save the torn tail");
+    let saving = || io_error(&beside, "cannot save the incomplete last record");
     let mut saved = match open_torn(path)? {
         Some(saved) => saved,
         None => {
@@ -287,7 +289,7 @@ fn folder_of(path: &Path) -> &Path {
 fn sync_folder(path: &Path) -> Result<(), Error> {
     File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())
-        .map_err(io_error(path, "cannot sync its folder to the disk"))
+        .map_err(io_error(path, "cannot write its folder to the disk"))
 }
 
 pub(super) fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {

@@ -20,7 +20,7 @@ mod together;
 mod writer;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use file::{Existing, ResultFile};
 pub use holder::Holder;
@@ -41,7 +41,7 @@ pub use writer::{Log, OwnFile, Storage, Writer};
 pub enum Error {
     /// The file exists, and neither `--resume` nor `--overwrite` is given.
     #[error(
-        "{} exists: it is the memory of an earlier run. Add --resume to go on with it, or --overwrite to begin anew",
+        "{} already exists from an earlier run. Add --resume to continue that run, or --overwrite to start over",
         path.display()
     )]
     Exists {
@@ -49,13 +49,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// `--overwrite` of a file that this program did not write.
-    #[error("{} is not a result file of offerit-sync and is not overwritten: name another --result", path.display())]
+    #[error("{} already exists and is not a result file, so it is not overwritten. Choose another --result", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
     /// Symlink, FIFO, device, directory.
-    #[error("{} is {what}: the result file must be a regular file", path.display())]
+    #[error("{} is {what}. The result file must be a regular file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -64,8 +64,8 @@ pub enum Error {
     },
     /// Other names lead to the same file.
     #[error(
-        "{} has {links} names (hard links): a run would change the file under all of them. Copy it and move the copy \
-         over it, or name another --result",
+        "{} has {links} names (hard links), and a run would change the file under all of them. Copy it and move the copy \
+         over it, or choose another --result",
         path.display()
     )]
     Linked {
@@ -76,7 +76,7 @@ pub enum Error {
     },
     /// Somebody else could read and change what is written to it.
     #[error(
-        "{} belongs to another user (uid {owner}; this run is uid {user}'s): run as that user, or name another --result",
+        "{} belongs to another user (uid {owner}, not {user}). Run as that user, or choose another --result",
         path.display()
     )]
     OtherOwner {
@@ -89,7 +89,7 @@ pub enum Error {
     },
     /// There is no folder for it, or one that may not be written to.
     #[error(
-        "{}: the result file cannot be created: {what}, or name another --result",
+        "cannot create {}: {what}, or choose another --result",
         path.display()
     )]
     Folder {
@@ -111,7 +111,7 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// A line before the end of the file is no record.
-    #[error("{}: line {line} (byte {offset}): {fault}. The file was damaged or edited; nothing was changed in it and nothing was sent", path.display())]
+    #[error("{}", damaged(path, *line, *offset, fault))]
     Damaged {
         /// The result file.
         path: PathBuf,
@@ -123,15 +123,15 @@ pub enum Error {
         fault: ParseFault,
     },
     /// Two result files that were to be read together are one.
-    #[error("{} is named twice: name every result file once", path.display())]
+    #[error("{} is given twice. Give each result file once", path.display())]
     Twice {
         /// The file.
         path: PathBuf,
     },
     /// Result files that were to be read together speak of the same rows.
     #[error(
-        "{} and another of the result files have records of the same rows, {rows} of them at least: they are not the \
-         shards of one job",
+        "{} and another result file both have results for at least {rows} of the same rows, so they are not the shards of \
+         one job. Give only the result files of one job",
         path.display()
     )]
     NotDisjoint {
@@ -142,8 +142,7 @@ pub enum Error {
     },
     /// The system refused what not every file system knows.
     #[error(
-        "{}: {doing}: {source}. A file system that does not know this cannot hold a result file: name a --result on \
-         another one",
+        "{}: {doing}: {source}. This file system cannot hold a result file. Choose a --result on another",
         path.display()
     )]
     Unsupported {
@@ -164,6 +163,19 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
+}
+
+fn damaged(path: &Path, line: u64, offset: u64, fault: &ParseFault) -> String {
+    let path = path.display();
+    match fault {
+        ParseFault::Header => format!(
+            "{path} {fault} (line 1, byte 0). Restore a copy of it, or use another result file. Nothing was sent"
+        ),
+        _ => format!(
+            "{path}: line {line} (byte {offset}): {fault}. The file is damaged or was edited. Restore a copy of it, or start \
+             over with another --result. Nothing was sent"
+        ),
+    }
 }
 
 #[cfg(test)]

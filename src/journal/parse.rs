@@ -10,9 +10,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFault {
     /// The first line is another.
-    #[error(
-        "this is not the header of a result file (was it saved by a spreadsheet, or is it another file?)"
-    )]
+    #[error("is not a result file, or was saved by a spreadsheet")]
     Header,
     /// It does not end in a fingerprint.
     #[error("the record does not end in a fingerprint of 16 hex digits")]
@@ -21,10 +19,10 @@ pub enum ParseFault {
     #[error("the record does not have 11 fields")]
     Fields,
     /// A field holds what it cannot hold.
-    #[error("the field '{0}' does not hold what it must")]
+    #[error("the field '{0}' is not valid")]
     Field(&'static str),
     /// A control character, or bytes that are no UTF-8.
-    #[error("the record holds a control character or is not valid UTF-8")]
+    #[error("the record contains a control character or is not valid UTF-8")]
     Text,
     /// A line that no record can be.
     #[error("the line is longer than any record")]

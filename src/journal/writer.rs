@@ -63,7 +63,7 @@ impl OwnFile {
     /// If its length cannot be read.
     pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
         let left = file.metadata().map(|own| Snapshot::of(&own));
-        let left = left.map_err(io_error(&path, "cannot look at the result file"))?;
+        let left = left.map_err(io_error(&path, "cannot read the properties of the result file"))?;
         Ok(OwnFile { path, file, left, synced: left.length() })
     }
 
@@ -157,7 +157,9 @@ impl Log for Writer {
 
     fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
         self.durable.poll_recv(context).map(|outcome| {
-            outcome.unwrap_or_else(|| Err(io::Error::other("the journal's thread has ended before its time")))
+            outcome.unwrap_or_else(|| {
+                Err(io::Error::other("the thread that writes the result file ended unexpectedly"))
+            })
         })
     }
 }

@@ -279,7 +279,7 @@ fn a_result_file_of_another_user_is_refused() {
         return;
     }
     for existing in ["--resume", "--overwrite"] {
-        let said = [RESULT, "another user (uid 65534", "run as that user"];
+        let said = [RESULT, "another user (uid 65534", "Run as that user"];
         assert_refused(&server, &offerit, &[existing], &said);
     }
     let (server, offerit, _) = torn();
@@ -319,7 +319,7 @@ fn a_file_system_that_knows_no_locks_or_modes_is_named() {
             let server = happy();
             let offerit = Offerit::job(&server, table(1..=3));
             let output = offerit.send_under_strace(&format!("{call}:error={error}"), &[]).expect_code(1);
-            assert_said(&output, &[RESULT, "name a --result on another one"]);
+            assert_said(&output, &[RESULT, "Choose a --result on another"]);
             assert_eq!(server.count(), 0, "{call} {error}");
         }
     }

@@ -226,7 +226,7 @@ fn several_result_files_are_one_account() {
     assert!(output.stderr.contains(&expected), "{}", output.stderr);
 
     let told = verify_all(&offerit, &["--result", &format!("./{}", result_of(0))]).expect_code(2).stderr;
-    assert!(told.contains("is named twice"), "{told}");
+    assert!(told.contains("is given twice"), "{told}");
     let told = verify_all(&offerit, &["--result", "missing.csv"]).expect_code(2).stderr;
     assert!(told.contains("missing.csv not found"), "{told}");
 }

@@ -78,8 +78,8 @@ impl Outcome {
             Some(Stop::Storage(error)) => (
                 ExitCode::Fault,
                 Some(format!(
-                    "cannot write {}: {error}. Sending has stopped. Make room on the disk, or correct what is wrong with \
-                     the file, then resume",
+                    "cannot write {}: {error}. Sending has stopped; nothing is lost. Free some space or repair the file, then \
+                     resume",
                     self.result.display()
                 )),
             ),
