@@ -27,8 +27,8 @@ const BLANK: u8 = 2;
 const CONTROL: u8 = 4;
 const BEYOND_ASCII: u8 = 8;
 const ANY: u8 = 16;
-/// A byte with which UTF-8 begins a character that nobody sees, or other characters that are rare: not the letters of the
-/// Latin, Greek, Cyrillic, Armenian and Hebrew scripts.
+/// A byte with which UTF-8 begins a character that nobody sees, or other rare ones: not the letters of the Latin, Greek,
+/// Cyrillic, Armenian and Hebrew scripts, and no ideograph.
 const RARE: u8 = 32;
 
 /// The kinds of every byte. [`ANY`] belongs to each.
@@ -38,7 +38,7 @@ const KINDS: [u8; 256] = {
     while byte < kinds.len() {
         kinds[byte] |= match byte as u8 {
             b' ' => BLANK,
-            0xc2 | 0xcd | 0xd8.. => BEYOND_ASCII | RARE,
+            0xc2 | 0xcd | 0xd8..=0xe3 | 0xef.. => BEYOND_ASCII | RARE,
             0x80.. => BEYOND_ASCII,
             byte if byte.is_ascii_control() => CONTROL,
             byte if byte.is_ascii_punctuation() => SIGN,
@@ -198,8 +198,8 @@ fn is_of_digits(text: &str) -> bool {
 /// As spreadsheets write long numbers: `1.23E+11`.
 fn is_scientific(text: &str) -> bool {
     let number = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let Some((mantissa, exponent)) = number.split_once(['E', 'e']) else { return false };
-    let Some(exponent) = exponent.strip_prefix('+') else { return false };
+    let Some((number, exponent)) = number.split_once('+') else { return false };
+    let Some(mantissa) = number.strip_suffix(['E', 'e']) else { return false };
     let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
     is_of_digits(whole) && is_of_digits(part) && (2..4).contains(&exponent.len()) && is_of_digits(exponent)
 }
@@ -376,7 +376,7 @@ mod tests {
         assert!(
             ('\u{80}'..=char::MAX).filter(|letter| is_unseen(*letter)).all(|letter| begins_rare(&letter))
         );
-        assert!(begins_rare(&'\u{fffd}') && !"äŁλЖԱא".chars().any(|letter| begins_rare(&letter)));
+        assert!(begins_rare(&'\u{fffd}') && !"äŁλЖԱא京한".chars().any(|letter| begins_rare(&letter)));
     }
 
     #[test]

@@ -30,6 +30,9 @@ const ADAPTED_TOLERANCE: Duration = Duration::from_millis(1);
 /// costs half a per cent of a rate by the second.
 const SLACK: Duration = Duration::from_millis(5);
 
+/// The same above 1,000 a second, where a stall of the machine moves many requests at once. Chosen: it costs 1.5 per cent.
+const SLACK_ABOVE_1000: Duration = Duration::from_millis(15);
+
 /// The shortest wait for governor. Chosen: at 1,000 a second, waking up for every start costs more than sending it.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -73,7 +76,14 @@ impl Pacer {
     pub(super) fn new(rate: Rate) -> Pacer {
         let (limit, window) = match rate {
             Rate::Unlimited => (None, SECOND),
-            Rate::Limited { count, per } => (Some(Limit::new(count, per)), per + SLACK),
+            Rate::Limited { count, per } => {
+                let slack = if f64::from(count.get()) > 1000.0 * per.as_secs_f64() {
+                    SLACK_ABOVE_1000
+                } else {
+                    SLACK
+                };
+                (Some(Limit::new(count, per)), per + slack)
+            }
         };
         Pacer { limit, window, departures: VecDeque::new(), waiting: 0, next: Time::ZERO }
     }
@@ -192,11 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn ninety_nine_per_cent_of_the_rate_is_reached_with_a_timer_of_a_millisecond() {
-        for (rate, count) in [("1", 1), ("10/s", 10), ("100", 100), ("1000", 1000), ("10000", 10_000)] {
+    fn a_timer_of_a_millisecond_reaches_99_per_cent_of_the_rate_and_98_above_1000_a_second() {
+        for (rate, count, per_cent) in
+            [("1", 1, 99), ("10/s", 10, 99), ("100", 100, 99), ("1000", 1000, 99), ("10000", 10_000, 98)]
+        {
             let mut random = fastrand::Rng::new();
             let starts = starts(rate, None, 60 * SECOND, || Duration::from_micros(random.u64(0..1500)));
-            assert!(starts.len() * 100 >= 60 * count * 99, "{rate}: {}", starts.len());
+            assert!(starts.len() * 100 >= 60 * count * per_cent, "{rate}: {}", starts.len());
             assert!(busiest(&starts, SECOND) <= count, "{rate}");
         }
     }
