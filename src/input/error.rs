@@ -48,8 +48,8 @@ pub enum Error {
     },
     /// It is not what it was when it was opened.
     #[error(
-        "{}: the file changed while it was being read, near line {line}. Wait until it is written completely, then run the \
-         same command again (run: with --resume)",
+        "{}: the file changed while it was being read, near line {line}. Wait until it is written completely, then try \
+         again; continue a run with --resume",
         path.display()
     )]
     Changed {

@@ -3,6 +3,7 @@
 
 use crate::customer::Parameter;
 use crate::input::source::Delimiter;
+use crate::text::{counted, grouped};
 use std::ops::RangeInclusive;
 
 /// The most faults, or columns without a name, that a message lists. Chosen: a screen.
@@ -99,7 +100,7 @@ pub enum HeaderFault {
         line: u64,
     },
     /// Faults that are counted only.
-    #[error("{count} more faults of the header are not listed")]
+    #[error("and {} of the header", counted(*count as u64, "more fault"))]
     More {
         /// How many.
         count: usize,
@@ -254,12 +255,12 @@ fn unknown_columns(columns: &[UnknownColumn], more: usize) -> String {
         format!("{column} '{name}'{near}")
     });
     let listed = listed.collect::<Vec<_>>().join(", ");
-    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let others = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
     let example = columns.iter().find(|unknown| unknown.suggestion.is_some()).or(columns.first());
     format!(
         "{} columns are not Offerit fields: {listed}{others}. Rename them, map each ({}, or in a --config file), or skip them \
          with --ignore-column{fields}",
-        columns.len() + more,
+        grouped((columns.len() + more) as u64),
         example.map(UnknownColumn::mapping).unwrap_or_default()
     )
 }

@@ -102,7 +102,7 @@ const BROKEN_LINE: &str = "a lone LF or CR before or after this row, although li
 const PADDED: &str =
     "NUL characters: the file was padded with them or not written completely. Export it again";
 
-const REPEATED_HEADER: &str = "a second header, as where two files were joined. Delete this line";
+const REPEATED_HEADER: &str = "a second header: were two files joined? Delete this line";
 
 /// A row that is wrong as a whole. It is unknown which cell belongs to which column: not even the ids are trusted.
 fn refused(rule: &'static str, message: String, values: Values) -> Invalid {

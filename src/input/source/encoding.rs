@@ -119,7 +119,7 @@ pub struct Finding {
 /// the message.
 pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
-        return Err("is UTF-32 text: save it as CSV UTF-8".to_owned());
+        return Err("is UTF-32 text. Save it as CSV (UTF-8)".to_owned());
     }
     let by_mark = Encoding::for_bom(head).map(|(encoding, mark)| (Charset(encoding), mark));
     match (by_mark, said) {
@@ -152,7 +152,7 @@ fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
         // Programs that write to terminals do not use this escape sequence.
         if memmem::find(head, SHIFTS[0]).is_some() {
             return Err(
-                "is text in an encoding of ISO 2022 other than ISO-2022-JP: save it as CSV UTF-8".to_owned()
+                "is text in an encoding of ISO 2022 other than ISO-2022-JP. Save it as CSV (UTF-8)".to_owned()
             );
         }
     }

@@ -3,22 +3,22 @@
 
 /// Signatures of files that are named as input by mistake, with the message.
 const SIGNATURES: [(&[u8], &str); 15] = [
-    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls): export it as CSV (UTF-8)"),
-    (b"%PDF", "looks like a PDF: export the data as CSV (UTF-8)"),
-    (b"SQLite format 3", "looks like an SQLite database: export the table as CSV (UTF-8)"),
-    (b"PAR1", "looks like a Parquet file: export the table as CSV (UTF-8)"),
-    (b"{\\rtf", "looks like a text document (RTF): export the data as CSV (UTF-8)"),
-    (b"\x89PNG\r\n", "is a picture (PNG), not a CSV: choose the CSV file"),
-    (b"\xff\xd8\xff", "is a picture (JPEG), not a CSV: choose the CSV file"),
-    (b"GIF8", "is a picture (GIF), not a CSV: choose the CSV file"),
-    (b"BZh", "is compressed with bzip2: decompress it first, or use gzip or zstd"),
-    (b"\xfd7zXZ\0", "is compressed with xz: decompress it first, or use gzip or zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive: unpack it and choose the CSV in it"),
-    (b"Rar!\x1a\x07", "is a RAR archive: unpack it and choose the CSV in it"),
+    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook (.xls). Export it as CSV (UTF-8)"),
+    (b"%PDF", "looks like a PDF. Export the data as CSV (UTF-8)"),
+    (b"SQLite format 3", "looks like an SQLite database. Export the table as CSV (UTF-8)"),
+    (b"PAR1", "looks like a Parquet file. Export the table as CSV (UTF-8)"),
+    (b"{\\rtf", "looks like a text document (RTF). Export the data as CSV (UTF-8)"),
+    (b"\x89PNG\r\n", "is a picture (PNG), not a CSV. Choose the CSV file"),
+    (b"\xff\xd8\xff", "is a picture (JPEG), not a CSV. Choose the CSV file"),
+    (b"GIF8", "is a picture (GIF), not a CSV. Choose the CSV file"),
+    (b"BZh", "is compressed with bzip2. Decompress it first, or use gzip or zstd"),
+    (b"\xfd7zXZ\0", "is compressed with xz. Decompress it first, or use gzip or zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive. Unpack it and choose the CSV in it"),
+    (b"Rar!\x1a\x07", "is a RAR archive. Unpack it and choose the CSV in it"),
     (b"PK\x05\x06", "is an empty ZIP archive"),
     // A compressed input is unpacked before: these are inside another archive.
-    (b"\x1f\x8b\x08", "is compressed twice: decompress it once"),
-    (b"\x28\xb5\x2f\xfd", "is compressed twice: decompress it once"),
+    (b"\x1f\x8b\x08", "is compressed twice. Decompress it once"),
+    (b"\x28\xb5\x2f\xfd", "is compressed twice. Decompress it once"),
 ];
 
 /// The bytes of a tar archive's signature.
@@ -35,15 +35,15 @@ pub fn bytes(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"PK\x03\x04") {
         let has = |name: &[u8]| memchr::memmem::find(head, name).is_some();
         return Some(if has(b"[Content_Types].xml") || has(b"xl/") {
-            "looks like an Excel workbook (.xlsx): export it as CSV (UTF-8)"
+            "looks like an Excel workbook (.xlsx). Export it as CSV (UTF-8)"
         } else if has(b"opendocument.spreadsheet") {
-            "looks like a LibreOffice workbook (.ods): export it as CSV (UTF-8)"
+            "looks like a LibreOffice workbook (.ods). Export it as CSV (UTF-8)"
         } else {
-            "is a ZIP archive: unpack it and choose the CSV in it (a workbook: export it as CSV)"
+            "is a ZIP archive. Unpack it and choose the CSV in it (a workbook: export it as CSV)"
         });
     }
     if head.get(TAR) == Some(b"ustar") {
-        return Some("is a tar archive: unpack it and choose the CSV in it");
+        return Some("is a tar archive. Unpack it and choose the CSV in it");
     }
     SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, what)| *what)
 }
@@ -59,19 +59,19 @@ pub fn text(head: &str, is_guess: bool) -> Option<&'static str> {
         );
     }
     if first_line.contains('\0') || is_guess && first_line.contains(is_control) {
-        return Some("is a binary file, not a CSV: export the data as CSV (UTF-8)");
+        return Some("is a binary file, not a CSV. Export the data as CSV (UTF-8)");
     }
     let text = head.trim_start();
     let begins = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if PAGE.iter().any(begins) {
         return Some(
-            "is a web page or XML, not a CSV: open it (it may be a login page), then export the data as CSV (UTF-8)",
+            "is a web page or XML, not a CSV. Open it (it may be a login page), then export the data as CSV (UTF-8)",
         );
     }
     let after = |sign: char| text.strip_prefix(sign).map(str::trim_start);
     let is_json = after('{').is_some_and(|rest| rest.starts_with(['"', '}']))
         || after('[').is_some_and(|rest| rest.starts_with(['{', '[', '"', ']']));
-    is_json.then_some("is JSON, not a CSV: export the data as CSV (UTF-8)")
+    is_json.then_some("is JSON, not a CSV. Export the data as CSV (UTF-8)")
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn unknown_columns_are_one_message_with_one_list_of_fields() {
     let many: Vec<&str> = std::iter::once("customer_id").chain(many.iter().map(String::as_str)).collect();
     let faults = map(&many, &Mapping::default()).unwrap_err();
     let message = faults[0].to_string();
-    assert!(message.contains("5000 columns") && message.contains("and 4990 more"), "{message}");
+    assert!(message.contains("5,000 columns") && message.contains("and 4,990 more"), "{message}");
     assert!(faults.len() == 1 && message.chars().count() < 1200, "{message}");
 }
 
