@@ -1,7 +1,7 @@
 //! Customers that several rows name, with their lines, in bounded memory: a hash of every id is kept, up to a limit.
 //! Beyond the limit, only customers that are already known are recognised, and the report indicates this.
 
-use super::report::{Duplicates, MOST_EXAMPLES, Repeated};
+use super::report::{Duplicates, MOST_EXAMPLES, RepeatedCustomer};
 use crate::customer::Parameter;
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -79,7 +79,7 @@ impl DuplicateFinder {
         } else if is_second && self.example_hashes.len() < MOST_EXAMPLES {
             self.example_hashes.push(hash);
             let lines = vec![first, line];
-            self.found.examples.push(Repeated { parameter, id: id.to_vec(), rows: 2, lines });
+            self.found.examples.push(RepeatedCustomer { parameter, id: id.to_vec(), rows: 2, lines });
         }
     }
 

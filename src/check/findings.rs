@@ -1,6 +1,6 @@
 //! Collects the findings of all rows: all are counted, and the first places of each kind are kept.
 
-use super::mask::masked;
+use super::mask::mask_value;
 use super::report::{Example, Finding, MOST_EXAMPLES, Severity};
 use super::suspicion::Suspicion;
 use crate::customer::Parameter;
@@ -81,7 +81,7 @@ impl Findings {
         finding
     }
 
-    /// One place where something was found.
+    /// One place of a finding.
     pub(super) fn example(
         &self,
         row: &Row<'_>,
@@ -90,7 +90,7 @@ impl Findings {
     ) -> Example {
         let place = column.and_then(|(column, _)| row.place(column));
         let value =
-            column.zip(value).map(|((_, parameter), value)| masked(parameter, value, self.show_values));
+            column.zip(value).map(|((_, parameter), value)| mask_value(parameter, value, self.show_values));
         Example { row: row.number, line: row.line, column, place, message: None, value }
     }
 

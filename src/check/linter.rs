@@ -151,7 +151,7 @@ impl Linter {
     #[must_use]
     pub fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
         for column in self.columns {
-            let (count, examples) = column.shapes.odd();
+            let (count, examples) = column.shapes.find_odd();
             self.rows.warnings += count;
             self.findings.add_odd_ids(count, examples);
         }
@@ -166,7 +166,7 @@ impl Linter {
             rows: self.rows,
             findings: self.findings.finish(),
             notes: notes(input, rows),
-            left_out: rows.left_out(),
+            skipped_columns: rows.skipped_columns(),
             duplicates: self.duplicates.map(DuplicateFinder::finish).unwrap_or_default(),
             first: self.first,
             pace: terms.pace.clone(),

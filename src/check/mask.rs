@@ -1,34 +1,34 @@
-//! Values as they may be shown. They are personal, and they come from outside: what a terminal or a CI obeys is made
-//! harmless in any case.
+//! Masks values before they are printed. Values are personal data, and they come from outside: characters that a terminal or
+//! a CI interprets are always escaped.
 
 use crate::customer::{Parameter, REMOVE};
 use crate::text::{escape_line, shorten};
 
-/// Stands for what is never shown.
+/// The mask of a value that is never shown.
 const SECRET: &str = "***";
 
 /// The longest value that is shown, in characters.
 const LONGEST: usize = 80;
 
-/// The longest id that is shown as it is, in characters.
+/// The longest id that is shown unmasked, in characters.
 const LONGEST_ID: usize = 64;
 
-/// A value as it is shown: a password never; other values as they are if that is wanted; else ids, which the result
-/// file holds too, and of the rest its first letter and its length.
+/// Masks a value for a report. A password is always hidden. Other values are shown if `show` is set; otherwise only ids are,
+/// which the result file has too, and of other values the first letter and the length.
 #[must_use]
-pub fn masked(parameter: Parameter, value: &[u8], show: bool) -> String {
+pub fn mask_value(parameter: Parameter, value: &[u8], show: bool) -> String {
     if parameter == Parameter::Password {
         return SECRET.to_owned();
     }
     let text = String::from_utf8_lossy(value);
     if show {
-        // The sign opens an old kind of command of GitHub Actions, anywhere in a line.
+        // `##[` begins an old kind of command of GitHub Actions, anywhere in a line.
         return format!("'{}'", shorten(escape_line(&text), LONGEST).replace("##[", "## ["));
     }
-    if is_harmless(parameter, &text) { format!("'{text}'") } else { mask(&text) }
+    if is_harmless(parameter, &text) { format!("'{text}'") } else { mask_text(&text) }
 }
 
-/// Whether nothing personal is in it: an id, or what removes a field.
+/// Whether a value is not personal: an id, or the word that removes a field.
 pub(super) fn is_harmless(parameter: Parameter, text: &str) -> bool {
     let is_of_id = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+');
     let is_id = parameter.is_lookup() && text.len() <= LONGEST_ID && text.chars().all(is_of_id);
@@ -36,7 +36,7 @@ pub(super) fn is_harmless(parameter: Parameter, text: &str) -> bool {
 }
 
 /// `j…@e…` of an e-mail address, `G… (7 characters)` of anything else.
-pub(super) fn mask(text: &str) -> String {
+pub(super) fn mask_text(text: &str) -> String {
     let first = |text: &str| {
         let letter = text.chars().next().filter(|letter| letter.is_alphanumeric());
         letter.map_or("…".to_owned(), |letter| format!("{letter}…"))
@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_are_masked_by_what_they_are() {
+    fn values_are_masked_by_their_parameter() {
         for (parameter, value, masked_value, shown) in [
             (Parameter::Password, "hunter2", "***", "***"),
             (Parameter::Password, "REMOVE", "***", "***"),
@@ -77,17 +77,17 @@ mod tests {
                 "'a\\u{1b}[2J\\n## [error]\\u{202e}'",
             ),
         ] {
-            assert_eq!(masked(parameter, value.as_bytes(), false), masked_value);
-            assert_eq!(masked(parameter, value.as_bytes(), true), shown);
+            assert_eq!(mask_value(parameter, value.as_bytes(), false), masked_value);
+            assert_eq!(mask_value(parameter, value.as_bytes(), true), shown);
         }
-        assert!(masked(Parameter::City, &[b'x'; 500], true).chars().count() < 100);
+        assert!(mask_value(Parameter::City, &[b'x'; 500], true).chars().count() < 100);
     }
 
     proptest! {
         #[test]
-        fn a_masked_value_is_short_and_cannot_be_told(value in "\\PC{4,40}") {
+        fn a_masked_value_is_short_and_does_not_show_the_value(value in "\\PC{4,40}") {
             prop_assume!(!value.eq_ignore_ascii_case(REMOVE));
-            let masked = masked(Parameter::Lastname, value.as_bytes(), false);
+            let masked = mask_value(Parameter::Lastname, value.as_bytes(), false);
             prop_assert!(!masked.contains(&value) && masked.chars().count() < 24, "{}", masked);
         }
     }

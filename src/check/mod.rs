@@ -1,5 +1,5 @@
-//! The linter: values that the API takes and that are hardly meant, customers that several rows name, ids unlike the others,
-//! and the report of what was found. It sends nothing and keeps no row from being sent.
+//! The linter: finds values that the API accepts and that are probably mistakes, customers that several rows name, and ids
+//! unlike all others, and reports the findings. It sends nothing, and no finding of it keeps a row from being sent.
 
 mod cell;
 mod damage;
@@ -15,10 +15,11 @@ mod suspicion;
 
 pub use cell::{Cell, find_suspicious};
 pub use linter::{Linter, Terms, lint};
-pub use mask::masked;
-pub use notes::{finished, passed_over};
+pub use mask::mask_value;
+pub use notes::{describe_ignored_keys, describe_no_rows};
 pub use output::CheckFormat;
 pub use report::{
-    CheckReport, CheckedRows, Duplicates, Example, Finding, MOST_EXAMPLES, Note, Pace, Repeated, Severity,
+    CheckReport, CheckedRows, Duplicates, Example, Finding, MOST_EXAMPLES, Note, Pace, RepeatedCustomer,
+    Severity,
 };
 pub use suspicion::Suspicion;

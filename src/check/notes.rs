@@ -6,8 +6,8 @@ use crate::input::{Input, Rows};
 /// The notes on an input that was read to its end.
 pub(super) fn notes(input: &Input, rows: &Rows) -> Vec<Note> {
     let mut notes = Vec::new();
-    notes.extend(passed_over(input, rows).map(|message| Note { kind: "passed-over", message }));
-    notes.extend(finished(rows).map(|message| Note { kind: "no-rows", message }));
+    notes.extend(describe_ignored_keys(input, rows).map(|message| Note { kind: "passed-over", message }));
+    notes.extend(describe_no_rows(rows).map(|message| Note { kind: "no-rows", message }));
     if rows.ends_without_line_end() {
         let message = "no line end after the last row: the file, and with it the last value, may be cut short. Compare them \
                        with the original"
@@ -19,7 +19,7 @@ pub(super) fn notes(input: &Input, rows: &Rows) -> Vec<Note> {
 
 /// The keys of a configuration file that do not apply, if the input is a plan.
 #[must_use]
-pub fn passed_over(input: &Input, rows: &Rows) -> Option<String> {
+pub fn describe_ignored_keys(input: &Input, rows: &Rows) -> Option<String> {
     let keys = &input.mapping().from_file;
     (rows.plan().is_some() && !keys.is_empty()).then(|| {
         format!(
@@ -31,7 +31,7 @@ pub fn passed_over(input: &Input, rows: &Rows) -> Option<String> {
 
 /// The note on a plan that was read to its end and has no rows.
 #[must_use]
-pub fn finished(rows: &Rows) -> Option<String> {
+pub fn describe_no_rows(rows: &Rows) -> Option<String> {
     let is_finished = rows.plan().is_some() && rows.count() == 0;
     is_finished.then(|| "this is a plan without rows, so there is nothing to change".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The result of a check, independent of the format in which it is printed.
 
 use crate::customer::{Parameter, Update};
-use crate::input::{Format, LeftOut};
+use crate::input::{Format, SkippedColumns};
 use crate::text::{counted, grouped};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct Finding {
     pub examples: Vec<Example>,
 }
 
-/// One place where something was found.
+/// One place of a finding.
 #[derive(Debug)]
 pub struct Example {
     /// Number of the row, from 1, the header not counted.
@@ -97,12 +97,12 @@ pub struct Duplicates {
     /// The most ids that are remembered.
     pub most_ids: u64,
     /// The first of these customers, at most [`MOST_EXAMPLES`].
-    pub examples: Vec<Repeated>,
+    pub examples: Vec<RepeatedCustomer>,
 }
 
 /// A customer that several rows name.
 #[derive(Debug)]
-pub struct Repeated {
+pub struct RepeatedCustomer {
     /// The parameter of the id that names the customer.
     pub parameter: Parameter,
     /// The id.
@@ -147,7 +147,7 @@ pub struct CheckReport {
     /// The notes on the input as a whole.
     pub notes: Vec<Note>,
     /// Columns that are not sent.
-    pub left_out: Vec<LeftOut>,
+    pub skipped_columns: Vec<SkippedColumns>,
     /// Customers that several rows name.
     pub duplicates: Duplicates,
     /// The first updates, as example requests.
@@ -191,14 +191,16 @@ impl CheckReport {
     /// The notes in sentences, each with the name of its kind: those on the input, and the columns that are not sent.
     pub(super) fn information(&self) -> Vec<(&'static str, String)> {
         let mut all: Vec<_> = self.notes.iter().map(|note| (note.kind, note.message.clone())).collect();
-        if !self.left_out.is_empty() {
-            let columns = self.left_out.iter().take(MOST_COLUMNS).map(|column| match column {
-                LeftOut { first, last, .. } if first < last => format!("{first} to {last} (without a name)"),
-                LeftOut { first, name, .. } if name.is_empty() => format!("{first} (without a name)"),
-                LeftOut { first, name, .. } => format!("{first} '{name}'"),
+        if !self.skipped_columns.is_empty() {
+            let columns = self.skipped_columns.iter().take(MOST_COLUMNS).map(|column| match column {
+                SkippedColumns { first, last, .. } if first < last => {
+                    format!("{first} to {last} (without a name)")
+                }
+                SkippedColumns { first, name, .. } if name.is_empty() => format!("{first} (without a name)"),
+                SkippedColumns { first, name, .. } => format!("{first} '{name}'"),
             });
             let columns = columns.collect::<Vec<_>>().join(", ");
-            let more = if self.left_out.len() > MOST_COLUMNS { ", …" } else { "" };
+            let more = if self.skipped_columns.len() > MOST_COLUMNS { ", …" } else { "" };
             all.push(("columns-left-out", format!("columns that are not sent: {columns}{more}")));
         }
         all

@@ -1,4 +1,4 @@
-//! Ids that do not look like nearly all others of their column: totals, footers, rows of dashes, damaged ids.
+//! Finds ids that look unlike nearly all others of their column: totals, footers, rows of dashes, damaged ids.
 
 use super::report::{Example, MOST_EXAMPLES};
 use std::collections::HashMap;
@@ -6,23 +6,23 @@ use std::collections::HashMap;
 /// The most parts of an id that make its shape (chosen). The rest of a longer id does not count.
 const MOST_PARTS: usize = 12;
 
-/// More shapes than this have nothing in common: none of them is odd. Bounds the memory.
+/// The most shapes of a column (chosen). Ids of more shapes have nothing in common, so none of them is odd. Bounds the memory.
 const MOST_SHAPES: usize = 1000;
 
-/// How ids of a column look, counted.
+/// The shapes of the ids of a column, counted.
 #[derive(Default)]
 pub(super) struct Shapes {
-    /// By shape.
-    ids: HashMap<String, Alike>,
+    /// The ids by shape.
+    ids: HashMap<String, IdsOfShape>,
     total: u64,
     has_too_many: bool,
 }
 
 /// Ids of one shape.
 #[derive(Default)]
-struct Alike {
+struct IdsOfShape {
     count: u64,
-    /// The first of them.
+    /// The first ids of the shape.
     examples: Vec<Example>,
 }
 
@@ -30,13 +30,13 @@ impl Shapes {
     /// Sees an id.
     pub(super) fn see(&mut self, id: &str, example: impl FnOnce() -> Example) {
         self.total += 1;
-        let shape = shape(id);
+        let shape = shape_of(id);
         if !self.ids.contains_key(&*shape) {
             if self.ids.len() == MOST_SHAPES {
                 self.has_too_many = true;
                 return;
             }
-            self.ids.insert(shape.to_string(), Alike::default());
+            self.ids.insert(shape.to_string(), IdsOfShape::default());
         }
         if let Some(alike) = self.ids.get_mut(&*shape) {
             alike.count += 1;
@@ -46,8 +46,9 @@ impl Shapes {
         }
     }
 
-    /// How many ids do not look like nine in ten of all others, and the first of them. Two others at least must be alike.
-    pub(super) fn odd(self) -> (u64, Vec<Example>) {
+    /// Finds ids that look unlike nine in ten of all others, of which at least two must be alike. Returns the number of odd ids
+    /// and the first of them.
+    pub(super) fn find_odd(self) -> (u64, Vec<Example>) {
         let usual = self.ids.values().map(|alike| alike.count).max().unwrap_or_default();
         if self.has_too_many || usual < 2 || usual * 10 < (self.total - 1) * 9 {
             return (0, Vec::new());
@@ -63,8 +64,8 @@ impl Shapes {
     }
 }
 
-/// An id with `9` for its digits, `a` for its letters, and signs as they are; what is alike in a row counts once.
-fn shape(id: &str) -> std::borrow::Cow<'static, str> {
+/// The shape of an id: `9` for digits, `a` for letters, and other characters unchanged; equal neighbours count once.
+fn shape_of(id: &str) -> std::borrow::Cow<'static, str> {
     if id.bytes().all(|byte| byte.is_ascii_digit()) {
         return "9".into();
     }
@@ -99,13 +100,13 @@ mod tests {
                 || Example { row, line: row + 1, column: None, place: None, message: None, value: None };
             shapes.see(id, example);
         }
-        let (count, examples) = shapes.odd();
+        let (count, examples) = shapes.find_odd();
         assert!(examples.len() as u64 == count.min(MOST_EXAMPLES as u64));
         examples.iter().map(|example| example.row).collect()
     }
 
     #[test]
-    fn what_is_unlike_nearly_all_others_is_odd() {
+    fn an_id_unlike_nearly_all_others_is_odd() {
         assert_eq!(odd(&["1", "22", "333", "Total"]), [4]);
         assert_eq!(odd(&["1", "22", "----", "333"]), [3]);
         assert_eq!(odd(&["C-1", "C-22", "C-3", "1.2E7"]), [4]);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     proptest! {
-        /// However long numbers are, none is odd among them, and a footer of another shape is.
+        /// Numbers of any length are alike, and a footer of another shape is odd.
         #[test]
         fn numbers_are_alike_and_a_footer_is_not(
             ids in proptest::collection::vec(0_u64.., 20..60), footer in "[A-Z][a-z]{3,9}|-{2,20}|[0-9]{1,3},[0-9]{3}",

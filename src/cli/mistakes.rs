@@ -1,6 +1,6 @@
 //! Errors of the command line in the words of the help: clap's own messages speak of arguments and subcommands.
 
-use crate::input::nearest;
+use crate::input::find_nearest;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::error::Error as _;
@@ -64,7 +64,7 @@ fn unknown_argument(
     }
     let unknown = format!("unknown option '{typed}'");
     let long = typed.trim_start_matches('-');
-    if let Some(near) = command.and_then(|command| nearest(long, longs(command))) {
+    if let Some(near) = command.and_then(|command| find_nearest(long, longs(command))) {
         return format!("{unknown}. Did you mean '--{near}'?");
     }
     let others = grammar.get_subcommands().filter(|other| longs(other).any(|known| known == long));
@@ -102,7 +102,7 @@ fn unknown_command(error: &Error, grammar: &Command) -> String {
         return format!("unknown command '{typed}'. To send a file: offerit-sync run {typed}");
     }
     let names = || grammar.get_subcommands().map(Command::get_name);
-    match nearest(&typed, names()) {
+    match find_nearest(&typed, names()) {
         Some(near) => format!("unknown command '{typed}'. Did you mean '{near}'?"),
         None => {
             format!("unknown command '{typed}'. The commands are {}", names().collect::<Vec<_>>().join(", "))

@@ -4,9 +4,9 @@
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
 use super::output::{Existing, Output, Sink};
-use super::plan_input::{is_finished_plan, say_passed_over};
+use super::plan_input::{is_finished_plan, say_ignored_keys};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, folded};
+use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, normalize_name};
 use crate::journal::{Keep, Lookup, Marks, Place, ResultFile};
 use crate::report::{Counts, say};
 use crate::resume::{ChangeDetector, RowPlan, Shard, SupersededRow, SupersededSearch, is_in_shard};
@@ -61,7 +61,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let kept: [&Path; 2] = [&settings.input, &settings.result];
     let sink = settings.output.begin(existing, &kept, "a file of failures", is_such)?;
     let mut table = Table::begin(sink, &rows)?;
-    say_passed_over(&input, &rows);
+    say_ignored_keys(&input, &rows);
     let mut account = Left::default();
     while let Some(row) = rows.next_row()? {
         account.rows += 1;
@@ -172,7 +172,7 @@ impl Table {
     /// Writes what stands before the rows.
     fn begin(sink: Sink, rows: &Rows) -> Result<Table, Failure> {
         let format = rows.format();
-        let is_ours = |name: &[u8]| OF_FAILURES.contains(&&*folded(&String::from_utf8_lossy(name)));
+        let is_ours = |name: &[u8]| OF_FAILURES.contains(&&*normalize_name(&String::from_utf8_lossy(name)));
         let names: Vec<&[u8]> = rows.names().collect();
         let earlier = (0..names.len()).filter(|index| is_ours(names[*index]));
         let left_out = earlier.chain(rows.unnamed()).collect();

@@ -3,9 +3,9 @@
 use super::check::cannot_print;
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
-use super::plan_input::{is_finished_plan, say_passed_over};
+use super::plan_input::{is_finished_plan, say_ignored_keys};
 use super::running::{self, Running, RunningDocument};
-use crate::check::finished;
+use crate::check::describe_no_rows;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
 use crate::journal::{Marks, Place, Together};
@@ -52,7 +52,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut detector = settings.key.clone().detector();
     let mut together = Together::read(&settings.results, detector.keep()).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
-    say_passed_over(&input, &rows);
+    say_ignored_keys(&input, &rows);
     let mut seen = Seen::default();
     (seen.last_row, seen.last_row_at) = (together.marks.last_row(), together.marks.last_row_at());
     while let Some(row) = rows.next_row()? {
@@ -72,7 +72,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
             Some(mark) => account.counts.add(mark.status),
         }
     }
-    if let Some(message) = finished(&rows) {
+    if let Some(message) = describe_no_rows(&rows) {
         say(format_args!("{}: {message}", input.path().display()));
     }
     if seen.account.changed > 0 && !input.is_stream() {

@@ -2,7 +2,7 @@
 
 use super::file::{Place, Setting, Value};
 use crate::customer::{Parameter, value_fault};
-use crate::input::{Empty, Letters, Otherwise, Table, Transform, nearest};
+use crate::input::{Empty, Letters, Otherwise, Table, Transform, find_nearest};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -207,7 +207,7 @@ pub(super) fn parameter(name: &str) -> Result<Parameter, String> {
     let wanted = name.trim().to_lowercase();
     Parameter::from_name(&wanted).ok_or_else(|| {
         let names = Parameter::ALL.map(Parameter::name);
-        match nearest(&wanted, names) {
+        match find_nearest(&wanted, names) {
             Some(near) => format!("'{}' is not an Offerit field. Did you mean '{near}'?", name.trim()),
             None => {
                 format!("'{}' is not an Offerit field. The fields are {}", name.trim(), names.join(", "))
@@ -218,7 +218,7 @@ pub(super) fn parameter(name: &str) -> Result<Parameter, String> {
 
 /// The message for an unknown key.
 pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
-    match nearest(key, known.iter().copied()) {
+    match find_nearest(key, known.iter().copied()) {
         Some(near) => format!("unknown key '{key}'. Did you mean '{near}'?"),
         None => format!("unknown key '{key}'. The keys are {}", known.join(", ")),
     }

@@ -5,7 +5,7 @@ use super::file::Place;
 use super::grammar::{COLUMNS, untyped};
 use crate::customer::value_fault;
 use crate::exit::Failure;
-use crate::input::{ColumnRule, Constant, Empty, EmptyRows, Mapping, Transform, folded};
+use crate::input::{ColumnRule, Constant, Empty, EmptyRows, Mapping, Transform, normalize_name};
 use clap::{Args, ValueEnum};
 use std::collections::HashMap;
 
@@ -121,22 +121,22 @@ struct Said {
 #[derive(Default)]
 struct SaidColumns {
     columns: Vec<Said>,
-    /// The number of each column in `columns`, by its folded name.
+    /// The number of each column in `columns`, by its normalized name.
     numbers: HashMap<String, usize>,
 }
 
 impl SaidColumns {
     fn find(&mut self, name: &str) -> Option<&mut Said> {
-        self.numbers.get(&folded(name)).map(|number| &mut self.columns[*number])
+        self.numbers.get(&normalize_name(name)).map(|number| &mut self.columns[*number])
     }
 
     fn push(&mut self, said: Said) {
-        self.numbers.insert(folded(&said.name), self.columns.len());
+        self.numbers.insert(normalize_name(&said.name), self.columns.len());
         self.columns.push(said);
     }
 }
 
-/// Where a column is to be left out, and whether by a flag. By its folded name.
+/// Where a column is to be left out, and whether by a flag. By its normalized name.
 type Ignored = HashMap<String, (String, bool)>;
 
 impl MappingOptions {
@@ -153,7 +153,7 @@ impl MappingOptions {
         let ignored = self.ignored();
         let by_name: Ignored = ignored
             .iter()
-            .map(|(name, origin, is_flag)| (folded(name), (origin.clone(), *is_flag)))
+            .map(|(name, origin, is_flag)| (normalize_name(name), (origin.clone(), *is_flag)))
             .collect();
         let mut said = self.said(&mut faults).columns;
         said.retain(|column| !is_left_out(column, &by_name, &mut faults));
@@ -198,9 +198,9 @@ impl MappingOptions {
         file.chain(flags).collect()
     }
 
-    /// What the file says about each column, by its folded name.
+    /// What the file says about each column, by its normalized name.
     pub(super) fn tables(&self) -> HashMap<String, &ColumnTable> {
-        self.file.columns.iter().map(|column| (folded(&column.name), column)).collect()
+        self.file.columns.iter().map(|column| (normalize_name(&column.name), column)).collect()
     }
 
     /// What was said about each column, the file first.
@@ -262,7 +262,7 @@ impl MappingOptions {
 
 /// Whether a flag leaves out a column of which only the file speaks. Both in one place is a mistake.
 fn is_left_out(said: &Said, ignored: &Ignored, faults: &mut Vec<String>) -> bool {
-    let Some((origin, is_flag)) = ignored.get(&folded(&said.name)) else { return false };
+    let Some((origin, is_flag)) = ignored.get(&normalize_name(&said.name)) else { return false };
     if *is_flag == said.is_flag {
         faults
             .push(format!("{origin}: '{}' is also mapped by {}. Remove one of them", said.name, said.origin));

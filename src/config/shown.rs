@@ -4,7 +4,7 @@ use super::layers::{Layers, keys};
 use super::mapping::MappingOptions;
 use super::target::Environment;
 use crate::customer::Parameter;
-use crate::input::folded;
+use crate::input::normalize_name;
 use crate::text::{escape_and_shorten, quote_for_toml};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -121,7 +121,9 @@ fn show_mapping(text: &mut String, mapping: &MappingOptions) {
         let _ = writeln!(text, "parameter = {}", quote_for_toml(rule.parameter.name()));
         let is_secret = rule.parameter == Parameter::Password;
         let shown = |value: &str| quote_for_toml(if is_secret { MASK } else { value });
-        for line in tables.get(&folded(&rule.name)).map(|table| table.lines(shown)).unwrap_or_default() {
+        for line in
+            tables.get(&normalize_name(&rule.name)).map(|table| table.lines(shown)).unwrap_or_default()
+        {
             let _ = writeln!(text, "{line}");
         }
     }

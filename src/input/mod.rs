@@ -17,8 +17,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use columns::{
-    CHANGE, CHECK, ColumnRule, Constant, Empty, EmptyRows, HeaderFault, LINE, LeftOut, Letters, Mapping,
-    OF_FAILURES, Otherwise, PlanCells, PlanColumns, ROW, SET, Table, Transform, WAS, folded, nearest,
+    CHANGE, CHECK, ColumnRule, Constant, Empty, EmptyRows, HeaderFault, LINE, Letters, Mapping, OF_FAILURES,
+    Otherwise, PlanCells, PlanColumns, ROW, SET, SkippedColumns, Table, Transform, WAS, find_nearest,
+    normalize_name,
 };
 pub(crate) use csv::quoted_length;
 pub use csv::{Limit, Limits, TooLong};

@@ -1,6 +1,6 @@
 //! The message for a file that cannot be opened, with the name that was probably meant.
 
-use super::columns::nearest;
+use super::columns::find_nearest;
 use crate::text::is_escaped;
 use std::ffi::OsString;
 use std::fs;
@@ -38,7 +38,7 @@ pub fn near_file(path: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().take(MOST_NAMES).filter(|entry| !entry.path().is_dir());
     let names: Vec<String> =
         files.map(|entry| entry.file_name()).filter_map(|name| suggested(name, wanted)).collect();
-    nearest(wanted, names.iter().map(String::as_str)).map(|name| path.with_file_name(name))
+    find_nearest(wanted, names.iter().map(String::as_str)).map(|name| path.with_file_name(name))
 }
 
 /// A name that may be suggested: plain text of the same kind of file.

@@ -123,7 +123,7 @@ fn programs_are_told_of_an_input_that_cannot_be_used_too() {
     for (input, line, told) in [
         ("customer_id,,emial%\n1,,a@example.org\n", Some(1), ["column 2 has no name", "column 3 'emial%'"]),
         (&*endless, Some(2), ["line 2, column 2: ", "--max-field-lines"]),
-        ("%PDF-1.7", None, ["looks like a PDF", "export the data"]),
+        ("%PDF-1.7", None, ["looks like a PDF", "Export the data"]),
     ] {
         let found = json(input, &[], 2);
         assert_eq!(

@@ -503,8 +503,7 @@ fn twenty_thousand_mapped_columns_are_read_at_once() {
     let lines: Vec<&str> = output.stderr.lines().collect();
     assert!(lines[0].contains("job.toml:2:1: there is no column 'Column 0'"), "{}", lines[0]);
     assert!(
-        lines.len() < 40
-            && lines[lines.len() - 1].ends_with("and 19,969 more faults of the header"),
+        lines.len() < 40 && lines[lines.len() - 1].ends_with("and 19,969 more faults of the header"),
         "{}",
         output.stderr
     );

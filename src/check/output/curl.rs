@@ -2,7 +2,7 @@
 //! hidden value is a variable too, and the shell refuses the command until that variable is set: nobody sends a mask to
 //! an account.
 
-use crate::check::mask::{is_harmless, mask};
+use crate::check::mask::{is_harmless, mask_text};
 use crate::customer::{Parameter, Update};
 use crate::text::quote_for_shell;
 use std::fmt::Write;
@@ -27,7 +27,7 @@ fn argument(parameter: Parameter, value: &str, show_values: bool) -> String {
         return quote_for_shell(&format!("{name}={value}"));
     }
     let variable = format!("NEW_{}", name.to_uppercase());
-    let hint = if parameter == Parameter::Password { String::new() } else { mask(value) };
+    let hint = if parameter == Parameter::Password { String::new() } else { mask_text(value) };
     // A mask holds no character that means something to a shell here.
     format!("\"{name}=${{{variable}:?{hint}}}\"")
 }

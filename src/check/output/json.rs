@@ -1,9 +1,9 @@
 //! The report for programs. Its keys are a contract, see `docs/src/reference/json-check.md`.
 
 use super::curl;
-use crate::check::mask::masked;
-use crate::check::report::{CheckReport, Example, Finding, Note, Repeated};
-use crate::input::LeftOut;
+use crate::check::mask::mask_value;
+use crate::check::report::{CheckReport, Example, Finding, Note, RepeatedCustomer};
+use crate::input::SkippedColumns;
 use crate::text::{escape_and_shorten, escape_json};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) fn json(report: &CheckReport, exit_code: u8) -> String {
         "problems": rows.problems,
         "warnings": rows.warnings,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
-        "columns_left_out": report.left_out.iter().map(left_out).collect::<Vec<_>>(),
+        "columns_left_out": report.skipped_columns.iter().map(left_out).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(note).collect::<Vec<_>>(),
         "duplicates": {
             "customers": duplicates.customers,
@@ -82,7 +82,7 @@ fn example(example: &Example) -> Value {
     })
 }
 
-fn left_out(column: &LeftOut) -> Value {
+fn left_out(column: &SkippedColumns) -> Value {
     let name = (!column.name.is_empty()).then_some(&column.name);
     json!({ "column": column.first, "last_column": column.last, "name": name })
 }
@@ -91,10 +91,10 @@ fn note(note: &Note) -> Value {
     json!({ "kind": note.kind, "message": note.message })
 }
 
-fn repeated(repeated: &Repeated, show_values: bool) -> Value {
+fn repeated(repeated: &RepeatedCustomer, show_values: bool) -> Value {
     json!({
         "parameter": repeated.parameter.name(),
-        "id": masked(repeated.parameter, &repeated.id, show_values),
+        "id": mask_value(repeated.parameter, &repeated.id, show_values),
         "rows": repeated.rows,
         "lines": repeated.lines,
     })

@@ -1,7 +1,7 @@
 //! The report for people: the kinds of findings with their first places, the worst first, and the counts at the end.
 
 use super::curl;
-use crate::check::mask::masked;
+use crate::check::mask::mask_value;
 use crate::check::report::{CheckReport, Example, Finding, MOST_EXAMPLES, Severity};
 use crate::text::{escape_and_shorten, grouped, rounded};
 use std::fmt::Write;
@@ -78,7 +78,7 @@ fn add_notes(text: &mut String, report: &CheckReport) {
             0 => String::new(),
             more => format!(" and {} more", grouped(more)),
         };
-        let id = masked(repeated.parameter, &repeated.id, report.show_values);
+        let id = mask_value(repeated.parameter, &repeated.id, report.show_values);
         let _ =
             writeln!(text, "         {} {id}: lines {}{more}", repeated.parameter.name(), lines.join(", "));
     }

@@ -3,7 +3,7 @@
 use crate::commands::comparison::missing_result;
 use crate::customer::Parameter;
 use crate::exit::Failure;
-use crate::input::{Empty, Input, LeftOut, Mapping, Reading, Row, Rows};
+use crate::input::{Empty, Input, Mapping, Reading, Row, Rows, SkippedColumns};
 use crate::journal::{self, Keep, Marks, ResultFile};
 use crate::plan::{Baseline, BaselineCounts, BaselineWriter, EmptyCell, Fields};
 use crate::report::RowTicker;
@@ -147,11 +147,11 @@ pub(super) fn refuse_plan(rows: &Rows, input: &Input, what: &str) -> Result<(), 
 }
 
 fn ignored(rows: &Rows) -> Vec<String> {
-    let named = |column: LeftOut| match column.name {
+    let named = |column: SkippedColumns| match column.name {
         name if name.is_empty() => format!("{} (without a name)", column.first),
         name => format!("'{name}'"),
     };
-    rows.left_out().into_iter().map(named).collect()
+    rows.skipped_columns().into_iter().map(named).collect()
 }
 
 /// The results of the rows of a baseline.

@@ -4,7 +4,7 @@
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};
 use super::{MaxInvalid, cannot_start};
-use crate::commands::plan_input::say_passed_over;
+use crate::commands::plan_input::say_ignored_keys;
 use crate::commands::shard::refuse_split_customers;
 use crate::commands::signals::Signals;
 use crate::customer::FingerprintKey;
@@ -94,7 +94,7 @@ impl Preparation {
         let (workload, done) = survey::look(&input, marks, since.transpose()?, &terms)?;
         let rows = survey::rows_to_send(&input, workload.as_ref())?;
         if input.is_stream() && !is_quiet {
-            say_passed_over(&input, &rows);
+            say_ignored_keys(&input, &rows);
         }
         Ok(Prepared { input, file, key, workload, done, rows })
     }

@@ -16,7 +16,7 @@ const MOST_UNKNOWN: usize = 10;
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum HeaderFault {
     /// Columns that are not Offerit fields.
-    #[error("{}", unknown_columns(columns, *more))]
+    #[error("{}", describe_unknown(columns, *more))]
     Unknown {
         /// The first of them, at most [`MOST_UNKNOWN`].
         columns: Vec<UnknownColumn>,
@@ -24,7 +24,7 @@ pub enum HeaderFault {
         more: usize,
     },
     /// Two columns for one parameter.
-    #[error("{}", duplicate(*first, *second, parameter, names.as_ref()))]
+    #[error("{}", describe_duplicate(*first, *second, parameter, names.as_ref()))]
     Duplicate {
         /// Counted from 1.
         first: usize,
@@ -39,7 +39,7 @@ pub enum HeaderFault {
     #[error(
         "column {column} '{name}' and {origin} both set '{parameter}'. Remove the constant, or skip the column with \
          --ignore-column '{}'",
-        typable(name)
+        name_for_shell(name)
     )]
     ColumnAndConstant {
         /// Counted from 1.
@@ -52,7 +52,7 @@ pub enum HeaderFault {
         origin: String,
     },
     /// A column that has a rule and is missing.
-    #[error("{origin}: there is no column '{name}'{}", nearest_column(suggestion.as_ref(), columns))]
+    #[error("{origin}: there is no column '{name}'{}", suggest_column(suggestion.as_ref(), columns))]
     Missing {
         /// The place of the rule.
         origin: String,
@@ -66,8 +66,8 @@ pub enum HeaderFault {
     /// Columns without a name.
     #[error(
         "{}. Name {them} after {}, delete {them}, or skip {them} with --ignore-unknown-columns",
-        nameless(columns), if is_one(columns) { "an Offerit field" } else { "Offerit fields" },
-        them = if is_one(columns) { "it" } else { "them" }
+        describe_unnamed(columns), if is_single(columns) { "an Offerit field" } else { "Offerit fields" },
+        them = if is_single(columns) { "it" } else { "them" }
     )]
     Empty {
         /// Counted from 1, neighbours together.
@@ -81,10 +81,10 @@ pub enum HeaderFault {
     Data,
     /// No column is known: these may be values.
     #[error(
-        "this line does not look like a header: {} an Offerit field (the names are not shown, as they may be customer \
+        "this line does not look like a header: {} an Offerit field (the names are not escape_name, as they may be customer \
          data). If it is the header, rename its columns or map them with --map 'COLUMN=FIELD'. If the header is further \
          down, skip the lines above it with --skip-lines. If there is none, add one. Fields: {}",
-        none_of(*columns), fields()
+        describe_known(*columns), list_fields()
     )]
     NoHeader {
         /// How many there are.
@@ -115,7 +115,7 @@ pub enum HeaderFault {
     #[error("no column holds a field, so there is nothing to send. Add one, such as email or zip")]
     NoField,
     /// A quote that does not enclose a whole name.
-    #[error("the header has a {}. {}", quote_fault(*last_line), quote_advice(*blank, "name"))]
+    #[error("the header has a {}. {}", describe_quote(*last_line), advise_on_quote(*blank, "name"))]
     StrayQuote {
         /// The column, from 1, in which only a blank keeps a quote from enclosing the name.
         blank: Option<usize>,
@@ -123,7 +123,7 @@ pub enum HeaderFault {
         last_line: Option<u64>,
     },
     /// A header that is not divided at all, most likely by a wrong delimiter.
-    #[error("no {delimiter} in the header ('{name}'). It looks separated by {found}: {}", separator_advice(*cause, *found))]
+    #[error("no {delimiter} in the header ('{name}'). It looks separated by {found}: {}", advise_on_separator(*cause, *found))]
     OneColumn {
         /// All of it.
         name: String,
@@ -151,7 +151,7 @@ pub enum HeaderFault {
     /// A column that no plan has.
     #[error(
         "column {column} '{name}' is not a column of a plan (this file has set: or was: columns).{} Rename it, delete it, \
-         or skip it with --ignore-column '{}'", did_you_mean(suggestion.as_deref()), typable(name)
+         or skip it with --ignore-column '{}'", suggest(suggestion.as_deref()), name_for_shell(name)
     )]
     NotOfPlan {
         /// Counted from 1.
@@ -233,21 +233,21 @@ impl UnknownColumn {
 
     /// The value of `--map` that maps it.
     fn mapping(&self) -> String {
-        format!("--map '{}={}'", typable(&self.name), self.suggestion.unwrap_or("FIELD"))
+        format!("--map '{}={}'", name_for_shell(&self.name), self.suggestion.unwrap_or("FIELD"))
     }
 }
 
-fn unknown_columns(columns: &[UnknownColumn], more: usize) -> String {
+fn describe_unknown(columns: &[UnknownColumn], more: usize) -> String {
     let lists_fields = columns.iter().any(|unknown| unknown.suggestion.is_none());
-    let fields = if lists_fields { format!(". Fields: {}", fields()) } else { String::new() };
+    let fields = if lists_fields { format!(". Fields: {}", list_fields()) } else { String::new() };
     if let [unknown] = columns {
         let UnknownColumn { column, name, suggestion } = unknown;
         return format!(
             "column {column} '{name}' is not an Offerit field.{} Rename it, map it with {}, or skip it with \
              --ignore-column '{}'{fields}",
-            did_you_mean(*suggestion),
+            suggest(*suggestion),
             unknown.mapping(),
-            typable(name)
+            name_for_shell(name)
         );
     }
     let listed = columns.iter().map(|UnknownColumn { column, name, suggestion }| {
@@ -266,23 +266,28 @@ fn unknown_columns(columns: &[UnknownColumn], more: usize) -> String {
 }
 
 /// The names of all fields, in a line.
-fn fields() -> String {
+fn list_fields() -> String {
     Parameter::ALL.map(Parameter::name).join(", ")
 }
 
-fn duplicate(first: usize, second: usize, parameter: &str, names: Option<&(String, String)>) -> String {
+fn describe_duplicate(
+    first: usize,
+    second: usize,
+    parameter: &str,
+    names: Option<&(String, String)>,
+) -> String {
     match names {
         None => format!("columns {first} and {second} are both '{parameter}'. Keep one of them"),
         Some((one, other)) => format!(
             "columns {first} '{one}' and {second} '{other}' are both '{parameter}'. Keep one of them, or skip one with \
              --ignore-column '{}'",
-            typable(other)
+            name_for_shell(other)
         ),
     }
 }
 
 /// The fault of a quote in a row or the header. `last_line` is the last line that the quote takes in.
-pub fn quote_fault(last_line: Option<u64>) -> String {
+pub fn describe_quote(last_line: Option<u64>) -> String {
     let lines =
         last_line.map_or(String::new(), |line| format!(", which takes in everything up to line {line}"));
     format!("misplaced or unclosed quote{lines}")
@@ -290,7 +295,7 @@ pub fn quote_fault(last_line: Option<u64>) -> String {
 
 /// The advice for a quote that does not enclose a whole name or cell: `what`. `blank` is the column in which only a blank
 /// keeps the quote from enclosing it.
-pub fn quote_advice(blank: Option<usize>, what: &str) -> String {
+pub fn advise_on_quote(blank: Option<usize>, what: &str) -> String {
     match blank {
         Some(column) => {
             format!(
@@ -301,12 +306,12 @@ pub fn quote_advice(blank: Option<usize>, what: &str) -> String {
     }
 }
 
-fn is_one(columns: &[RangeInclusive<usize>]) -> bool {
+fn is_single(columns: &[RangeInclusive<usize>]) -> bool {
     columns.len() == 1 && columns[0].start() == columns[0].end()
 }
 
-fn nameless(columns: &[RangeInclusive<usize>]) -> String {
-    if is_one(columns) {
+fn describe_unnamed(columns: &[RangeInclusive<usize>]) -> String {
+    if is_single(columns) {
         return format!("column {} has no name", columns[0].start());
     }
     let listed = columns.iter().take(MOST_LISTED).map(|range| match (range.start(), range.end()) {
@@ -317,7 +322,7 @@ fn nameless(columns: &[RangeInclusive<usize>]) -> String {
     format!("columns {}{more} have no name", listed.collect::<Vec<_>>().join(", "))
 }
 
-fn none_of(columns: usize) -> String {
+fn describe_known(columns: usize) -> String {
     if columns == 1 {
         "its only column is not".to_owned()
     } else {
@@ -325,7 +330,7 @@ fn none_of(columns: usize) -> String {
     }
 }
 
-fn separator_advice(cause: DelimiterSource, found: Delimiter) -> String {
+fn advise_on_separator(cause: DelimiterSource, found: Delimiter) -> String {
     match cause {
         DelimiterSource::Option => "leave out --delimiter, which is detected then".to_owned(),
         DelimiterSource::SepLine => "correct the sep= line above it".to_owned(),
@@ -333,11 +338,11 @@ fn separator_advice(cause: DelimiterSource, found: Delimiter) -> String {
     }
 }
 
-fn did_you_mean(suggestion: Option<&str>) -> String {
+fn suggest(suggestion: Option<&str>) -> String {
     suggestion.map_or(String::new(), |name| format!(" Did you mean '{name}'?"))
 }
 
-fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String {
+fn suggest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String {
     match suggestion {
         Some((name, column)) => format!(". Did you mean '{name}' (column {column})?"),
         None if columns.is_empty() => String::new(),
@@ -346,6 +351,6 @@ fn nearest_column(suggestion: Option<&(String, usize)>, columns: &str) -> String
 }
 
 /// A column's name as it can be typed in a shell between quotes, or a word for it.
-fn typable(name: &str) -> &str {
+fn name_for_shell(name: &str) -> &str {
     if name.contains(['\'', '\\', '…']) { "COLUMN" } else { name }
 }

@@ -1,28 +1,28 @@
-//! Maps a header, once a file: the parameter and the transform of each column.
+//! Maps a header, once per file: the parameter and the transform of each column.
 
 use super::fault::{HeaderFault, MOST_LISTED, UnknownColumn};
 use super::known::KnownColumns;
-use super::mapping::{ColumnRule, Mapping, folded};
-use super::nearest::{bare, nearest};
+use super::mapping::{ColumnRule, Mapping, normalize_name};
+use super::nearest::{find_nearest, simplify_name};
 use super::planned::{PlanColumns, is_name_of_plan};
 use super::transform::{Empty, Transform};
 use crate::customer::{Parameter, Values, Violation};
 use crate::input::csv::Record;
-use crate::text::escape_name as shown;
+use crate::text::escape_name;
 use std::collections::HashSet;
 use std::ops::Range;
 
 /// The input's columns, each with its parameter.
 #[derive(Debug)]
 pub struct Header {
-    /// `None` for a column that is left out. Columns behind the last name are missing here.
+    /// `None` for a column that is skipped. Columns after the last name have no entry.
     columns: Vec<Option<Column>>,
-    /// How many columns there are, those left out included.
+    /// The number of columns, the skipped ones included.
     width: usize,
     constants: Vec<(Parameter, String)>,
     /// The numbers, from 0, of the columns that hold ids.
     ids: Vec<usize>,
-    /// The names of all columns, as they are compared.
+    /// The normalized names of all columns.
     names: HashSet<String>,
     /// The names of the parameters that are ids, without signs.
     id_names: [String; Parameter::LOOKUPS],
@@ -30,21 +30,21 @@ pub struct Header {
     plan: Option<PlanColumns>,
 }
 
-/// Neighbouring columns that are left out.
+/// Neighbouring columns that are skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct SkippedColumns {
     /// The first one, from 1.
     pub first: usize,
     /// The last one, from 1. Differs from the first only for columns without a name.
     pub last: usize,
-    /// As it may be shown; empty if there is none.
+    /// The escaped name; empty if the columns have none.
     pub name: String,
 }
 
 /// The role of a column.
 enum Role {
     Known(Box<Column>),
-    LeftOut,
+    Skipped,
     Unnamed,
     Unknown,
 }
@@ -111,7 +111,7 @@ impl Header {
     /// except for case and surrounding blanks.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the columns.
+    /// All faults, in the order of the columns.
     pub fn map(
         names: &[Vec<u8>],
         mapping: &Mapping,
@@ -119,26 +119,26 @@ impl Header {
     ) -> Result<Header, Vec<HeaderFault>> {
         let names: Vec<String> =
             names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        if names.iter().any(|name| is_name_of_plan(&folded(name))) {
+        if names.iter().any(|name| is_name_of_plan(&normalize_name(name))) {
             return Header::map_plan(&names, mapping, known);
         }
-        let is_header = known.are_a_header(names.iter().map(String::as_str));
+        let is_header = known.is_header(names.iter().map(String::as_str));
         let mut faults = Faults::default();
         let mut columns: Vec<Option<Column>> = Vec::new();
         if is_header {
-            columns = roles(&names, mapping, known, &mut faults);
+            columns = assign_roles(&names, mapping, known, &mut faults);
         } else {
-            faults.add(no_header(&names));
+            faults.add(describe_no_header(&names));
         }
         // An unknown column may be the missing one.
         let may_lack = faults.is_empty();
-        let folded_names: HashSet<String> = names.iter().map(|name| folded(name)).collect();
-        let is_missing = |rule: &&ColumnRule| !folded_names.contains(&folded(&rule.name));
+        let normalized_names: HashSet<String> = names.iter().map(|name| normalize_name(name)).collect();
+        let is_missing = |rule: &&ColumnRule| !normalized_names.contains(&normalize_name(&rule.name));
         for rule in mapping.columns.iter().filter(|_| !mapping.may_lack_columns).filter(is_missing) {
-            faults.add(missing(rule, if is_header { &names } else { &[] }));
+            faults.add(describe_missing(rule, if is_header { &names } else { &[] }));
         }
         if may_lack && faults.is_empty() {
-            missing_kinds(&columns, mapping).into_iter().for_each(|fault| faults.add(fault));
+            find_missing_kinds(&columns, mapping).into_iter().for_each(|fault| faults.add(fault));
         }
         if !faults.is_empty() {
             return Err(faults.into_all());
@@ -148,7 +148,7 @@ impl Header {
         Ok(Header::new(columns, &names, constants, None))
     }
 
-    /// Maps the header of a plan: no rule for columns applies, and cells are sent as they are.
+    /// Maps the header of a plan: no rule for columns applies, and cells are sent unchanged.
     fn map_plan(
         names: &[String],
         mapping: &Mapping,
@@ -183,8 +183,8 @@ impl Header {
             constants,
             ids: (0..columns.len()).filter(|index| is_id(&columns[*index])).collect(),
             columns,
-            names: names.iter().map(|name| folded(name)).collect(),
-            id_names: [Parameter::CustomerId, Parameter::SubscriptionId].map(|id| bare(id.name())),
+            names: names.iter().map(|name| normalize_name(name)).collect(),
+            id_names: [Parameter::CustomerId, Parameter::SubscriptionId].map(|id| simplify_name(id.name())),
             plan,
         }
     }
@@ -194,14 +194,14 @@ impl Header {
         self.plan.as_ref()
     }
 
-    /// Whether a record has the name of a column, or of a parameter that is an id, for an id. The second of two files may
-    /// have brought its byte order mark along.
+    /// Whether an id of a record is the name of a column, or of a parameter that is an id. Where two files were joined, the byte
+    /// order mark of the second may precede the name.
     pub fn is_repeated_by(&self, record: Record<'_>) -> bool {
         // Nearly all ids begin with a digit.
         let ids = self.ids.iter().filter_map(|index| record.cell(*index));
         ids.filter(|cell| !cell.first().is_none_or(u8::is_ascii_digit)).any(|cell| {
-            let name = folded(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
-            !name.is_empty() && (self.names.contains(&name) || self.id_names.contains(&bare(&name)))
+            let name = normalize_name(String::from_utf8_lossy(cell).trim_start_matches('\u{feff}'));
+            !name.is_empty() && (self.names.contains(&name) || self.id_names.contains(&simplify_name(&name)))
         })
     }
 
@@ -210,8 +210,7 @@ impl Header {
         self.columns.get(column.checked_sub(1)?)?.as_ref().map(|column| &column.transform)
     }
 
-    /// Inserts the values of a record, and adds the rules that its cells break. Reports whether any of the cells holds
-    /// anything.
+    /// Inserts the values of a record, and adds the rules that its cells break. Reports whether any cell has text.
     pub fn fill<'record>(
         &self,
         cells: impl Iterator<Item = &'record [u8]>,
@@ -249,20 +248,20 @@ impl Header {
         numbered.filter_map(|(index, column)| Some((index + 1, column.as_ref()?.parameter)))
     }
 
-    /// How many columns there are, those left out included.
+    /// The number of columns, the skipped ones included.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The columns, from 0, behind all that have a name: left out, as long as there is nothing in them.
+    /// The columns, from 0, after the last column with a name. They are skipped as long as they are empty.
     pub fn unnamed(&self) -> Range<usize> {
         self.columns.len()..self.width
     }
 
-    /// The first of these, from 1, in which a record has a value. It has one field a column.
+    /// The first column without a name, from 1, in which a record has a value. The record has one cell per column.
     pub fn column_without_name(&self, record: Record<'_>) -> Option<usize> {
         let Range { start, end } = self.unnamed();
-        // Nearly always all of them are empty, and there may be thousands.
+        // There may be thousands of such columns, nearly always empty.
         if record.cells_from(start).is_empty() {
             return None;
         }
@@ -272,23 +271,23 @@ impl Header {
             .map(|index| index + 1)
     }
 
-    /// The columns that are left out; `names` are those of all.
-    pub fn left_out(&self, names: &[Vec<u8>]) -> Vec<LeftOut> {
-        let mut left_out: Vec<LeftOut> = Vec::new();
+    /// The columns that are skipped. `names` has the names of all columns.
+    pub fn skipped_columns(&self, names: &[Vec<u8>]) -> Vec<SkippedColumns> {
+        let mut skipped: Vec<SkippedColumns> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let is_of_plan = self.plan.as_ref().is_some_and(|plan| plan.contains(index));
             if is_of_plan || self.columns.get(index).is_some_and(Option::is_some) {
                 continue;
             }
-            let (column, name) = (index + 1, shown(String::from_utf8_lossy(name).trim()));
-            match left_out.last_mut() {
+            let (column, name) = (index + 1, escape_name(String::from_utf8_lossy(name).trim()));
+            match skipped.last_mut() {
                 Some(before) if name.is_empty() && before.name.is_empty() && before.last == index => {
                     before.last = column;
                 }
-                _ => left_out.push(LeftOut { first: column, last: column, name }),
+                _ => skipped.push(SkippedColumns { first: column, last: column, name }),
             }
         }
-        left_out
+        skipped
     }
 
     /// The column of a parameter, from 1.
@@ -301,33 +300,33 @@ fn position(columns: &[Option<Column>], parameter: Parameter) -> Option<usize> {
     columns.iter().position(|column| column.as_ref().is_some_and(|column| column.parameter == parameter))
 }
 
-/// The columns of a header, up to the last that has a name or a rule.
-fn roles(
+/// Assigns the columns of a header their parameters, up to the last column with a name or a rule.
+fn assign_roles(
     names: &[String],
     mapping: &Mapping,
     known: &KnownColumns<'_>,
     faults: &mut Faults,
 ) -> Vec<Option<Column>> {
-    let are_unnamed_known = matches!(role("", mapping, known), Role::Known(_) | Role::LeftOut);
+    let are_unnamed_known = matches!(find_role("", mapping, known), Role::Known(_) | Role::Skipped);
     let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
     let count = if are_unnamed_known { names.len() } else { named };
     let mut columns: Vec<Option<Column>> = Vec::with_capacity(count);
     for (index, name) in names[..count].iter().enumerate() {
-        let column = match role(&folded(name), mapping, known) {
+        let column = match find_role(&normalize_name(name), mapping, known) {
             Role::Known(column) => Some(*column),
-            Role::LeftOut => None,
+            Role::Skipped => None,
             Role::Unnamed => {
                 faults.add_unnamed(index + 1);
                 None
             }
             Role::Unknown => {
-                let near = nearest(&folded(name), Parameter::ALL.map(Parameter::name));
-                faults.add_unknown(UnknownColumn::new(index + 1, shown(name), near));
+                let near = find_nearest(&normalize_name(name), Parameter::ALL.map(Parameter::name));
+                faults.add_unknown(UnknownColumn::new(index + 1, escape_name(name), near));
                 None
             }
         };
         if let Some(column) = &column
-            && let Some(fault) = second_source(names, index, column.parameter, &columns, mapping)
+            && let Some(fault) = find_second_source(names, index, column.parameter, &columns, mapping)
         {
             faults.add(fault);
         }
@@ -336,32 +335,32 @@ fn roles(
     columns
 }
 
-/// The role of the column with this folded name.
-fn role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
+/// Finds the role of the column with this normalized name.
+fn find_role(name: &str, mapping: &Mapping, known: &KnownColumns<'_>) -> Role {
     let column = |parameter, transform| Role::Known(Box::new(Column { parameter, transform }));
     if let Some(rule) = known.rule(name) {
         return column(rule.parameter, rule.transform.clone());
     }
     if known.is_ignored(name) {
-        return Role::LeftOut;
+        return Role::Skipped;
     }
     match Parameter::from_name(name) {
         Some(parameter) => column(parameter, Transform::of(parameter, mapping.empty)),
-        None if mapping.ignores_unknown => Role::LeftOut,
+        None if mapping.ignores_unknown => Role::Skipped,
         None if name.is_empty() => Role::Unnamed,
         None => Role::Unknown,
     }
 }
 
 /// The fault of a line in which no column is known. A number or an e-mail address is no name of a column.
-fn no_header(names: &[String]) -> HeaderFault {
+fn describe_no_header(names: &[String]) -> HeaderFault {
     let is_number = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let is_data = names.iter().any(|name| is_number(name) || name.contains('@'));
     if is_data { HeaderFault::Data } else { HeaderFault::NoHeader { columns: names.len() } }
 }
 
-/// The fault that another column or a constant sets the parameter of the column at `index`.
-fn second_source(
+/// Finds another column or a constant that sets the parameter of the column at `index`.
+fn find_second_source(
     names: &[String],
     index: usize,
     parameter: Parameter,
@@ -369,39 +368,40 @@ fn second_source(
     mapping: &Mapping,
 ) -> Option<HeaderFault> {
     if let Some(first) = position(before, parameter) {
-        let are_alike = folded(&names[first]) == folded(&names[index]);
+        let are_alike = normalize_name(&names[first]) == normalize_name(&names[index]);
         return Some(HeaderFault::Duplicate {
             first: first + 1,
             second: index + 1,
             parameter: parameter.name(),
-            names: (!are_alike).then(|| (shown(&names[first]), shown(&names[index]))),
+            names: (!are_alike).then(|| (escape_name(&names[first]), escape_name(&names[index]))),
         });
     }
     let constant = mapping.constants.iter().find(|constant| constant.parameter == parameter)?;
     Some(HeaderFault::ColumnAndConstant {
         column: index + 1,
-        name: shown(&names[index]),
+        name: escape_name(&names[index]),
         parameter: parameter.name(),
         origin: constant.origin.clone(),
     })
 }
 
-fn missing(rule: &ColumnRule, names: &[String]) -> HeaderFault {
-    let wanted = folded(&rule.name);
-    let near = nearest(&wanted, names.iter().map(String::as_str));
+fn describe_missing(rule: &ColumnRule, names: &[String]) -> HeaderFault {
+    let wanted = normalize_name(&rule.name);
+    let near = find_nearest(&wanted, names.iter().map(String::as_str));
     let number = near.and_then(|near| names.iter().position(|name| name == near));
-    let listed: Vec<_> = names.iter().take(MOST_LISTED).map(|name| format!("'{}'", shown(name))).collect();
+    let listed: Vec<_> =
+        names.iter().take(MOST_LISTED).map(|name| format!("'{}'", escape_name(name))).collect();
     let more = if names.len() > MOST_LISTED { ", …" } else { "" };
     HeaderFault::Missing {
         origin: rule.origin.clone(),
-        name: shown(rule.name.trim()),
-        suggestion: near.zip(number).map(|(name, index)| (shown(name), index + 1)),
+        name: escape_name(rule.name.trim()),
+        suggestion: near.zip(number).map(|(name, index)| (escape_name(name), index + 1)),
         columns: listed.join(", ") + more,
     }
 }
 
 /// The faults of a header that lacks ids or fields.
-fn missing_kinds(columns: &[Option<Column>], mapping: &Mapping) -> Vec<HeaderFault> {
+fn find_missing_kinds(columns: &[Option<Column>], mapping: &Mapping) -> Vec<HeaderFault> {
     let has = |lookup: bool| {
         let is_such = |parameter: Parameter| parameter.is_lookup() == lookup;
         columns.iter().flatten().any(|column| is_such(column.parameter))

@@ -5,16 +5,16 @@ use super::transform::{Empty, Transform};
 use crate::customer::Parameter;
 use std::fmt;
 
-/// The settings for columns. By default, columns are named after parameters.
+/// The settings for columns. By default, a column has the name of its parameter.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     /// The rules for columns, each name once.
     pub columns: Vec<ColumnRule>,
     /// The constants of every row, each parameter once.
     pub constants: Vec<Constant>,
-    /// Names of columns that are left out.
+    /// The names of columns that are skipped.
     pub ignored: Vec<String>,
-    /// Whether columns that are no parameter are left out.
+    /// Whether columns that are no parameter are skipped.
     pub ignores_unknown: bool,
     /// The effect of empty cells in columns without a rule.
     pub empty: Empty,
@@ -34,31 +34,31 @@ pub enum EmptyRows {
     /// It is invalid.
     #[default]
     Invalid,
-    /// It is passed over: not sent and recorded as `unchanged`.
+    /// It is skipped: not sent and recorded as `unchanged`.
     Skip,
 }
 
 /// The rule for one column.
 #[derive(Debug, Clone)]
 pub struct ColumnRule {
-    /// Its name, as it was typed.
+    /// The column's name as it was typed.
     pub name: String,
-    /// Where it was said, to show.
+    /// The option or the place in a file that sets the rule, for a message.
     pub origin: String,
-    /// The parameter that it holds.
+    /// The parameter of the column.
     pub parameter: Parameter,
-    /// The transform of its cells.
+    /// The transform of the column's cells.
     pub transform: Transform,
 }
 
-/// A value for every row. Its `Debug` does not hold it.
+/// A value for every row. `Debug` does not show the value.
 #[derive(Clone)]
 pub struct Constant {
     /// The parameter that is set.
     pub parameter: Parameter,
-    /// The value that it is set to.
+    /// The value of the parameter.
     pub value: String,
-    /// Where it was said, to show.
+    /// The option or the place in a file that sets the constant, for a message.
     pub origin: String,
 }
 
@@ -68,8 +68,8 @@ impl fmt::Debug for Constant {
     }
 }
 
-/// A column's name as it is compared: case and surrounding blanks are forgiven.
+/// The form of a column's name in which names are compared: without surrounding blanks, in lower case.
 #[must_use]
-pub fn folded(name: &str) -> String {
+pub fn normalize_name(name: &str) -> String {
     name.trim().to_lowercase()
 }

@@ -8,11 +8,11 @@ mod nearest;
 mod planned;
 mod transform;
 
-pub use crate::text::escape_name as shown;
-pub use fault::{DelimiterSource, HeaderFault, quote_advice, quote_fault};
-pub use header::{Header, LeftOut};
+pub use crate::text::escape_name;
+pub use fault::{DelimiterSource, HeaderFault, advise_on_quote, describe_quote};
+pub use header::{Header, SkippedColumns};
 pub use known::{KnownColumns, OF_FAILURES};
-pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, folded};
-pub use nearest::nearest;
+pub use mapping::{ColumnRule, Constant, EmptyRows, Mapping, normalize_name};
+pub use nearest::find_nearest;
 pub use planned::{CHANGE, CHECK, LINE, PlanCells, PlanColumns, PlanFault, PlanWatch, ROW, SET, WAS};
 pub use transform::{Empty, Letters, Otherwise, Table, Transform};

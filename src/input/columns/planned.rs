@@ -1,32 +1,32 @@
-//! The columns of a plan: an input of which every value stands beside the value from before. `set:` columns are sent, `was:`
-//! columns are not. Check digits (a [checksum](https://en.wikipedia.org/wiki/Checksum)) prove that nobody rewrote what
-//! names the customer and what undo needs; the numbers in `_row` prove that nobody sorted the rows.
+//! The columns of a plan: an input with the value from before next to each new value. `set:` columns are sent, `was:` columns
+//! are not. Check digits (a [checksum](https://en.wikipedia.org/wiki/Checksum)) prove that nobody changed the ids and the
+//! values that undo needs; the numbers in `_row` prove that nobody sorted the rows.
 
 use super::fault::HeaderFault;
 use super::known::KnownColumns;
-use super::mapping::{Mapping, folded};
-use super::nearest::nearest;
+use super::mapping::{Mapping, normalize_name};
+use super::nearest::find_nearest;
 use crate::customer::Parameter;
 use crate::input::csv::Record;
-use crate::text::escape_name as shown;
+use crate::text::escape_name;
 
-/// Before the parameter in the name of a column that is sent.
+/// The prefix of the parameter in the name of a column that is sent.
 pub const SET: &str = "set:";
-/// Before the parameter in the name of a column with the value from before.
+/// The prefix of the parameter in the name of a column with the value from before.
 pub const WAS: &str = "was:";
-/// The number of the row in the input that the plan was made of.
+/// The column with the number of the row in the input of which the plan was made.
 pub const ROW: &str = "_row";
-/// The line of that row, for people.
+/// The column with the line of the row in the input, for people.
 pub const LINE: &str = "_line";
-/// Whether the baseline knows the customer: `changed` or `new`.
+/// The column that indicates whether the baseline knows the customer: `changed` or `new`.
 pub const CHANGE: &str = "_change";
-/// The check digits of a row.
+/// The column with the check digits of a row.
 pub const CHECK: &str = "_check";
 
-/// Hex digits in `_check`.
+/// The number of hex digits in `_check`.
 const CHECK_DIGITS: usize = 16;
 
-/// Where the columns of a plan are that are not sent, each counted from 0.
+/// The positions of a plan's columns, each counted from 0.
 #[derive(Debug, Clone, Default)]
 pub struct PlanColumns {
     ids: [Option<usize>; Parameter::LOOKUPS],
@@ -38,7 +38,7 @@ pub struct PlanColumns {
     check: Option<usize>,
 }
 
-/// What a column of a plan is.
+/// The kind of a column of a plan.
 enum PlanColumn {
     Id(Parameter),
     Set(Parameter),
@@ -47,8 +47,8 @@ enum PlanColumn {
     Line,
     Change,
     Check,
-    LeftOut,
-    /// Named like the column of an ordinary input.
+    Skipped,
+    /// A column with the name of a parameter, as in an ordinary input.
     Plain(Parameter),
     Unknown,
 }
@@ -75,21 +75,21 @@ impl PlanColumn {
         }
         match Parameter::from_name(name) {
             Some(parameter) if parameter.is_lookup() => PlanColumn::Id(parameter),
-            _ if known.is_ignored(name) => PlanColumn::LeftOut,
+            _ if known.is_ignored(name) => PlanColumn::Skipped,
             Some(parameter) => PlanColumn::Plain(parameter),
-            None if mapping.ignores_unknown => PlanColumn::LeftOut,
+            None if mapping.ignores_unknown => PlanColumn::Skipped,
             None => PlanColumn::Unknown,
         }
     }
 }
 
-/// Whether the column of this folded name can only be a plan's.
+/// Whether the column of this normalized name occurs only in plans.
 pub(super) fn is_name_of_plan(name: &str) -> bool {
     name.starts_with(SET) || name.starts_with(WAS)
 }
 
 impl PlanColumns {
-    /// Finds the columns of a plan by their names. Returns the parameter of each column that is sent, too.
+    /// Finds the columns of a plan by their names. Also returns the parameter of each column that is sent.
     pub(super) fn find(
         names: &[String],
         mapping: &Mapping,
@@ -101,7 +101,7 @@ impl PlanColumns {
             add_fault(HeaderFault::NotForPlan { option: option.clone() });
         }
         for (index, name) in names.iter().enumerate() {
-            let place = match PlanColumn::of(&folded(name), mapping, known) {
+            let place = match PlanColumn::of(&normalize_name(name), mapping, known) {
                 PlanColumn::Id(parameter) => {
                     sent[index] = Some(parameter);
                     &mut columns.ids[parameter.index()]
@@ -115,7 +115,7 @@ impl PlanColumns {
                 PlanColumn::Line => &mut columns.line,
                 PlanColumn::Change => &mut columns.change,
                 PlanColumn::Check => &mut columns.check,
-                PlanColumn::LeftOut => continue,
+                PlanColumn::Skipped => continue,
                 PlanColumn::Plain(parameter) => {
                     add_fault(HeaderFault::Mixed { column: index + 1, parameter: parameter.name() });
                     continue;
@@ -128,7 +128,7 @@ impl PlanColumns {
             match place {
                 Some(first) => {
                     let (first, second) = (*first + 1, index + 1);
-                    add_fault(HeaderFault::TwiceInPlan { first, second, name: shown(name) });
+                    add_fault(HeaderFault::TwiceInPlan { first, second, name: escape_name(name) });
                 }
                 None => *place = Some(index),
             }
@@ -137,13 +137,13 @@ impl PlanColumns {
         (columns, sent)
     }
 
-    /// Whether the column at `index` (from 0) is one of these.
+    /// Whether the column at `index` (from 0) is a column of a plan.
     pub fn contains(&self, index: usize) -> bool {
         let helpers = [self.row, self.line, self.change, self.check];
         self.ids.iter().chain(&self.set).chain(&self.was).chain(&helpers).any(|column| *column == Some(index))
     }
 
-    /// What the plan lacks.
+    /// The faults of a plan that lacks columns.
     fn missing(&self) -> impl Iterator<Item = HeaderFault> {
         let helpers = [(self.row, ROW), (self.change, CHANGE), (self.check, CHECK)];
         let missing = helpers.into_iter().filter(|(column, _)| column.is_none());
@@ -186,11 +186,11 @@ fn unknown(column: usize, name: &str) -> HeaderFault {
         |prefix: &str| fields.clone().map(|field| format!("{prefix}{}", field.name())).collect::<Vec<_>>();
     let helpers = ["customer_id", "subscription_id", ROW, LINE, CHANGE, CHECK].map(str::to_owned);
     let names = [with(SET), with(WAS), helpers.to_vec()].concat();
-    let suggestion = nearest(&folded(name), names.iter().map(String::as_str)).map(str::to_owned);
-    HeaderFault::NotOfPlan { column, name: shown(name), suggestion }
+    let suggestion = find_nearest(&normalize_name(name), names.iter().map(String::as_str)).map(str::to_owned);
+    HeaderFault::NotOfPlan { column, name: escape_name(name), suggestion }
 }
 
-/// What a row of a plan has in the columns that are not sent, and its ids: as it stands there.
+/// The ids of a row of a plan, and the cells that are not sent, unchanged.
 #[derive(Clone, Copy)]
 pub struct PlanCells<'row> {
     /// `customer_id` and `subscription_id`.
@@ -244,19 +244,19 @@ impl PlanCells<'_> {
         first
     }
 
-    /// Whether the check digits of the row are those that belong to it.
-    pub fn fit(&self, scratch: &mut Vec<u8>) -> bool {
+    /// Whether `_check` has the check digits that belong to the row.
+    pub fn have_valid_check(&self, scratch: &mut Vec<u8>) -> bool {
         self.digits(scratch) == self.check
     }
 
-    /// The number in `_row`, if it is one.
+    /// The number in `_row`, if the cell is a number.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         std::str::from_utf8(self.row).ok()?.parse().ok()
     }
 }
 
-/// Why a row of a plan is not sent.
+/// A fault for which a row of a plan is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanFault {
     Check,
@@ -264,7 +264,7 @@ pub enum PlanFault {
 }
 
 impl PlanFault {
-    /// The short name of the broken rule, and what to do.
+    /// The short name of the broken rule, and the message.
     pub fn rule(self) -> (&'static str, &'static str) {
         match self {
             PlanFault::Check => (
@@ -284,9 +284,9 @@ impl PlanFault {
 /// Watches the rows of a plan as they are read.
 pub struct PlanWatch {
     pub columns: PlanColumns,
-    /// The highest `_row` so far of a row whose check digits fit.
+    /// The highest `_row` so far of a row with valid check digits.
     last: u64,
-    /// What is wrong with the row read last.
+    /// The fault of the row read last.
     pub fault: Option<PlanFault>,
     scratch: Vec<u8>,
 }
@@ -296,10 +296,10 @@ impl PlanWatch {
         PlanWatch { columns, last: 0, fault: None, scratch: Vec::new() }
     }
 
-    /// Looks at the next record. One whose quotes are not where they must be has no cells.
+    /// Checks the next record. A record with misplaced quotes has no cells.
     pub fn observe(&mut self, record: Record<'_>) {
         let cells = self.columns.cells(|column| record.cell(column - 1));
-        let number = cells.number().filter(|_| cells.fit(&mut self.scratch));
+        let number = cells.number().filter(|_| cells.have_valid_check(&mut self.scratch));
         self.fault = match number {
             None => Some(PlanFault::Check),
             Some(number) if number <= self.last => Some(PlanFault::Order),
@@ -315,7 +315,7 @@ impl PlanWatch {
 mod tests {
     use super::*;
 
-    /// Computed by another program, Python's `blake3`, as the text above [`PlanCells::digits`] says.
+    /// Computed by another program, Python's `blake3`, as documented at [`PlanCells::digits`].
     #[test]
     fn check_digits_never_change_from_one_version_to_the_next() {
         let mut was = [&b""[..]; Parameter::COUNT];

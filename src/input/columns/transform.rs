@@ -10,10 +10,10 @@ use std::fmt;
 /// The effect of an empty cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Empty {
-    /// It leaves the field as it is.
+    /// The field keeps its value.
     #[default]
     Keep,
-    /// It removes the field, if the API lets it be removed.
+    /// The field is removed, if the API can remove it.
     Remove,
 }
 
@@ -27,13 +27,13 @@ pub enum Letters {
     Lower,
     /// Upper case.
     Upper,
-    /// Only its digits are left, of whatever script, as 0 to 9.
+    /// Only the digits of the cell, of any script, as 0 to 9.
     Digits,
 }
 
 impl Letters {
-    /// The text with its letters changed; `None` for a text of more than digits and separators, if only digits are to be
-    /// left. Idempotent.
+    /// The text with its letters changed. `None` for a text of more than digits and separators, if only its digits are wanted.
+    /// Idempotent: a second call changes nothing.
     #[must_use]
     pub fn apply(self, text: &str) -> Option<Cow<'_, str>> {
         match self {
@@ -45,8 +45,8 @@ impl Letters {
     }
 }
 
-/// The digits of a text of digits and separators. `None` of one with anything else, without a digit, or with decimals: their
-/// digits would make another number.
+/// The digits of a text of digits and separators. `None` for a text with other characters, without a digit, or with decimals,
+/// whose digits would be another number.
 fn digits(text: &str) -> Option<String> {
     let mut digits = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -61,15 +61,15 @@ fn digits(text: &str) -> Option<String> {
     is_separated.then_some(digits)
 }
 
-/// Whether a number begins and ends here as people write it: no minus and no other separator stands before or behind it.
+/// Whether a number begins and ends as people write numbers: without a minus or another separator before or after it.
 fn are_ends_of_number(text: &str) -> bool {
     let is_digit = |letter: char| decimal_digit(letter).is_some();
     text.starts_with(|letter: char| is_digit(letter) || matches!(letter, '+' | '(' | '（'))
         && text.ends_with(|letter: char| is_digit(letter) || matches!(letter, ')' | '）'))
 }
 
-/// Whether a point or comma may begin decimals: it separates only where two digits or more stand on both its sides, and it
-/// occurs again, or the text begins with 0 and three digits or more follow.
+/// Whether a point or comma may begin decimals. It is a separator only if it has at least two digits on both sides and occurs
+/// again, or if the text begins with 0 and at least three digits follow.
 fn has_decimals(text: &str) -> bool {
     let Some(mark) = text.chars().find(|letter| matches!(letter, '.' | ',')) else { return false };
     let parts: Vec<&str> = text.split(['.', ',']).collect();
@@ -88,14 +88,14 @@ fn has_decimals(text: &str) -> bool {
 /// The treatment of a value that a table lacks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Otherwise {
-    /// It is sent as it is.
+    /// The value is sent unchanged.
     #[default]
     Keep,
     /// The row is invalid.
     Invalid,
 }
 
-/// A table of values. Its `Debug` holds none of them.
+/// A table of values. `Debug` shows none of the values.
 #[derive(Clone, Default)]
 pub struct Table {
     /// The values by cell, where the cell is trimmed and its letters are changed.
@@ -110,15 +110,15 @@ impl fmt::Debug for Table {
     }
 }
 
-/// The steps from the cells of a column to its values, in the order of the fields. `REMOVE` stays as it is. Its `Debug`
-/// holds no value.
+/// The steps from the cells of a column to its values, in the order of the fields. `REMOVE` stays unchanged. `Debug`
+/// shows no value.
 #[derive(Clone)]
 pub struct Transform {
     /// Whether blanks around the cell are dropped.
     pub trim: bool,
-    /// The change of its letters.
+    /// The change of the cell's letters.
     pub letters: Letters,
-    /// The table in which it is looked up.
+    /// The table in which the cell is looked up.
     pub table: Option<Table>,
     /// The value of an empty cell.
     pub default: Option<String>,

@@ -1,14 +1,14 @@
-//! Judges a record: its values make an update, or every rule that it breaks is listed.
+//! Judges a record: the result is an update, or a list of all rules that the record breaks.
 
 use super::row::{Invalid, Problem};
 use crate::customer::{NOT_UTF_8, Parameter, Rule, Update, Values, Violation};
-use crate::input::columns::{EmptyRows, Header, PlanFault, quote_advice, quote_fault};
+use crate::input::columns::{EmptyRows, Header, PlanFault, advise_on_quote, describe_quote};
 use crate::input::csv::Records;
 use crate::input::source::Format;
 use crate::text::counted;
 use std::io::Read;
 
-/// The record read last, and the settings that it is judged by.
+/// The record read last, and the settings by which it is judged.
 pub(super) struct Judge<'rows, R> {
     pub(super) records: &'rows Records<R>,
     pub(super) header: &'rows Header,
@@ -18,13 +18,13 @@ pub(super) struct Judge<'rows, R> {
 }
 
 impl<R: Read> Judge<'_, R> {
-    /// The update that the record asks for.
+    /// The update of the record.
     pub(super) fn content(&self) -> Result<Update, Box<Invalid>> {
         let record = self.records.record();
         let (mut values, mut broken) = (Values::with_capacity(record.cells_from(0).len()), Vec::new());
         let has_text = self.header.fill(record.iter(), &mut values, &mut broken);
-        if let Some((rule, message)) = self.malformed() {
-            return Err(Box::new(refused(rule, message, values)));
+        if let Some((rule, message)) = self.find_fault_of_record() {
+            return Err(Box::new(reject_record(rule, message, values)));
         }
         let values = match Update::new(values, &mut broken) {
             Ok(update) => return Ok(update),
@@ -55,12 +55,12 @@ impl<R: Read> Judge<'_, R> {
         Problem { column, rule: name, message }
     }
 
-    /// The rule that the record breaks as a whole, with the message.
-    fn malformed(&self) -> Option<(&'static str, String)> {
+    /// Finds the rule that the record breaks as a whole, with the message.
+    fn find_fault_of_record(&self) -> Option<(&'static str, String)> {
         let (first, last) = (self.records.line(), self.records.last_line());
         if !self.records.is_well_quoted() {
-            let fault = quote_fault((first < last).then_some(last));
-            let advice = quote_advice(self.records.record().blank_beside_quote(), "cell");
+            let fault = describe_quote((first < last).then_some(last));
+            let advice = advise_on_quote(self.records.record().blank_beside_quote(), "cell");
             return Some(("stray-quote", format!("{fault}. {advice}")));
         }
         if self.records.is_broken() {
@@ -104,8 +104,8 @@ const PADDED: &str =
 
 const REPEATED_HEADER: &str = "a second header: were two files joined? Delete this line";
 
-/// A row that is wrong as a whole. It is unknown which cell belongs to which column: not even the ids are trusted.
-fn refused(rule: &'static str, message: String, values: Values) -> Invalid {
+/// The content of a row that is wrong as a whole. Its cells may belong to other columns, so not even the ids are used.
+fn reject_record(rule: &'static str, message: String, values: Values) -> Invalid {
     Invalid {
         problems: vec![Problem { column: None, rule, message }],
         is_passed_over: false,

@@ -5,8 +5,8 @@ mod row;
 
 use crate::customer::Parameter;
 use crate::input::columns::{
-    DelimiterSource, EmptyRows, Header, HeaderFault, KnownColumns, LeftOut, Mapping, OF_FAILURES,
-    PlanColumns, PlanWatch, Transform, folded, nearest, shown,
+    DelimiterSource, EmptyRows, Header, HeaderFault, KnownColumns, Mapping, OF_FAILURES, PlanColumns,
+    PlanWatch, SkippedColumns, Transform, escape_name, find_nearest, normalize_name,
 };
 use crate::input::csv::{Fault, Limits, LineEnd, Records};
 use crate::input::error::Error;
@@ -54,21 +54,21 @@ impl Rows {
         mapping: &Mapping,
     ) -> Result<Rows, Error> {
         let (format, head) = (opened.format, opened.head.take());
-        let records = at_header(&path, opened, head.as_deref(), reading.limits)?;
+        let records = read_to_header(&path, opened, head.as_deref(), reading.limits)?;
         let (names, line) = (records.record().iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), records.line());
         let known = KnownColumns::of(mapping);
-        let map = match stray_quote(&records) {
+        let map = match find_stray_quote(&records) {
             None => Header::map(&names, mapping, &known),
             Some(fault) => Err(vec![fault]),
         };
         let header = map.map_err(|faults| {
-            let below = head.and_then(|head| known.line_below(&head, reading, line, &names));
+            let below = head.and_then(|head| known.find_header_below(&head, reading, line, &names));
             let faults = match (below, &faults[..]) {
                 (Some(line), _) => vec![HeaderFault::HeaderBelow { line }],
                 (None, [HeaderFault::NoHeader { columns: 1 } | HeaderFault::Data, rest @ ..])
                     if names.len() == 1 =>
                 {
-                    match one_column(&names[0], format, reading, &known) {
+                    match find_undivided_header(&names[0], format, reading, &known) {
                         Some(fault) => [&[fault], rest].concat(),
                         None => faults,
                     }
@@ -77,7 +77,7 @@ impl Rows {
             };
             Error::Header { path: path.clone(), line, faults }
         })?;
-        let is_status = |name: &Vec<u8>| folded(&String::from_utf8_lossy(name)) == OF_FAILURES[0];
+        let is_status = |name: &Vec<u8>| normalize_name(&String::from_utf8_lossy(name)) == OF_FAILURES[0];
         let status_column = names.iter().position(is_status);
         let plan = header.plan().cloned().map(PlanWatch::new);
         Ok(Rows {
@@ -103,10 +103,10 @@ impl Rows {
         self.format
     }
 
-    /// The next row; `None` behind the last.
+    /// The next row; `None` after the last.
     ///
     /// # Errors
-    /// If the file cannot be read on, if a field has no end, or if there is not a single row.
+    /// If the file cannot be read further, if a cell is too long, or if there is not a single row.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
         self.skip_rows(|_| false)?;
         if !std::mem::take(&mut self.is_ahead) {
@@ -126,7 +126,7 @@ impl Rows {
         }))
     }
 
-    /// Skips the rows that are done, by their numbers: their cells are not looked at. Waits for the first row that is not
+    /// Skips the rows that are done, by their numbers, without judging their cells. Reads up to the first row that is not
     /// done, which is the next row.
     ///
     /// # Errors
@@ -157,12 +157,12 @@ impl Rows {
         Ok(())
     }
 
-    /// Reads no further: the row read last was the last one.
+    /// Ends the reading: the row read last is the last one.
     pub fn skip_all(&mut self) {
         (self.is_ahead, self.is_over) = (false, true);
     }
 
-    /// How many rows were read.
+    /// The number of rows that were read.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.number
@@ -174,7 +174,7 @@ impl Rows {
         self.ends_without_line_end
     }
 
-    /// Whether the rows so far end in different ways, and none is invalid for that.
+    /// Whether the rows so far have different line ends, and no row is invalid for that.
     #[must_use]
     pub fn has_mixed_line_ends(&self) -> bool {
         self.records.has_mixed_line_ends() && !self.records.demands_crlf()
@@ -188,7 +188,7 @@ impl Rows {
     /// The names of the columns, made harmless for a message.
     #[must_use]
     pub fn shown_names(&self) -> Vec<String> {
-        self.names().map(|name| shown(String::from_utf8_lossy(name).trim())).collect()
+        self.names().map(|name| escape_name(String::from_utf8_lossy(name).trim())).collect()
     }
 
     /// The parameters that have a column, each with its number from 1.
@@ -208,37 +208,37 @@ impl Rows {
         self.plan.as_ref().map(|plan| &plan.columns)
     }
 
-    /// The columns that are left out.
+    /// The columns that are skipped.
     #[must_use]
-    pub fn left_out(&self) -> Vec<LeftOut> {
-        self.header.left_out(&self.names)
+    pub fn skipped_columns(&self) -> Vec<SkippedColumns> {
+        self.header.skipped_columns(&self.names)
     }
 
-    /// The columns, from 0, behind all that have a name.
+    /// The columns, from 0, after the last column with a name.
     #[must_use]
     pub fn unnamed(&self) -> Range<usize> {
         self.header.unnamed()
     }
 
-    /// Columns to leave out that are missing, while a column that is sent has nearly the name: the name to leave out, and
-    /// the name and number of the column. All names can be shown.
+    /// The names of columns to skip that match no column, while a column that is sent has nearly the same name: the name, and
+    /// the name and number of the near column. All names are escaped.
     #[must_use]
     pub fn not_left_out(&self, ignored: &[String]) -> Vec<(String, String, usize)> {
         let names: Vec<_> = self.names().map(String::from_utf8_lossy).collect();
-        let is_there = |wanted: &str| names.iter().any(|name| folded(name) == wanted);
+        let is_there = |wanted: &str| names.iter().any(|name| normalize_name(name) == wanted);
         let sent = || self.columns().map(|(column, _)| (column, names[column - 1].trim()));
-        let absent = ignored.iter().filter(|name| !is_there(&folded(name)));
+        let absent = ignored.iter().filter(|name| !is_there(&normalize_name(name)));
         let near = absent.filter_map(|name| {
-            let near = nearest(&folded(name), sent().map(|(_, name)| name))?;
+            let near = find_nearest(&normalize_name(name), sent().map(|(_, name)| name))?;
             let (column, near) = sent().find(|(_, name)| *name == near)?;
-            Some((shown(name.trim()), shown(near), column))
+            Some((escape_name(name.trim()), escape_name(near), column))
         });
         near.collect()
     }
 }
 
-/// The records from the header on, which has been read.
-fn at_header(
+/// Reads up to the header, and returns the records from there.
+fn read_to_header(
     path: &Path,
     opened: Opened,
     head: Option<&str>,
@@ -261,9 +261,9 @@ fn at_header(
     Ok(records)
 }
 
-/// Counts the rows behind the header, as [`Rows`] numbers them.
+/// Counts the rows after the header as [`Rows`] does.
 pub fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> {
-    let mut records = at_header(path, opened, None, limits)?;
+    let mut records = read_to_header(path, opened, None, limits)?;
     let mut rows = 0;
     while advance(path, &mut records)? {
         rows += 1;
@@ -271,25 +271,25 @@ pub fn count(path: &Path, opened: Opened, limits: Limits) -> Result<u64, Error> 
     Ok(rows)
 }
 
-/// The fault of a header that is read as one column and that another delimiter divides.
-fn one_column(
+/// Finds another delimiter that divides a header which was read as one column.
+fn find_undivided_header(
     name: &[u8],
     format: Format,
     reading: &Reading,
     known: &KnownColumns<'_>,
 ) -> Option<HeaderFault> {
-    let found = known.delimiter_of(name)?;
+    let found = known.find_delimiter(name)?;
     let cause = match reading.delimiter {
         Some(_) => DelimiterSource::Option,
         None if format.has_sep_line => DelimiterSource::SepLine,
         None => DelimiterSource::Detected,
     };
-    let name = shown(String::from_utf8_lossy(name).trim());
+    let name = escape_name(String::from_utf8_lossy(name).trim());
     Some(HeaderFault::OneColumn { name, delimiter: format.delimiter, found, cause })
 }
 
-/// The fault of a header with a stray quote: it may have swallowed rows, so its names are not trusted.
-fn stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
+/// Finds a misplaced quote in a header. The quote may have taken in rows, so the names are not used.
+fn find_stray_quote(records: &Records<Source>) -> Option<HeaderFault> {
     let last_line = (records.last_line() > records.line()).then(|| records.last_line());
     let blank = records.record().blank_beside_quote();
     (!records.is_well_quoted()).then_some(HeaderFault::StrayQuote { blank, last_line })
@@ -314,7 +314,7 @@ fn has_second_crlf(head: &str, format: Format, limits: Limits) -> bool {
         .any(|end| end == LineEnd::CrLf)
 }
 
-/// Reads the next record that is no line of blanks; `false` at the end.
+/// Reads the next record that is not a line of blanks; `false` at the end.
 fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error> {
     loop {
         let found = records.advance().map_err(|fault| match fault {
@@ -325,7 +325,7 @@ fn advance<R: Read>(path: &Path, records: &mut Records<R>) -> Result<bool, Error
         // 0x1a ends a text file of DOS, and some exports still write it.
         let is_blank =
             || record.iter().all(|field| field.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0x1a)));
-        // A quoted field of blanks is a row; a line of blanks is not.
+        // A quoted cell of blanks is a row; a line of blanks is not.
         if !found || record.len() > 1 || records.is_quoted() || !is_blank() {
             return Ok(found);
         }

@@ -1,4 +1,4 @@
-//! One row as it was read: a customer update, or a list of its faults.
+//! One row of the input: a customer update, or a list of its faults.
 
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update, Values};
 use crate::input::csv::Record;
@@ -12,23 +12,23 @@ pub struct Row<'rows> {
     pub line: u64,
     /// The line it ends on.
     pub last_line: u64,
-    /// Whether it comes from a file of `failures`: its `_status` is not empty.
+    /// Whether the row comes from a file of `failures`: its `_status` is not empty.
     pub has_status: bool,
-    /// The update that it asks for, or its faults.
+    /// The update of the row, or its faults.
     pub content: Result<Update, Box<Invalid>>,
     pub(super) record: Record<'rows>,
 }
 
-/// A row as it is written in the input, valid or not, in UTF-8; bytes that are no text are kept.
+/// A row as it is written in the input, valid or not, in UTF-8; invalid bytes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Original<'rows> {
-    /// Its cells, without the quotes around them: as many as there are columns, or not.
+    /// The cells, without the quotes around them. Their number may differ from that of the columns.
     Cells(Vec<&'rows [u8]>),
-    /// All of its text: its quotes, line breaks or delimiters are misplaced, so its cells are unknown.
+    /// The whole text: quotes, line breaks or delimiters are misplaced, so the cells are unknown.
     Text(&'rows [u8]),
 }
 
-/// The rules of rows whose cells are unknown, or not those of the columns that they are in.
+/// The rules of rows whose cells are unknown or may be in a wrong column.
 const UNKNOWN_CELLS: [&str; 3] = ["stray-quote", "broken-line", "unnamed-column"];
 
 impl<'rows> Row<'rows> {
@@ -52,7 +52,7 @@ impl<'rows> Row<'rows> {
         }
     }
 
-    /// Whether it is neither an update nor passed over.
+    /// Whether the row is neither an update nor skipped.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.content.as_ref().is_err_and(|invalid| !invalid.is_passed_over)
@@ -89,18 +89,18 @@ impl fmt::Debug for Row<'_> {
     }
 }
 
-/// A row that is no update. Its `Debug` and its problems hold none of its values.
+/// A row that is no update. `Debug` and the problems show none of its values.
 pub struct Invalid {
-    /// Everything that is wrong with it, at least one.
+    /// All faults, at least one.
     pub problems: Vec<Problem>,
-    /// Whether its only fault is that it has nothing to send, and such rows are passed over: it is recorded as
+    /// Whether the only fault is that the row has nothing to send, and such rows are skipped: the row is recorded as
     /// `unchanged`.
     pub is_passed_over: bool,
-    /// Its `customer_id`, if its cells are those of their columns.
+    /// The `customer_id`, if the cells are in their columns.
     pub customer_id: Option<String>,
-    /// Its `subscription_id`, if its cells are those of their columns.
+    /// The `subscription_id`, if the cells are in their columns.
     pub subscription_id: Option<String>,
-    /// Its values, valid or not. Those of a row that is wrong as a whole may be of other columns.
+    /// The values, valid or not. In a row that is wrong as a whole, they may belong to other columns.
     pub(super) values: Values,
 }
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Invalid {
     }
 }
 
-/// One thing that is wrong with a row.
+/// One fault of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The column, from 1, and its parameter; none if it concerns the row as a whole.

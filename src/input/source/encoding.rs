@@ -151,9 +151,8 @@ fn guess(head: &[u8], is_cut: bool) -> Result<Finding, String> {
         }
         // Programs that write to terminals do not use this escape sequence.
         if memmem::find(head, SHIFTS[0]).is_some() {
-            return Err(
-                "is text in an encoding of ISO 2022 other than ISO-2022-JP. Save it as CSV (UTF-8)".to_owned()
-            );
+            return Err("is text in an encoding of ISO 2022 other than ISO-2022-JP. Save it as CSV (UTF-8)"
+                .to_owned());
         }
     }
     let (letters, others) = utf_8(head, is_cut);

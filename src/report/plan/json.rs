@@ -1,6 +1,6 @@
 //! The account of a plan for programs. Its schema is `samples/plan.schema.json`.
 
-use super::{PlanReport, masked};
+use super::{PlanReport, mask_value};
 use crate::customer::Parameter;
 use crate::plan::{Change, FieldCounts, Kind, ShownRow};
 use crate::text::escape_and_shorten;
@@ -58,10 +58,10 @@ fn field((parameter, counts): (Parameter, &FieldCounts)) -> Value {
 fn shown(report: &PlanReport, row: &ShownRow) -> Value {
     let id = |parameter: Parameter| {
         let id = &row.ids[parameter.index()];
-        (!id.is_empty()).then(|| super::unquoted(masked(parameter, id, false)))
+        (!id.is_empty()).then(|| super::unquoted(mask_value(parameter, id, false)))
     };
     let change = |change: &Change| {
-        let value = |value: &[u8]| masked(change.parameter, value, report.show_values);
+        let value = |value: &[u8]| mask_value(change.parameter, value, report.show_values);
         let kind = match change.kind {
             Kind::Set => "set",
             Kind::Changed => "changed",

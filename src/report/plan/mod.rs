@@ -4,7 +4,7 @@ mod json;
 mod markdown;
 mod text;
 
-use crate::check::masked;
+use crate::check::mask_value;
 use crate::customer::Parameter;
 use crate::plan::{BaselineCounts, Change, FieldCounts, Kind, PlanCounts, ShownRow};
 use crate::text::{counted, escape_and_shorten, grouped};
@@ -154,7 +154,7 @@ impl PlanReport {
 
     /// `email j…@e… → j…@n…`, without the sign before it.
     fn change(&self, change: &Change) -> String {
-        let value = |value: &[u8]| unquoted(masked(change.parameter, value, self.show_values));
+        let value = |value: &[u8]| unquoted(mask_value(change.parameter, value, self.show_values));
         let name = change.parameter.name();
         match (change.kind, &change.was) {
             (Kind::Removed, _) => format!("{name} removed"),
@@ -168,7 +168,7 @@ impl PlanReport {
         let ids = [("customer", Parameter::CustomerId), ("subscription", Parameter::SubscriptionId)];
         let ids = ids.iter().zip(&row.ids).filter(|(_, id)| !id.is_empty());
         let ids: Vec<_> = ids
-            .map(|((noun, parameter), id)| format!("{noun} {}", unquoted(masked(*parameter, id, false))))
+            .map(|((noun, parameter), id)| format!("{noun} {}", unquoted(mask_value(*parameter, id, false))))
             .collect();
         let new = if row.is_new { ", new" } else { "" };
         format!("{} (line {}{new})", ids.join(", "), row.line)
