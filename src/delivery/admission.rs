@@ -1,4 +1,5 @@
-//! Whether an attempt may start now: the hold, the retry budget, the pace and the adaptive rate brought together.
+//! Admission control: the hold, the retry budget, the pace and the adaptive rate decide together whether an attempt may
+//! start now.
 
 use super::aimd::{AimdRate, Load};
 use super::budget::Budget;
@@ -15,10 +16,10 @@ pub(super) struct Admission {
     pacer: Pacer,
     aimd: Option<AimdRate>,
     budget: Budget,
-    /// Retries above this number keep first attempts from starting while any retry may.
-    crowd: usize,
-    /// The adaptive rate that was last reported, while it is below the ceiling.
-    known_rate: Option<f64>,
+    /// First attempts wait while at least this many rows wait for a retry.
+    max_retries_beside_first: usize,
+    /// The adaptive rate that was last reported, while the adaptive rate is below the ceiling.
+    reported_rate: Option<f64>,
 }
 
 impl Admission {
@@ -30,31 +31,31 @@ impl Admission {
             pacer: Pacer::new(settings.rate),
             aimd: settings.adapt.then(|| AimdRate::new(ceiling)),
             budget: Budget::new(ceiling),
-            crowd: settings.open_rows() / 2,
-            known_rate: None,
+            max_retries_beside_first: settings.open_rows() / 2,
+            reported_rate: None,
         }
     }
 
-    /// Until when everything is held, if it is.
+    /// The end of the hold, if there is a hold.
     pub(super) fn held_until(&self, now: Time) -> Option<Time> {
         self.hold.until(now)
     }
 
-    /// The server asked for a pause. True if there was no hold before.
+    /// Begins or extends the hold that the server asked for. True if there was no hold before.
     ///
     /// # Errors
-    /// If it is longer than `--max-retry-after`.
+    /// If the pause is longer than `--max-retry-after`.
     pub(super) fn hold(&mut self, wait: Duration, now: Time) -> Result<bool, TooLong> {
         self.hold.ask(wait, now)
     }
 
-    /// Takes the permit for the next attempt of a row in the queue, or returns when to ask again.
+    /// Takes the permit for the next attempt of a row in the queue. Else the error is the time of the next try.
     pub(super) fn admit(&mut self, now: Time, queue: &Queue) -> Result<Kind, Option<Time>> {
         let has_again = queue.has_again();
         let kind = if has_again && self.budget.has_token() {
             Kind::Retry
-        // Rows that always fail must not take all slots: then no row would be left to show that the server is up.
-        } else if queue.has_untried() && !(has_again && queue.retries() >= self.crowd) {
+        // If rows that always fail took all slots, no row would be left to show that the server is up.
+        } else if queue.has_untried() && !(has_again && queue.retries() >= self.max_retries_beside_first) {
             Kind::First
         } else {
             return Err(has_again.then(|| self.budget.trickle(now)));
@@ -80,24 +81,24 @@ impl Admission {
         self.pacer.try_acquire(now, adapted)
     }
 
-    /// How many attempts started in the last second.
+    /// Attempts that started in the last second.
     pub(super) fn pace(&self, now: Time) -> usize {
         self.pacer.pace(now)
     }
 
-    /// How many permits wait for a connection.
+    /// Permits that wait for a connection.
     pub(super) fn waiting(&self) -> usize {
         self.pacer.waiting()
     }
 
-    /// The request of an attempt left, or no connection came about for it.
-    pub(super) fn left(&mut self, at: Time) {
-        self.pacer.left(at);
+    /// Starts the window of a permit, as its request left or no connection was made for the attempt.
+    pub(super) fn request_left(&mut self, at: Time) {
+        self.pacer.request_left(at);
     }
 
-    /// An attempt was called back before its request left.
-    pub(super) fn called_back(&mut self, kind: Kind) {
-        self.pacer.called_back();
+    /// Takes back the permit of an attempt that was called back before its request left.
+    pub(super) fn call_back(&mut self, kind: Kind) {
+        self.pacer.call_back();
         self.refund(kind);
     }
 
@@ -108,19 +109,19 @@ impl Admission {
         }
     }
 
-    /// Counts a reply to an attempt that began at `started` at this pace. Returns the adaptive rate where it is cut and
-    /// people should know: the first time, and again where it has halved, as a rate that is found takes several cuts.
+    /// Counts a reply to an attempt that began at `started` at this pace. Returns the adaptive rate if people should be
+    /// informed: at its first cut, and again each time it has halved, as the search for a rate takes several cuts.
     pub(super) fn learn(&mut self, load: Load, started: Time, pace: usize, now: Time) -> Option<f64> {
         let aimd = self.aimd.as_mut()?;
         let is_cut = aimd.replied(load, started, pace, now);
         let rate = aimd.below_ceiling(now);
-        let is_news = |rate: &f64| is_cut && self.known_rate.is_none_or(|known| *rate < known / 2.0);
+        let is_news = |rate: &f64| is_cut && self.reported_rate.is_none_or(|reported| *rate < reported / 2.0);
         let news = rate.filter(is_news);
-        self.known_rate = news.or(self.known_rate).filter(|_| rate.is_some());
+        self.reported_rate = news.or(self.reported_rate).filter(|_| rate.is_some());
         news
     }
 
-    /// The adaptive rate, if it is below the ceiling.
+    /// The adaptive rate in attempts a second, if below the ceiling.
     pub(super) fn effective_rate(&mut self, now: Time) -> Option<f64> {
         self.aimd.as_mut()?.below_ceiling(now)
     }

@@ -297,7 +297,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         for event in &events {
             match *event {
                 FlightEvent::Left { at, is_retry } => {
-                    self.admission.left(at);
+                    self.admission.request_left(at);
                     self.tally.attempts += 1;
                     self.tally.retries += u64::from(is_retry);
                 }
@@ -329,7 +329,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             self.observer.attempted(duration);
         } else {
             // No connection came about. It was an attempt all the same.
-            self.admission.left(now);
+            self.admission.request_left(now);
         }
         match verdict(reply) {
             Verdict::Success { status, http_status, error } => {
@@ -345,7 +345,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// Puts a row back whose request did not leave before the server asked for a pause, or the run came to its end.
     fn called_back(&mut self, started: Started, now: Time) {
         let Started { key, kind, .. } = started;
-        self.admission.called_back(kind);
+        self.admission.call_back(kind);
         if kind == Kind::Probe {
             self.breaker.probe_called_back(now);
         }

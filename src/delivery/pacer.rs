@@ -19,47 +19,49 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How late a wake-up may come and still be made up for. Chosen: a stall of the machine; the window keeps the ceiling.
+/// The delay of a wake-up that a burst of starts makes up for. Chosen: it covers a stall of the machine; the window keeps
+/// the ceiling.
 const BURST_TOLERANCE: Duration = Duration::from_millis(50);
 
-/// The same at the adaptive rate. Chosen: tokio's timer is a millisecond late at most, and an overloaded server must see
-/// no burst.
+/// The delay of a wake-up that is made up for at the adaptive rate. Chosen: tokio's timer is at most a millisecond late, and
+/// an overloaded server must see no burst.
 const ADAPTED_TOLERANCE: Duration = Duration::from_millis(1);
 
-/// How much longer than the window a place is held, for requests that take longer to the server than others. Chosen: it
-/// costs half a per cent of a rate by the second.
+/// The time added to the window, because some requests take longer to reach the server than others. Chosen: it costs half
+/// a per cent of a rate per second.
 const SLACK: Duration = Duration::from_millis(5);
 
-/// The same above 1,000 a second, where a stall of the machine moves many requests at once. Chosen: it costs 1.5 per cent.
+/// The time added to the window above 1,000 attempts per second, where a stall of the machine delays many requests at once.
+/// Chosen: it costs 1.5 per cent.
 const SLACK_ABOVE_1000: Duration = Duration::from_millis(15);
 
-/// The shortest wait for governor. Chosen: at 1,000 a second, waking up for every start costs more than sending it.
+/// The shortest wait for governor. Chosen: at 1,000 attempts a second, a wake-up costs more than the attempt it starts.
 const TICK: Duration = Duration::from_millis(20);
 
-/// The time in which the pace is counted, from which the adaptive rate is cut.
+/// The window in which the pace is counted. A cut of the adaptive rate starts from the pace.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Gives out permits. Time never goes back.
+/// Gives out permits. Callers pass times that never decrease.
 pub(super) struct Pacer {
     limit: Option<Limit>,
-    /// How long a request that left is remembered.
+    /// The time for which a departure is remembered.
     window: Duration,
-    /// When the requests of the last window left, oldest first.
+    /// The times at which the requests of the last window left, oldest first.
     departures: VecDeque<Time>,
     /// Permits whose request has not left yet.
     waiting: usize,
-    /// When the adaptive rate allows the next start.
-    next: Time,
+    /// The earliest start that the adaptive rate allows.
+    next_start: Time,
 }
 
 /// The ceiling that the user set.
 struct Limit {
     count: usize,
-    even: RateLimiter<NotKeyed, InMemoryState, GivenClock, NoOpMiddleware<Duration>>,
+    gcra: RateLimiter<NotKeyed, InMemoryState, GivenClock, NoOpMiddleware<Duration>>,
     clock: GivenClock,
 }
 
-/// A clock that shows what it is set to.
+/// A clock that is set by hand, because governor and the run must agree on the time.
 #[derive(Clone, Default)]
 struct GivenClock(Rc<Cell<Duration>>);
 
@@ -85,53 +87,53 @@ impl Pacer {
                 (Some(Limit::new(count, per)), per + slack)
             }
         };
-        Pacer { limit, window, departures: VecDeque::new(), waiting: 0, next: Time::ZERO }
+        Pacer { limit, window, departures: VecDeque::new(), waiting: 0, next_start: Time::ZERO }
     }
 
-    /// Takes a permit, or returns when to ask again; `Err(None)`: when a request has left or an attempt has ended.
-    /// `adapted` is the adaptive rate in attempts a second, if it is below the user's.
+    /// Takes a permit. Else the error is the time of the next try; `None`: after a request has left or an attempt has
+    /// ended. `adapted` is the adaptive rate in attempts a second, if the adaptive rate is below the user's.
     pub(super) fn try_acquire(&mut self, now: Time, adapted: Option<f64>) -> Result<(), Option<Time>> {
-        if adapted.is_some() && self.next > now {
-            return Err(Some(self.next));
+        if adapted.is_some() && self.next_start > now {
+            return Err(Some(self.next_start));
         }
-        self.forget(now);
+        self.forget_departures(now);
         if let Some(limit) = &self.limit {
             if self.waiting + self.departures.len() >= limit.count {
                 return Err(self.departures.front().map(|at| *at + self.window));
             }
-            limit.check(now)?;
+            limit.take_cell(now)?;
         }
         if let Some(rate) = adapted {
             let gap = Duration::from_secs_f64(1.0 / rate);
-            self.next = self.next.max(now.saturating_sub(ADAPTED_TOLERANCE)) + gap;
+            self.next_start = self.next_start.max(now.saturating_sub(ADAPTED_TOLERANCE)) + gap;
         }
         self.waiting += 1;
         Ok(())
     }
 
-    /// The request of an attempt with a permit has left.
-    pub(super) fn left(&mut self, at: Time) {
+    /// Starts the window of a permit, as its request has left.
+    pub(super) fn request_left(&mut self, at: Time) {
         self.waiting = self.waiting.checked_sub(1).expect("a request that leaves has a permit");
         let latest = self.departures.back().copied().unwrap_or_default();
         self.departures.push_back(at.max(latest));
     }
 
-    /// An attempt with a permit was called back before its request left.
-    pub(super) fn called_back(&mut self) {
+    /// Takes back the permit of an attempt that was called back before its request left.
+    pub(super) fn call_back(&mut self) {
         self.waiting = self.waiting.checked_sub(1).expect("an attempt that is called back has a permit");
     }
 
-    /// How many permits wait for a connection.
+    /// Permits that wait for a connection.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many attempts started in the last second.
+    /// Attempts that started in the last second.
     pub(super) fn pace(&self, now: Time) -> usize {
         self.waiting + self.departures.len() - self.departures.partition_point(|at| *at + SECOND <= now)
     }
 
-    fn forget(&mut self, now: Time) {
+    fn forget_departures(&mut self, now: Time) {
         while self.departures.front().is_some_and(|at| *at + self.window <= now) {
             self.departures.pop_front();
         }
@@ -145,17 +147,17 @@ impl Limit {
         let late = u32::try_from(BURST_TOLERANCE.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
         let burst = NonZeroU32::MIN.saturating_add(late.max(1)).min(count);
         let quota = Quota::with_period(period).expect("a period of a nanosecond or more").allow_burst(burst);
-        let even = RateLimiter::direct_with_clock(quota, clock.clone());
+        let gcra = RateLimiter::direct_with_clock(quota, clock.clone());
         // Nothing is late at the start, so the burst is used up then.
         if let Some(late) = NonZeroU32::new(burst.get() - 1) {
-            even.check_n(late).expect("the burst holds one more").expect("nothing was taken before");
+            gcra.check_n(late).expect("the burst holds one more").expect("nothing was taken before");
         }
-        Limit { count: count.get() as usize, even, clock }
+        Limit { count: count.get() as usize, gcra, clock }
     }
 
-    fn check(&self, now: Time) -> Result<(), Option<Time>> {
+    fn take_cell(&self, now: Time) -> Result<(), Option<Time>> {
         self.clock.0.set(now);
-        self.even.check().map_err(|not_until| Some(now + not_until.wait_time_from(now).max(TICK)))
+        self.gcra.check().map_err(|not_until| Some(now + not_until.wait_time_from(now).max(TICK)))
     }
 }
 
@@ -164,8 +166,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The starts within `span` of a caller that always wants more, and wakes `late` after each time it is given.
-    fn starts(
+    /// The starts within `span` of a caller that asks without pause and wakes up `late` after each time the pacer names.
+    fn simulate_starts(
         rate: &str,
         adapted: Option<f64>,
         span: Duration,
@@ -176,7 +178,7 @@ mod tests {
         while now < span {
             match pacer.try_acquire(now, adapted) {
                 Ok(()) => {
-                    pacer.left(now);
+                    pacer.request_left(now);
                     starts.push(now);
                 }
                 Err(at) => {
@@ -189,6 +191,7 @@ mod tests {
         starts
     }
 
+    /// The most starts in any `window`.
     fn busiest(starts: &[Duration], window: Duration) -> usize {
         let mut first = 0;
         let mut busiest = 0;
@@ -207,15 +210,16 @@ mod tests {
             [("1", 1, 99), ("10/s", 10, 99), ("100", 100, 99), ("1000", 1000, 99), ("10000", 10_000, 98)]
         {
             let mut random = fastrand::Rng::new();
-            let starts = starts(rate, None, 60 * SECOND, || Duration::from_micros(random.u64(0..1500)));
+            let starts =
+                simulate_starts(rate, None, 60 * SECOND, || Duration::from_micros(random.u64(0..1500)));
             assert!(starts.len() * 100 >= 60 * count * per_cent, "{rate}: {}", starts.len());
             assert!(busiest(&starts, SECOND) <= count, "{rate}");
         }
     }
 
     #[test]
-    fn a_rate_by_the_minute_is_kept_in_any_minute_and_spread_over_it() {
-        let starts = starts("120/m", None, 600 * SECOND, || Duration::from_millis(1));
+    fn a_rate_per_minute_holds_in_any_minute_and_is_spread_over_the_minute() {
+        let starts = simulate_starts("120/m", None, 600 * SECOND, || Duration::from_millis(1));
         assert!((1190..=1200).contains(&starts.len()), "{}", starts.len());
         assert!(busiest(&starts, 60 * SECOND) <= 120);
         assert!(busiest(&starts, SECOND) <= 4);
@@ -223,16 +227,16 @@ mod tests {
 
     #[test]
     fn starts_are_spread_over_the_second() {
-        let starts = starts("100", None, 10 * SECOND, || Duration::ZERO);
+        let starts = simulate_starts("100", None, 10 * SECOND, || Duration::ZERO);
         assert!(busiest(&starts, SECOND / 10) <= 12);
     }
 
     #[test]
-    fn the_adaptive_rate_is_a_gap_that_a_late_wake_up_does_not_widen() {
+    fn a_late_wake_up_does_not_widen_the_gap_of_the_adaptive_rate() {
         for rate in [0.5, 5.0, 40.0, 200.0] {
             let mut random = fastrand::Rng::new();
             let late = || Duration::from_micros(random.u64(..1000));
-            let starts = starts("1000", Some(rate), 60 * SECOND, late);
+            let starts = simulate_starts("1000", Some(rate), 60 * SECOND, late);
             assert!(starts.len() as f64 >= 60.0 * rate * 0.99, "{rate}: {}", starts.len());
             assert!(starts.len() as f64 <= 60.0 * rate + 1.0, "{rate}: {}", starts.len());
             let closest = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).reduce(f64::min);
@@ -245,10 +249,10 @@ mod tests {
         let mut pacer = Pacer::new("1".parse().unwrap());
         assert_eq!(pacer.try_acquire(Duration::ZERO, None), Ok(()));
         assert_eq!(pacer.try_acquire(10 * SECOND, None), Err(None));
-        pacer.left(10 * SECOND);
+        pacer.request_left(10 * SECOND);
         assert_eq!(pacer.try_acquire(10 * SECOND, None), Err(Some(11 * SECOND + SLACK)));
         pacer.try_acquire(11 * SECOND + SLACK, None).unwrap();
-        pacer.called_back();
+        pacer.call_back();
         assert_eq!(pacer.pace(11 * SECOND + SLACK), 0);
     }
 
@@ -256,17 +260,17 @@ mod tests {
         #[test]
         fn no_window_ever_sees_more_than_the_rate(count in 1_u32..200, seed: u64, longest in 0_u64..3_000) {
             let mut random = fastrand::Rng::with_seed(seed);
-            // Now and then the caller is stopped for long, as by SIGSTOP.
+            // The caller is sometimes stopped for ten seconds, as by SIGSTOP.
             let late = || Duration::from_millis(if random.u8(..) == 0 { 10_000 } else { random.u64(..=longest) / 100 });
-            let starts = starts(&count.to_string(), None, 20 * SECOND, late);
+            let starts = simulate_starts(&count.to_string(), None, 20 * SECOND, late);
             prop_assert!(busiest(&starts, SECOND) <= count as usize);
         }
 
-        /// Requests that take up to the slack to the server.
+        /// Each request takes at most `SLACK` to reach the server.
         #[test]
         fn no_window_at_the_server_sees_more_than_the_rate(count in 1_u32..100, seed: u64) {
             let mut random = fastrand::Rng::with_seed(seed);
-            let starts = starts(&count.to_string(), None, 10 * SECOND, || Duration::from_micros(random.u64(..1500)));
+            let starts = simulate_starts(&count.to_string(), None, 10 * SECOND, || Duration::from_micros(random.u64(..1500)));
             let mut random = fastrand::Rng::with_seed(seed);
             let mut arrivals: Vec<_> =
                 starts.iter().map(|start| *start + Duration::from_micros(random.u64(..5000))).collect();
