@@ -1,11 +1,11 @@
 //! Admission control: the hold, the retry budget, the pace and the adaptive rate decide together whether an attempt may
 //! start now.
 
-use super::aimd::{AimdRate, Load};
+use super::aimd::{AimdRate, ServerLoad};
 use super::budget::Budget;
-use super::hold::{Hold, TooLong};
+use super::hold::{Hold, HoldTooLong};
 use super::pacer::Pacer;
-use super::queue::{Kind, Queue};
+use super::queue::{AttemptKind, Queue};
 use super::settings::Settings;
 use super::time::Time;
 use std::time::Duration;
@@ -45,25 +45,25 @@ impl Admission {
     ///
     /// # Errors
     /// If the pause is longer than `--max-retry-after`.
-    pub(super) fn hold(&mut self, wait: Duration, now: Time) -> Result<bool, TooLong> {
-        self.hold.ask(wait, now)
+    pub(super) fn hold(&mut self, wait: Duration, now: Time) -> Result<bool, HoldTooLong> {
+        self.hold.extend(wait, now)
     }
 
     /// Takes the permit for the next attempt of a row in the queue. Else the error is the time of the next try.
-    pub(super) fn admit(&mut self, now: Time, queue: &Queue) -> Result<Kind, Option<Time>> {
+    pub(super) fn admit(&mut self, now: Time, queue: &Queue) -> Result<AttemptKind, Option<Time>> {
         let has_again = queue.has_again();
         let kind = if has_again && self.budget.has_token() {
-            Kind::Retry
+            AttemptKind::Retry
         // If rows that always fail took all slots, no row would be left to show that the server is up.
         } else if queue.has_untried() && !(has_again && queue.retries() >= self.max_retries_beside_first) {
-            Kind::First
+            AttemptKind::First
         } else {
-            return Err(has_again.then(|| self.budget.trickle(now)));
+            return Err(has_again.then(|| self.budget.refill(now)));
         };
         self.acquire(now)?;
         match kind {
-            Kind::Retry => self.budget.retry(),
-            _ => self.budget.first_attempt(),
+            AttemptKind::Retry => self.budget.withdraw(),
+            _ => self.budget.deposit(),
         }
         Ok(kind)
     }
@@ -97,23 +97,23 @@ impl Admission {
     }
 
     /// Takes back the permit of an attempt that was called back before its request left.
-    pub(super) fn call_back(&mut self, kind: Kind) {
+    pub(super) fn call_back(&mut self, kind: AttemptKind) {
         self.pacer.call_back();
         self.refund(kind);
     }
 
     /// Gives back the token of a retry that succeeded, did not leave, or was stale.
-    pub(super) fn refund(&mut self, kind: Kind) {
-        if kind == Kind::Retry {
+    pub(super) fn refund(&mut self, kind: AttemptKind) {
+        if kind == AttemptKind::Retry {
             self.budget.refund();
         }
     }
 
     /// Counts a reply to an attempt that began at `started` at this pace. Returns the adaptive rate if people should be
     /// informed: at its first cut, and again each time it has halved, as the search for a rate takes several cuts.
-    pub(super) fn learn(&mut self, load: Load, started: Time, pace: usize, now: Time) -> Option<f64> {
+    pub(super) fn learn(&mut self, load: ServerLoad, started: Time, pace: usize, now: Time) -> Option<f64> {
         let aimd = self.aimd.as_mut()?;
-        let is_cut = aimd.replied(load, started, pace, now);
+        let is_cut = aimd.count_reply(load, started, pace, now);
         let rate = aimd.below_ceiling(now);
         let is_news = |rate: &f64| is_cut && self.reported_rate.is_none_or(|reported| *rate < reported / 2.0);
         let news = rate.filter(is_news);

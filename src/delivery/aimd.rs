@@ -1,79 +1,81 @@
 //! The adaptive rate: [additive increase, multiplicative decrease](https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease)
-//! below `--rate`, though the increase is a part of the rate as well, so that a second costs the same at any rate. Pure:
-//! replies and times in, a rate out.
+//! below `--rate`. The increase is multiplicative too, so that the search takes equally long at any rate. Pure: replies and
+//! times in, a rate out.
 //!
-//! While the breaker is open no reply is counted, and the rate grows on: measured with a server that is up and down every
-//! five seconds, a rate that stands still in between ends at a crawl.
+//! While the breaker is open, replies are not counted and the rate still grows. Measured with a server that is up and down
+//! every five seconds: without this growth the rate sinks to its floor.
 
 use super::time::Time;
 use std::time::Duration;
 
-/// What a cut leaves of the rate. Chosen with the model: half loses too much to limiters with a bucket.
+/// The factor of a cut. Chosen with the model: a factor of a half loses too much against limiters with a token bucket.
 const DECREASE: f64 = 0.7;
 
-/// The growth of the rate a second. Chosen with the model: 3% finds a limit again within a minute and meets it rarely.
+/// The growth factor per second. Chosen with the model: 3% finds a limit again within a minute and exceeds it rarely.
 const INCREASE: f64 = 1.03;
 
-/// The share of overloads among the replies that cuts the rate. Chosen: a few rows that always fail are no overload.
+/// The share of overloads among the replies above which the rate is cut. Chosen: a few rows that always fail are no overload.
 const OVERLOAD_SHARE: f64 = 0.1;
 
-/// The fewest replies that a share is taken of. Chosen: two of twenty are chance, three are not.
+/// The fewest replies for a share. Chosen: two overloads of twenty are chance, three are not.
 const FEWEST_REPLIES: u32 = 20;
 
-/// Replies are counted anew after this many, so that the share is of late. Chosen.
+/// The replies after which the count begins anew, so that the share covers recent replies only. Chosen.
 const MOST_REPLIES: u32 = 50;
 
-/// The lowest rate, in attempts a second, unless `--rate` is lower. Chosen: slower, nobody would wait for it.
+/// The lowest rate in attempts per second, unless `--rate` is lower. Chosen: a slower run would never end.
 const FLOOR: f64 = 0.5;
 
-/// How long a run must have sent before its pace, in attempts a second, is known.
+/// The time a run must have sent before its pace is known, because the pace is counted over one second.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// What a reply says of the server's load.
+/// The load of the server that a reply indicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Load {
-    /// It was answered.
+pub(super) enum ServerLoad {
+    /// Neither of the others.
     Normal,
-    /// An overload that one row in ten may meet by itself: 503, 504, …
+    /// 503, 504 and the like. One row in ten may cause such a reply by itself.
     Overloaded,
-    /// 429, which is about the rate.
+    /// 429, the reply of a rate limiter.
     TooManyRequests,
 }
 
-impl Load {
-    /// Reads a status. A 500 is mostly about its row.
-    pub(super) fn of(status: u16) -> Load {
+impl ServerLoad {
+    /// Classifies a status. The cause of a 500 is mostly its row.
+    pub(super) fn of(status: u16) -> ServerLoad {
         match status {
-            429 => Load::TooManyRequests,
-            408 | 425 | 502..=504 | 509 | 520..=530 => Load::Overloaded,
-            _ => Load::Normal,
+            429 => ServerLoad::TooManyRequests,
+            408 | 425 | 502..=504 | 509 | 520..=530 => ServerLoad::Overloaded,
+            _ => ServerLoad::Normal,
         }
     }
 }
 
-/// The rate that the server is assumed to bear.
+/// The rate that the server is assumed to sustain.
 #[derive(Debug)]
 pub(super) struct AimdRate {
-    /// `--rate` in attempts a second; infinite if unlimited.
+    /// `--rate` in attempts per second; infinite if unlimited.
     ceiling: f64,
+    /// In attempts per second.
     rate: f64,
-    /// Until when the growth is part of `rate`.
+    /// The time up to which `rate` includes its growth.
     grown_until: Time,
-    /// Replies since the last cut, and overloads among them.
+    /// Replies since the last cut.
     replies: u32,
+    /// Overloads since the last cut.
     overloads: u32,
-    /// The last cut. Replies to attempts from before it say nothing of the new rate.
+    /// The last cut. Replies to attempts that started before the cut do not count against the new rate.
     cut_at: Option<Time>,
 }
 
 impl AimdRate {
-    /// Begins at `ceiling` attempts a second; `None` is unlimited.
+    /// Begins at `ceiling` attempts per second; `None` is unlimited.
     pub(super) fn new(ceiling: Option<f64>) -> AimdRate {
         let ceiling = ceiling.unwrap_or(f64::INFINITY);
         AimdRate { ceiling, rate: ceiling, grown_until: Time::ZERO, replies: 0, overloads: 0, cut_at: None }
     }
 
-    /// The rate in attempts a second; `None` if it is not below the ceiling.
+    /// The rate in attempts per second; `None` if the rate is at the ceiling.
     pub(super) fn below_ceiling(&mut self, now: Time) -> Option<f64> {
         let seconds = now.saturating_sub(self.grown_until).as_secs_f64();
         self.rate = (self.rate * INCREASE.powf(seconds)).min(self.ceiling);
@@ -83,16 +85,16 @@ impl AimdRate {
 
     /// Counts a reply to an attempt that began at `started`, when `pace` attempts had started within a second. True if the
     /// rate is cut.
-    pub(super) fn replied(&mut self, load: Load, started: Time, pace: usize, now: Time) -> bool {
+    pub(super) fn count_reply(&mut self, load: ServerLoad, started: Time, pace: usize, now: Time) -> bool {
         if self.cut_at.is_some_and(|at| started <= at) {
             return false;
         }
         self.replies += 1;
-        self.overloads += u32::from(load != Load::Normal);
+        self.overloads += u32::from(load != ServerLoad::Normal);
         let share = f64::from(self.overloads) / f64::from(self.replies);
         let is_overload =
-            self.replies >= FEWEST_REPLIES && share > OVERLOAD_SHARE && load == Load::Overloaded;
-        if load != Load::TooManyRequests && !is_overload {
+            self.replies >= FEWEST_REPLIES && share > OVERLOAD_SHARE && load == ServerLoad::Overloaded;
+        if load != ServerLoad::TooManyRequests && !is_overload {
             if self.replies >= MOST_REPLIES {
                 (self.replies, self.overloads) = (0, 0);
             }
@@ -100,7 +102,7 @@ impl AimdRate {
         }
         let _ = self.below_ceiling(now);
         let floor = FLOOR.min(self.ceiling);
-        // In the first second of a run the pace is that of a part of a second.
+        // In the first second of a run, the pace covers less than a second.
         let is_pace_known = started >= WARM_UP || self.ceiling.is_infinite();
         let sent = if is_pace_known { self.rate.min(pace as f64) } else { self.rate };
         self.rate = (DECREASE * sent).max(floor);
@@ -120,62 +122,68 @@ mod tests {
     }
 
     #[test]
-    fn a_429_cuts_the_rate_to_seven_tenths_of_what_was_sent() {
+    fn a_429_cuts_the_rate_to_seven_tenths_of_the_pace() {
         let mut aimd = AimdRate::new(Some(100.0));
         assert_eq!(aimd.below_ceiling(SECOND), None);
-        assert!(aimd.replied(Load::TooManyRequests, SECOND, 40, SECOND));
+        assert!(aimd.count_reply(ServerLoad::TooManyRequests, SECOND, 40, SECOND));
         assert_eq!(rate(&mut aimd, SECOND), 28.0);
-        // Never from more than the rate itself.
-        assert!(aimd.replied(Load::TooManyRequests, 2 * SECOND, 400, 2 * SECOND));
+        // A pace above the rate does not count.
+        assert!(aimd.count_reply(ServerLoad::TooManyRequests, 2 * SECOND, 400, 2 * SECOND));
         assert!((rate(&mut aimd, 2 * SECOND) - 28.0 * 1.03 * 0.7).abs() < 1e-9);
     }
 
     #[test]
-    fn a_429_to_the_first_request_does_not_leave_a_crawl() {
+    fn a_429_to_the_first_request_does_not_cut_the_rate_to_its_floor() {
         let mut aimd = AimdRate::new(Some(100.0));
-        assert!(aimd.replied(Load::TooManyRequests, SECOND / 100, 1, SECOND / 10));
+        assert!(aimd.count_reply(ServerLoad::TooManyRequests, SECOND / 100, 1, SECOND / 10));
         assert_eq!(rate(&mut aimd, SECOND / 10), 70.0);
         let mut unlimited = AimdRate::new(None);
-        assert!(unlimited.replied(Load::TooManyRequests, SECOND / 100, 10, SECOND / 10));
+        assert!(unlimited.count_reply(ServerLoad::TooManyRequests, SECOND / 100, 10, SECOND / 10));
         assert_eq!(rate(&mut unlimited, SECOND / 10), 7.0);
     }
 
     #[test]
     fn replies_to_attempts_from_before_the_last_cut_are_ignored() {
         let mut aimd = AimdRate::new(Some(100.0));
-        assert!(aimd.replied(Load::TooManyRequests, SECOND, 100, 2 * SECOND));
+        assert!(aimd.count_reply(ServerLoad::TooManyRequests, SECOND, 100, 2 * SECOND));
         for started in [SECOND, 2 * SECOND] {
-            assert!(!aimd.replied(Load::TooManyRequests, started, 100, 3 * SECOND));
+            assert!(!aimd.count_reply(ServerLoad::TooManyRequests, started, 100, 3 * SECOND));
         }
-        assert!(aimd.replied(Load::TooManyRequests, 2 * SECOND + Duration::from_nanos(1), 100, 3 * SECOND));
+        assert!(aimd.count_reply(
+            ServerLoad::TooManyRequests,
+            2 * SECOND + Duration::from_nanos(1),
+            100,
+            3 * SECOND
+        ));
     }
 
     #[test]
-    fn one_overload_in_ten_is_borne_and_more_are_not() {
-        let replied = |every: u32| {
+    fn one_overload_in_ten_does_not_cut_the_rate_and_more_do() {
+        let is_cut = |every: u32| {
             let mut aimd = AimdRate::new(Some(100.0));
-            let load = |n: u32| if n.is_multiple_of(every) { Load::Overloaded } else { Load::Normal };
-            (1..=1000).any(|n| aimd.replied(load(n), SECOND, 100, SECOND))
+            let load =
+                |n: u32| if n.is_multiple_of(every) { ServerLoad::Overloaded } else { ServerLoad::Normal };
+            (1..=1000).any(|n| aimd.count_reply(load(n), SECOND, 100, SECOND))
         };
-        assert!(!replied(10));
-        assert!(replied(9));
+        assert!(!is_cut(10));
+        assert!(is_cut(9));
         let mut aimd = AimdRate::new(Some(100.0));
-        assert!((1..20).all(|_| !aimd.replied(Load::Overloaded, SECOND, 100, SECOND)));
-        assert!(aimd.replied(Load::Overloaded, SECOND, 100, SECOND));
+        assert!((1..20).all(|_| !aimd.count_reply(ServerLoad::Overloaded, SECOND, 100, SECOND)));
+        assert!(aimd.count_reply(ServerLoad::Overloaded, SECOND, 100, SECOND));
     }
 
     #[test]
-    fn the_share_is_of_late() {
+    fn the_share_covers_recent_replies_only() {
         let mut aimd = AimdRate::new(Some(100.0));
-        let mut cut = |load, count| (0..count).any(|_| aimd.replied(load, SECOND, 100, SECOND));
-        assert!(!cut(Load::Normal, 10_000));
-        assert!(cut(Load::Overloaded, 20));
+        let mut cut = |load, count| (0..count).any(|_| aimd.count_reply(load, SECOND, 100, SECOND));
+        assert!(!cut(ServerLoad::Normal, 10_000));
+        assert!(cut(ServerLoad::Overloaded, 20));
     }
 
     #[test]
     fn the_rate_grows_back_to_the_ceiling() {
         let mut aimd = AimdRate::new(Some(100.0));
-        aimd.replied(Load::TooManyRequests, SECOND, 10, SECOND);
+        aimd.count_reply(ServerLoad::TooManyRequests, SECOND, 10, SECOND);
         assert_eq!(rate(&mut aimd, SECOND), 7.0);
         assert!((rate(&mut aimd, 2 * SECOND) - 7.21).abs() < 1e-9);
         assert_eq!(aimd.below_ceiling(100 * SECOND), None);
@@ -186,16 +194,16 @@ mod tests {
         for (ceiling, floor) in [(None, 0.5), (Some(10.0), 0.5), (Some(0.1), 0.1)] {
             let mut aimd = AimdRate::new(ceiling);
             for second in 1..100 {
-                aimd.replied(Load::TooManyRequests, second * SECOND, 0, second * SECOND);
+                aimd.count_reply(ServerLoad::TooManyRequests, second * SECOND, 0, second * SECOND);
             }
             assert_eq!(aimd.rate, floor, "{ceiling:?}");
         }
     }
 
     #[test]
-    fn a_500_is_about_its_row_and_a_rate_limiter_speaks_with_429_or_an_overload() {
-        assert_eq!([500, 200, 404].map(Load::of), [Load::Normal; 3]);
-        assert_eq!([408, 425, 502, 503, 504, 509, 520, 530].map(Load::of), [Load::Overloaded; 8]);
-        assert_eq!(Load::of(429), Load::TooManyRequests);
+    fn a_429_and_gateway_errors_indicate_load_and_a_500_does_not() {
+        assert_eq!([500, 200, 404].map(ServerLoad::of), [ServerLoad::Normal; 3]);
+        assert_eq!([408, 425, 502, 503, 504, 509, 520, 530].map(ServerLoad::of), [ServerLoad::Overloaded; 8]);
+        assert_eq!(ServerLoad::of(429), ServerLoad::TooManyRequests);
     }
 }

@@ -1,47 +1,47 @@
-//! The run-wide [retry budget](https://docs.rs/tower/latest/tower/retry/budget/), a token bucket: however many rows fail,
-//! retries stay a small part of the load. A cap on the attempts of each row alone would let a broken server see five times
-//! as many requests as a sound one.
+//! The run-wide [retry budget](https://docs.rs/tower/latest/tower/retry/budget/), a
+//! [token bucket](https://en.wikipedia.org/wiki/Token_bucket): retries stay about a tenth of the load when many rows fail.
+//! With only a limit on the attempts of each row, a broken server would receive five times as many requests as a sound one.
 
 use std::time::Duration;
 
-/// Tokens that a first attempt pays in. Chosen, as in tower: retries are a tenth of first attempts in the long run.
+/// Tokens that a first attempt deposits. Chosen, as in tower: retries are a tenth of first attempts in the long run.
 const DEPOSIT: f64 = 0.1;
 
-/// Tokens at the start, and the most there ever are. Chosen: a short disturbance is retried without waiting.
-const FULL: f64 = 20.0;
+/// Capacity of the bucket in tokens, and its level at the start. Chosen: a short disturbance is retried without waiting.
+const CAPACITY: f64 = 20.0;
 
-/// The least tokens a second that come in while no first attempt can be made. Chosen.
+/// The least refill in tokens per second while no first attempt can be made. Chosen.
 const TRICKLE: f64 = 0.5;
 
-/// The same of a run whose rate is unlimited. Chosen.
+/// The refill in tokens per second while no first attempt can be made and the rate is unlimited. Chosen.
 const UNLIMITED_TRICKLE: f64 = 10.0;
 
 /// Tokens for retries.
 #[derive(Debug)]
 pub(super) struct Budget {
     tokens: f64,
-    /// Tokens a second while no first attempt can be made.
+    /// The refill in tokens per second while no first attempt can be made.
     trickle_rate: f64,
-    /// Since when none could be made.
+    /// The time since which no first attempt could be made.
     idle_since: Option<Duration>,
 }
 
 impl Budget {
-    /// A full budget for a run of at most `rate` attempts a second.
+    /// A full budget for a run of at most `rate` attempts per second.
     pub(super) fn new(rate: Option<f64>) -> Budget {
         let trickle_rate = rate.map_or(UNLIMITED_TRICKLE, |rate| (rate * DEPOSIT).max(TRICKLE));
-        Budget { tokens: FULL, trickle_rate, idle_since: None }
+        Budget { tokens: CAPACITY, trickle_rate, idle_since: None }
     }
 
-    /// A row's first attempt starts.
-    pub(super) fn first_attempt(&mut self) {
+    /// Deposits the share of a first attempt.
+    pub(super) fn deposit(&mut self) {
         self.idle_since = None;
-        self.pay_in(DEPOSIT);
+        self.add_tokens(DEPOSIT);
     }
 
-    /// Gives back the token of a retry that succeeded, did not leave, or follows a stale attempt.
+    /// Returns the token of a retry that succeeded, did not leave, or follows a stale attempt.
     pub(super) fn refund(&mut self) {
-        self.pay_in(1.0);
+        self.add_tokens(1.0);
     }
 
     /// Whether a retry may start now.
@@ -49,23 +49,24 @@ impl Budget {
         self.tokens >= 1.0
     }
 
-    /// A retry starts and takes a token.
-    pub(super) fn retry(&mut self) {
+    /// Takes the token of a retry that starts.
+    pub(super) fn withdraw(&mut self) {
         self.tokens -= 1.0;
     }
 
-    /// Only retries are left to send and there is no token: tokens trickle in. Returns when the next one is there.
-    pub(super) fn trickle(&mut self, now: Duration) -> Duration {
+    /// Refills the bucket by the time that has passed. Called while only retries are left to send and no token is there.
+    /// Returns the time of the next token.
+    pub(super) fn refill(&mut self, now: Duration) -> Duration {
         let since = *self.idle_since.get_or_insert(now);
-        self.pay_in(now.saturating_sub(since).as_secs_f64() * self.trickle_rate);
+        self.add_tokens(now.saturating_sub(since).as_secs_f64() * self.trickle_rate);
         self.idle_since = Some(now);
         let missing = (1.0 - self.tokens).max(0.0);
-        // Rounding must not make the caller ask again at once for ever.
+        // A wait of zero, by rounding, would make the caller spin.
         now + Duration::from_secs_f64(missing / self.trickle_rate) + Duration::from_micros(1)
     }
 
-    fn pay_in(&mut self, tokens: f64) {
-        self.tokens = (self.tokens + tokens).min(FULL);
+    fn add_tokens(&mut self, tokens: f64) {
+        self.tokens = (self.tokens + tokens).min(CAPACITY);
     }
 }
 
@@ -78,9 +79,9 @@ mod tests {
         let mut budget = Budget::new(Some(10.0));
         let mut retries = 0;
         for _ in 0..10_000 {
-            budget.first_attempt();
+            budget.deposit();
             while budget.has_token() {
-                budget.retry();
+                budget.withdraw();
                 retries += 1;
             }
         }
@@ -88,27 +89,27 @@ mod tests {
     }
 
     #[test]
-    fn retries_that_get_through_are_free() {
+    fn a_successful_retry_costs_no_token() {
         let mut budget = Budget::new(None);
         for _ in 0..10_000 {
             assert!(budget.has_token());
-            budget.retry();
+            budget.withdraw();
             budget.refund();
         }
     }
 
     #[test]
-    fn without_first_attempts_tokens_trickle_in() {
+    fn the_budget_refills_without_first_attempts() {
         let mut budget = Budget::new(Some(100.0));
         while budget.has_token() {
-            budget.retry();
+            budget.withdraw();
         }
         let mut now = Duration::from_secs(5);
         let mut retries = 0;
         while now < Duration::from_secs(15) {
-            now = budget.trickle(now);
+            now = budget.refill(now);
             if budget.has_token() {
-                budget.retry();
+                budget.withdraw();
                 retries += 1;
             }
         }

@@ -1,16 +1,16 @@
 //! The loop: rows in, attempts out, replies in, records out. Everything happens on one task.
 
 use super::admission::Admission;
-use super::aimd::Load;
-use super::brakes::{Counted, FailureBrake, RowLimit};
+use super::aimd::ServerLoad;
+use super::brakes::{CountedOutcome, FailureBrake, RowLimit};
 use super::breaker::CircuitBreaker;
 use super::ending::{Brake, Ending, Interrupt, Refusal, Stop, Tally};
-use super::flights::{Ended, FlightEvent, Flights, Started};
+use super::flights::{AttemptEnd, AttemptStart, FlightEvent, Flights};
 use super::intake::Intake;
 use super::job::{Feed, Job, Work};
 use super::observer::{Notice, Observer, Pause, Retry};
 use super::patience::{Judgement, Patience, Situation};
-use super::queue::{Kind, RowKey};
+use super::queue::{AttemptKind, RowKey};
 use super::recorder::{Outcome, Recorder};
 use super::retry::{Decision, Failure, Verdict, verdict};
 use super::rows::{GivenUp, LastFailure, OpenRows};
@@ -25,9 +25,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Sends every row of `feed` and records each outcome in `log`, until all are dealt with or a reason to stop
-/// comes up. After a stop no attempt starts; those in flight end and are recorded. A second interrupt ends at
-/// once.
+/// Sends every row of `feed` and records each outcome in `log`, until no row is left or the run has a reason to stop.
+/// After a stop no attempt starts; attempts in flight end and are recorded. A second interrupt ends the run at once.
 pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
     settings: &Settings,
     transport: &T,
@@ -39,7 +38,7 @@ pub async fn deliver<T: Transport, L: Log, F: Feed, O: Observer>(
     let mut dispatcher = Dispatcher::new(settings, transport, log, feed, interrupts, observer);
     poll_fn(|context| dispatcher.poll(context)).await;
     let is_done = dispatcher.intake.has_ended() && dispatcher.rows.is_empty();
-    // A brake that the last row pulled has stopped nothing.
+    // A brake that only the last row triggered has stopped nothing.
     let reason = dispatcher.shutdown.into_reason().filter(|reason| !(is_done && reason.is_for_failures()));
     let stop = reason.or_else(|| dispatcher.intake.stop());
     Ending { tally: dispatcher.tally, stop }
@@ -61,12 +60,13 @@ struct Dispatcher<'run, T, L, F, O> {
     shutdown: Shutdown,
     /// The last failure, for people, and whether the server's name is unknown.
     last_failure: (String, bool),
-    /// Rows that were sent and have an outcome, and those of them that are `failed` or `unknown`.
+    /// Rows that were sent and have an outcome.
     ended: u64,
+    /// Rows that were sent and ended as `failed` or `unknown`.
     lost: u64,
-    /// The pause that the observer knows of, by its end.
-    known_pause: Option<(bool, Time)>,
-    /// Whether `record_leftovers` has run: it runs again when its records are durable, and records one blocker only.
+    /// The pause that was reported to the observer: whether it is a hold, and its end.
+    reported_pause: Option<(bool, Time)>,
+    /// Whether `record_leftovers` has run. It runs again when its records are durable, but records one blocker only.
     has_sought_blocker: bool,
     tally: Tally,
 }
@@ -99,13 +99,13 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             last_failure: (String::new(), false),
             ended: 0,
             lost: 0,
-            known_pause: None,
+            reported_pause: None,
             has_sought_blocker: false,
             tally: Tally::default(),
         }
     }
 
-    /// Does whatever can be done, until the run is over or there is nothing left but to wait.
+    /// Makes progress until the run is over or every part waits.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let mut moved = self.poll_interrupts(context);
@@ -115,11 +115,11 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             if self.shutdown.is_immediate() {
                 return Poll::Ready(());
             }
-            moved |= self.admit(context);
+            moved |= self.take_rows(context);
             let now = self.now();
-            let (has_started, wake_at) = self.start(now);
+            let (has_started, wake_at) = self.start_attempts(now);
             moved |= has_started;
-            let (go_on, enough) = (self.others_go_on(now), 2 * self.settings.concurrency.get());
+            let (go_on, enough) = (self.can_send_others(now), 2 * self.settings.concurrency.get());
             moved |= self.recorder.submit(now, go_on, enough);
             if self.is_over(now) {
                 if self.record_leftovers(now) {
@@ -130,7 +130,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             if moved || self.open_if_stuck(now) {
                 continue;
             }
-            self.show_pause(now);
+            self.report_pause(now);
             let gathered_at = self.recorder.gathers_until(now, go_on, enough);
             if !self.clock.is_past(earliest(wake_at, gathered_at), context) {
                 return Poll::Pending;
@@ -142,21 +142,21 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.clock.now()
     }
 
-    /// Whether rows go on although the records that gather wait.
-    fn others_go_on(&self, now: Time) -> bool {
+    /// Whether other rows can be sent while records gather.
+    fn can_send_others(&self, now: Time) -> bool {
         let is_paused = self.admission.held_until(now).is_some() || !self.breaker.is_closed();
         self.rows.order().has_untried() && !is_paused && !self.shutdown.has_begun()
     }
 
     fn is_over(&self, now: Time) -> bool {
-        // What waits for a connection after a stop never leaves.
+        // After a stop, an attempt that waits for a connection never sends its request.
         let is_drained = self.flights.count() == self.admission.waiting();
         let is_drained = is_drained || self.shutdown.is_drained(now);
         let is_done = self.intake.has_ended() && self.rows.is_empty();
         self.recorder.is_idle() && if self.shutdown.has_begun() { is_drained } else { is_done }
     }
 
-    /// Ends the run early, unless it is ending already.
+    /// Ends the run early. The first reason stays.
     fn stop(&mut self, reason: Stop) {
         self.shutdown.begin(reason, self.clock.now());
     }
@@ -171,12 +171,12 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     }
 
     /// Reports a pause that began, changed or ended.
-    fn show_pause(&mut self, now: Time) {
+    fn report_pause(&mut self, now: Time) {
         let held = self.admission.held_until(now).map(|until| (true, until));
         let pause = held.or_else(|| self.breaker.next_probe().map(|at| (false, at)));
         let pause = pause.filter(|_| !self.shutdown.has_begun());
-        if pause != self.known_pause {
-            self.known_pause = pause;
+        if pause != self.reported_pause {
+            self.reported_pause = pause;
             self.observer.paused(pause.map(|(is_held, until)| {
                 let left = until.saturating_sub(now);
                 if is_held { Pause::Held { left } } else { Pause::Outage { left } }
@@ -185,7 +185,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     }
 
     /// Opens rows while there is room.
-    fn admit(&mut self, context: &mut Context<'_>) -> bool {
+    fn take_rows(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
         while !self.shutdown.has_begun() {
             let (rows, recorder) = (&self.rows, &self.recorder);
@@ -216,8 +216,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    /// Starts what may be started. Returns whether anything was, and when to look again.
-    fn start(&mut self, now: Time) -> (bool, Option<Time>) {
+    /// Starts attempts while they are permitted. Returns whether an attempt started, and the time of the next try.
+    fn start_attempts(&mut self, now: Time) -> (bool, Option<Time>) {
         let mut has_started = false;
         let mut wake_at = self.shutdown.wakes_at(now);
         if self.shutdown.has_begun() {
@@ -225,7 +225,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
         wake_at = earliest(wake_at, self.rows.queue().wake(now));
         while self.flights.count() < self.settings.concurrency.get() {
-            match self.next(now) {
+            match self.next_row(now) {
                 Ok((key, kind)) => self.send(key, kind, now),
                 Err(at) => {
                     wake_at = earliest(wake_at, at);
@@ -237,8 +237,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         (has_started, wake_at)
     }
 
-    /// The row to send next, with its permit taken; or when to look again.
-    fn next(&mut self, now: Time) -> Result<(RowKey, Kind), Option<Time>> {
+    /// The row to send next, with its permit taken. Else the error is the time of the next try.
+    fn next_row(&mut self, now: Time) -> Result<(RowKey, AttemptKind), Option<Time>> {
         match self.breaker.next_probe() {
             None => {
                 let kind = self.admission.admit(now, self.rows.order())?;
@@ -250,9 +250,9 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    /// The probe: the newest row that was never sent, as rows that always fail often stand side by side; else the parked
-    /// row that was tried least, and one that is suspect last.
-    fn next_probe(&mut self, now: Time) -> Result<(RowKey, Kind), Option<Time>> {
+    /// The row to probe with. This is the newest row that was never sent, because rows that always fail often follow each
+    /// other in the input; else the parked row with the fewest attempts, and a suspect row last.
+    fn next_probe(&mut self, now: Time) -> Result<(RowKey, AttemptKind), Option<Time>> {
         let parked = self.rows.least_tried_parked(|log| self.breaker.is_suspect(log));
         if !self.rows.order().has_untried() && parked.is_none() {
             return Err(None);
@@ -262,41 +262,41 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         let probe = queue.pop_newest_untried().or(parked).expect("there is a row to probe with");
         queue.unpark(probe);
         self.breaker.probe_started();
-        Ok((probe, Kind::Probe))
+        Ok((probe, AttemptKind::Probe))
     }
 
-    fn send(&mut self, key: RowKey, kind: Kind, now: Time) {
+    fn send(&mut self, key: RowKey, kind: AttemptKind, now: Time) {
         let mut request = self.rows.take_request(key);
-        if kind == Kind::Probe {
-            // A stale connection would say nothing of the server.
+        if kind == AttemptKind::Probe {
+            // A stale connection would be no evidence about the server.
             request.use_fresh_connection();
         }
         let log = &mut self.rows.get_mut(key).log;
         log.tries += 1;
         let is_retry = log.sent > 0;
-        let started = Started { key, kind, at: now, pace: self.admission.pace(now) };
-        self.flights.start(started, request, is_retry);
+        let start = AttemptStart { key, kind, at: now, pace: self.admission.pace(now) };
+        self.flights.start(start, request, is_retry);
     }
 
     fn poll_replies(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
         loop {
-            // Anew after each reply, which may have asked for a pause.
+            // Evaluated for each reply, because the reply before may have asked for a pause.
             let is_closed = self.shutdown.has_begun() || self.admission.held_until(self.now()).is_some();
-            let polled = self.flights.poll_ended(is_closed, context);
+            let polled = self.flights.poll_end(is_closed, context);
             moved |= self.take_events();
             let Poll::Ready(ended) = polled else { return moved };
             moved = true;
-            self.ended(ended);
+            self.finish_attempt(ended);
         }
     }
 
-    /// Takes note of requests that left and of pauses that the server asked for. True if there were any.
+    /// Processes departures and requests for a pause. True if there were any.
     fn take_events(&mut self) -> bool {
         let events = self.flights.take_events();
         for event in &events {
             match *event {
-                FlightEvent::Left { at, is_retry } => {
+                FlightEvent::RequestLeft { at, is_retry } => {
                     self.admission.request_left(at);
                     self.tally.attempts += 1;
                     self.tally.retries += u64::from(is_retry);
@@ -319,34 +319,34 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         !events.is_empty()
     }
 
-    fn ended(&mut self, ended: Ended) {
-        let Ended { started, request, attempt, has_left } = ended;
+    fn finish_attempt(&mut self, ended: AttemptEnd) {
+        let AttemptEnd { start, request, attempt, has_left } = ended;
         let now = self.now();
-        self.rows.give_back(started.key, request);
-        let Some(Attempt { reply, duration }) = attempt else { return self.called_back(started, now) };
+        self.rows.give_back(start.key, request);
+        let Some(Attempt { reply, duration }) = attempt else { return self.call_back(start, now) };
         if has_left {
-            self.rows.get_mut(started.key).log.sent += 1;
+            self.rows.get_mut(start.key).log.sent += 1;
             self.observer.attempted(duration);
         } else {
-            // No connection came about. It was an attempt all the same.
+            // The attempt got no connection. It still counts against the rate.
             self.admission.request_left(now);
         }
         match verdict(reply) {
             Verdict::Success { status, http_status, error } => {
                 let outcome = Outcome { status, http_status: Some(http_status), duration, error };
-                self.succeeded(started, &outcome, now);
+                self.handle_success(start, &outcome, now);
             }
-            Verdict::Failure(failure) => self.failed(started, failure, duration, now),
-            Verdict::Stale { why } => self.went_stale(started, duration, &why),
+            Verdict::Failure(failure) => self.handle_failure(start, failure, duration, now),
+            Verdict::Stale { why } => self.handle_stale(start, duration, &why),
             Verdict::Refused(refusal) => self.stop(Stop::Refused(refusal)),
         }
     }
 
-    /// Puts a row back whose request did not leave before the server asked for a pause, or the run came to its end.
-    fn called_back(&mut self, started: Started, now: Time) {
-        let Started { key, kind, .. } = started;
+    /// Requeues a row whose request did not leave before the server asked for a pause or the run ended.
+    fn call_back(&mut self, start: AttemptStart, now: Time) {
+        let AttemptStart { key, kind, .. } = start;
         self.admission.call_back(kind);
-        if kind == Kind::Probe {
+        if kind == AttemptKind::Probe {
             self.breaker.probe_called_back(now);
         }
         let log = &mut self.rows.get_mut(key).log;
@@ -358,14 +358,14 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    fn succeeded(&mut self, started: Started, outcome: &Outcome, now: Time) {
-        self.admission.refund(started.kind);
+    fn handle_success(&mut self, start: AttemptStart, outcome: &Outcome, now: Time) {
+        self.admission.refund(start.kind);
         if self.breaker.is_closed() {
-            self.learn_load(Load::Normal, started, now);
+            self.learn_load(ServerLoad::Normal, start, now);
         }
         let down_since = self.breaker.down_since();
-        let closes = self.breaker.succeeded(started.at);
-        self.record(started.key, outcome, now);
+        let closes = self.breaker.succeeded(start.at);
+        self.record(start.key, outcome, now);
         if !self.breaker.is_closed() {
             return;
         }
@@ -374,27 +374,27 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             self.rows.queue().unpark_all();
             self.observer.noticed(&Notice::Recovered { after: now.saturating_sub(down_since) });
         } else {
-            self.record_poison(now);
+            self.record_suspect_parked(now);
         }
     }
 
-    /// Records the parked rows that turn out to be at fault themselves.
-    fn record_poison(&mut self, now: Time) {
+    /// Records the parked rows that a success has made suspect and that have no attempt left.
+    fn record_suspect_parked(&mut self, now: Time) {
         let most = self.settings.max_attempts.get();
-        let is_poison = |key: &RowKey| {
+        let is_at_fault = |key: &RowKey| {
             let log = &self.rows.get(*key).log;
             log.is_used_up(most) && self.breaker.is_suspect(log)
         };
-        let poison: Vec<_> = self.rows.order().parked().filter(is_poison).collect();
-        for key in poison {
+        let at_fault: Vec<_> = self.rows.order().parked().filter(is_at_fault).collect();
+        for key in at_fault {
             self.rows.queue().unpark(key);
             self.record_lost(key, now, GivenUp::AfterAttempts);
         }
     }
 
-    fn failed(&mut self, started: Started, failure: Failure, duration: Duration, now: Time) {
+    fn handle_failure(&mut self, start: AttemptStart, failure: Failure, duration: Duration, now: Time) {
         let was_closed = self.breaker.is_closed();
-        let row = self.rows.get_mut(started.key);
+        let row = self.rows.get_mut(start.key);
         let is_suspect = self.breaker.is_suspect(&row.log);
         row.log.failed(&failure, was_closed, now);
         let (http_status, why) = (failure.http_status(), failure.why.clone());
@@ -405,17 +405,17 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             && !(is_suspect && failure.is_charged())
             && let Some(load) = failure.load()
         {
-            self.learn_load(load, started, now);
+            self.learn_load(load, start, now);
         }
         let evidence = failure.evidence(is_suspect, self.breaker.has_succeeded());
-        let opens = self.breaker.failed(started.at, evidence, now);
+        let opens = self.breaker.failed(start.at, evidence, now);
         if self.breaker.is_closed() {
-            self.carry_out(started.key, &failure, is_suspect, now);
+            self.retry_or_give_up(start.key, &failure, is_suspect, now);
         } else {
-            self.rows.queue().park(started.key);
+            self.rows.queue().park(start.key);
         }
         if opens {
-            self.opened();
+            self.begin_outage();
         }
         if self.breaker.hopeless().is_some() {
             self.stop(Stop::Refused(Refusal::Unusable { why: failure.why }));
@@ -423,8 +423,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.judge(now);
     }
 
-    /// What becomes of a row whose attempt failed while the breaker is closed.
-    fn carry_out(&mut self, key: RowKey, failure: &Failure, is_suspect: bool, now: Time) {
+    /// Retries, parks or records a row whose attempt failed while the breaker is closed.
+    fn retry_or_give_up(&mut self, key: RowKey, failure: &Failure, is_suspect: bool, now: Time) {
         let row = self.rows.get(key);
         let most = self.settings.max_attempts.get();
         match row.log.decide(failure, is_suspect, most, &mut self.random) {
@@ -438,11 +438,11 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    /// Sends a row again at once, paced, over a fresh connection: its pooled connection ended without a reply, which is
-    /// neither the row's fault nor the server's.
-    fn went_stale(&mut self, started: Started, duration: Duration, why: &str) {
-        let key = started.key;
-        self.admission.refund(started.kind);
+    /// Sends a row again at once, paced, over a fresh connection. Its pooled connection ended without a reply, and neither the
+    /// row nor the server is at fault.
+    fn handle_stale(&mut self, start: AttemptStart, duration: Duration, why: &str) {
+        let key = start.key;
+        self.admission.refund(start.kind);
         let row = self.rows.get_mut(key);
         row.log.is_maybe_applied = true;
         row.last_failure = Some(LastFailure { http_status: None, duration, why: why.to_owned() });
@@ -456,14 +456,14 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    fn learn_load(&mut self, load: Load, started: Started, now: Time) {
-        if let Some(rate) = self.admission.learn(load, started.at, started.pace, now) {
+    fn learn_load(&mut self, load: ServerLoad, start: AttemptStart, now: Time) {
+        if let Some(rate) = self.admission.learn(load, start.at, start.pace, now) {
             self.observer.noticed(&Notice::SlowedDown { rate });
         }
     }
 
-    /// Opens the breaker where a row is parked, nothing is in flight and no other row could be sent now. Rows that wait for a
-    /// backoff do not count: two customers that fail together would use up their attempts before ten failures are counted.
+    /// Opens the breaker if a row is parked, nothing is in flight and no other row could be sent now. Rows in backoff are
+    /// ignored: two customers that fail together would use up their attempts before ten failures are counted.
     fn open_if_stuck(&mut self, now: Time) -> bool {
         let no_more_rows = self.intake.has_ended() || !self.rows.has_room();
         let is_stuck = !self.shutdown.has_begun()
@@ -474,13 +474,14 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             && no_more_rows;
         if is_stuck {
             self.breaker.open(now);
-            self.opened();
+            self.begin_outage();
         }
         is_stuck
     }
 
-    /// The breaker has opened: what was charged to rows that are not suspect was the server's.
-    fn opened(&mut self) {
+    /// Parks the rows after the breaker has opened. The server is at fault for the failures that were charged to rows that
+    /// are not suspect.
+    fn begin_outage(&mut self) {
         for row in self.rows.iter_mut() {
             if !self.breaker.is_suspect(&row.log) {
                 row.log.forgive();
@@ -530,9 +531,9 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    /// After the patience has ended: open rows that may have been applied are `unknown`. Where all open rows belong to one
-    /// or two customers, the oldest row that others wait for is recorded, so that the next run gets past it. True if any
-    /// was recorded.
+    /// Records the open rows that may have been applied as `unknown`, after an outage has ended the run. If all open rows
+    /// belong to one or two customers, the oldest row that others wait for is recorded too, so that the next run gets past
+    /// that row. True if any row was recorded.
     fn record_leftovers(&mut self, now: Time) -> bool {
         if !self.shutdown.reason().is_some_and(Stop::is_for_outage) {
             return false;
@@ -564,7 +565,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.recorder.add(key, row, outcome, now);
         self.ended += 1;
         self.lost += u64::from(matches!(outcome.status, Status::Failed | Status::Unknown));
-        let counted = Counted {
+        let counted = CountedOutcome {
             status: outcome.status,
             http_status: outcome.http_status,
             error: &reason_key(&outcome.error),

@@ -1,5 +1,5 @@
-//! Reads, validates and encodes rows on a thread of its own and hands them over in batches, so that the dispatcher never
-//! waits for a disk or a pipe.
+//! Reads, validates and encodes rows on a separate thread and passes them on in batches, so that the dispatcher never waits
+//! for a disk or a pipe.
 
 use super::job::{Feed, FeedError, Job, Work};
 use crate::customer::{Fingerprint, FingerprintKey, Parameter, Update};
@@ -12,17 +12,17 @@ use std::task::{Context, Poll};
 use std::thread;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Rows a batch of a file. Chosen: a thread is woken once for all of them.
+/// Rows per batch of a file. Chosen: one wake-up of the receiving thread serves all rows of a batch.
 const BATCH: usize = 64;
 
-/// Request bodies a batch, in bytes. Chosen: cells of a megabyte must not fill the memory.
+/// Bytes of request bodies per batch. Chosen: cells of a megabyte must not fill the memory.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Batches of a file that wait to be taken. Chosen.
+/// Batches of a file that wait in the channel. Chosen: one batch is taken while the other is filled.
 const WAITING: usize = 2;
 
-/// What the thread sends. Its end is a message too: a thread that dies sends nothing, and must not look like the end of
-/// the input.
+/// A message of the thread. The end of the input is a message too: a thread that dies sends nothing, and its death must not
+/// look like the end of the input.
 enum Message {
     Jobs(Vec<Job>),
     End,
@@ -35,18 +35,18 @@ pub struct ChannelFeed {
 }
 
 impl ChannelFeed {
-    /// Starts reading. Rows that are done are left out, superseded ones only recorded. The thread ends with the
-    /// input, or soon after the feed is dropped; one that waits for a pipe ends with the process.
+    /// Starts reading. Rows that are done are left out; superseded rows are only recorded. The thread ends with the input, or
+    /// soon after the feed is dropped; a thread that waits for a pipe ends with the process.
     ///
     /// # Errors
     /// If no thread can be started.
     pub fn start(rows: Rows, is_stream: bool, done: Done, key: FingerprintKey) -> io::Result<ChannelFeed> {
-        // A row of a stream must not wait for others, which may come late.
+        // A row of a stream must not wait for the next rows, which may come late.
         let (batch, waiting) = if is_stream { (1, WAITING * BATCH) } else { (BATCH, WAITING) };
         let (sender, messages) = channel(waiting);
         thread::Builder::new()
             .name("feed".to_owned())
-            .spawn(move || read(rows, batch, done, &key, &sender))?;
+            .spawn(move || send_rows(rows, batch, done, &key, &sender))?;
         Ok(ChannelFeed { messages })
     }
 }
@@ -62,7 +62,7 @@ impl Feed for ChannelFeed {
     }
 }
 
-fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sender: &Sender<Message>) {
+fn send_rows(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sender: &Sender<Message>) {
     let (mut batch, mut bytes) = (Vec::with_capacity(most), 0);
     let (mut scratch, mut encoder) = (Vec::new(), Encoder::default());
     loop {
@@ -71,7 +71,7 @@ fn read(mut rows: Rows, most: usize, mut done: Done, key: &FingerprintKey, sende
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(error) => {
-                // Nobody listens if the run has ended.
+                // The receiver is gone if the run has ended.
                 let _ = sender.blocking_send(Message::Jobs(batch));
                 let _ = sender.blocking_send(Message::Failed(error.into()));
                 return;
@@ -107,25 +107,25 @@ fn job(row: Row<'_>, fingerprint: Fingerprint, done: &mut Done, encoder: &mut En
         was_not_in_sync: has_status || done.not_in_sync.contains(number),
         work: match content {
             Ok(update) => match done.find_unsent_outcome(number) {
-                Some((status, reason)) => unsent(&update, status, reason),
+                Some((status, reason)) => record_unsent(&update, status, reason),
                 None => {
                     let keys = done.lanes.keys(&update);
                     Work::Send(encoder.request(update), keys)
                 }
             },
-            Err(invalid) => unfit(line, *invalid),
+            Err(invalid) => record_invalid(line, *invalid),
         },
     }
 }
 
-fn unsent(update: &Update, status: Status, error: String) -> Work {
+fn record_unsent(update: &Update, status: Status, error: String) -> Work {
     let id = |parameter| update.get(parameter).unwrap_or_default().to_owned();
     let (customer_id, subscription_id) = (id(Parameter::CustomerId), id(Parameter::SubscriptionId));
     Work::Record { customer_id, subscription_id, status, error }
 }
 
-/// What becomes of a row that is no update.
-fn unfit(line: u64, invalid: Invalid) -> Work {
+/// Records a row that is not a valid update.
+fn record_invalid(line: u64, invalid: Invalid) -> Work {
     let (status, error) = if invalid.is_passed_over {
         let error = format!("line {line}: nothing to send, skipped (--empty-rows skip)");
         (Status::Unchanged, error)

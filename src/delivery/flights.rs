@@ -1,7 +1,7 @@
-//! Attempts in flight. They and the dispatcher signal each other when a request leaves, which is once a connection exists,
-//! whether any may leave at present, and which pause the server asks for before its reply is whole.
+//! Attempts in flight. An attempt reports to the dispatcher that its request left, once a connection exists, and that the
+//! server asks for a pause, before the whole reply is there. The dispatcher closes the gate while no request may leave.
 
-use super::queue::{Kind, RowKey};
+use super::queue::{AttemptKind, RowKey};
 use super::time::Time;
 use crate::offerit::{Attempt, AttemptEvents, Request, Transport};
 use futures::StreamExt;
@@ -16,34 +16,34 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An attempt that was started.
+/// The start of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Started {
-    /// Its row.
+pub(super) struct AttemptStart {
+    /// The row of the attempt.
     pub key: RowKey,
-    /// Why it started.
-    pub kind: Kind,
-    /// When: no two attempts start at the same time.
+    /// The reason for the attempt.
+    pub kind: AttemptKind,
+    /// The time of the start. No two attempts start at the same time.
     pub at: Time,
-    /// How many attempts started in the second up to then.
+    /// Attempts that started in the second up to `at`.
     pub pace: usize,
 }
 
-/// An attempt that has ended, with its request back.
-pub(super) struct Ended {
-    pub started: Started,
+/// The end of an attempt, with its request.
+pub(super) struct AttemptEnd {
+    pub start: AttemptStart,
     pub request: Request,
-    /// `None`: it was called back before its request left.
+    /// `None`: the attempt was called back before its request left.
     pub attempt: Option<Attempt>,
-    /// Whether its request left.
+    /// Whether the request left.
     pub has_left: bool,
 }
 
-/// What happened to an attempt in flight.
+/// An event of an attempt in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FlightEvent {
-    /// Its request left.
-    Left { at: Time, is_retry: bool },
+    /// The request left.
+    RequestLeft { at: Time, is_retry: bool },
     /// The server asks for a pause.
     RetryAfter { at: Time, wait: Duration },
 }
@@ -51,64 +51,64 @@ pub(super) enum FlightEvent {
 /// All attempts in flight.
 pub(super) struct Flights<'run, T> {
     transport: &'run T,
-    signals: Rc<Signals>,
-    in_flight: FuturesUnordered<LocalBoxFuture<'run, Ended>>,
+    gate: Rc<DepartureGate>,
+    in_flight: FuturesUnordered<LocalBoxFuture<'run, AttemptEnd>>,
     last_start: Time,
 }
 
-/// What attempts and the dispatcher signal each other.
-struct Signals {
+/// The gate that every request passes when it leaves.
+struct DepartureGate {
     began: Instant,
     /// Whether no request may leave.
     is_closed: Cell<bool>,
-    /// What the dispatcher has not seen yet, oldest first.
+    /// Events that the dispatcher has not taken yet, oldest first.
     events: RefCell<Vec<FlightEvent>>,
 }
 
 impl<'run, T: Transport> Flights<'run, T> {
-    /// Of a run that began at that instant.
+    /// No attempts yet, in a run that began at `began`.
     pub(super) fn new(transport: &'run T, began: Instant) -> Self {
-        let signals = Signals { began, is_closed: Cell::default(), events: RefCell::default() };
+        let gate = DepartureGate { began, is_closed: Cell::default(), events: RefCell::default() };
         let in_flight = FuturesUnordered::new();
-        Flights { transport, signals: Rc::new(signals), in_flight, last_start: Time::ZERO }
+        Flights { transport, gate: Rc::new(gate), in_flight, last_start: Time::ZERO }
     }
 
-    /// How many attempts have started and not ended.
+    /// Attempts that have started and not ended.
     pub(super) fn count(&self) -> usize {
         self.in_flight.len()
     }
 
-    /// Starts an attempt. `is_retry`: a request of its row left before.
-    pub(super) fn start(&mut self, started: Started, request: Request, is_retry: bool) {
-        // What starts together starts one after the other all the same.
-        self.last_start = started.at.max(self.last_start + Duration::from_nanos(1));
-        let started = Started { at: self.last_start, ..started };
-        let (transport, signals) = (self.transport, Rc::clone(&self.signals));
+    /// Starts an attempt. `is_retry`: a request of the row left before.
+    pub(super) fn start(&mut self, start: AttemptStart, request: Request, is_retry: bool) {
+        // Distinct start times: the breaker compares them with the time of its opening.
+        self.last_start = start.at.max(self.last_start + Duration::from_nanos(1));
+        let start = AttemptStart { at: self.last_start, ..start };
+        let (transport, gate) = (self.transport, Rc::clone(&self.gate));
         self.in_flight.push(Box::pin(async move {
-            let flight = Flight { signals: &signals, is_retry, has_left: Cell::default() };
-            let attempt = flight.accompany(pin!(transport.attempt(&request, &flight))).await;
+            let flight = Flight { gate: &gate, is_retry, has_left: Cell::default() };
+            let attempt = flight.drive(pin!(transport.attempt(&request, &flight))).await;
             let has_left = flight.has_left.get();
-            Ended { started, request, attempt, has_left }
+            AttemptEnd { start, request, attempt, has_left }
         }));
     }
 
     /// The next attempt that has ended. `is_closed`: no request may leave, and an attempt whose request has not left is
-    /// called back. A connection can take longer than the server takes to ask for a pause.
-    pub(super) fn poll_ended(&mut self, is_closed: bool, context: &mut Context<'_>) -> Poll<Ended> {
-        self.signals.is_closed.set(is_closed);
+    /// called back, because a connection can take longer than the server takes to ask for a pause.
+    pub(super) fn poll_end(&mut self, is_closed: bool, context: &mut Context<'_>) -> Poll<AttemptEnd> {
+        self.gate.is_closed.set(is_closed);
         match self.in_flight.poll_next_unpin(context) {
             Poll::Ready(Some(ended)) => Poll::Ready(ended),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Takes what has happened since it was last asked.
+    /// Takes the events since the last call.
     pub(super) fn take_events(&self) -> Vec<FlightEvent> {
-        self.signals.events.take()
+        self.gate.events.take()
     }
 }
 
-impl Signals {
+impl DepartureGate {
     fn now(&self) -> Time {
         Instant::now() - self.began
     }
@@ -116,21 +116,21 @@ impl Signals {
 
 /// One attempt in flight.
 struct Flight<'run> {
-    signals: &'run Signals,
+    gate: &'run DepartureGate,
     is_retry: bool,
     has_left: Cell<bool>,
 }
 
 impl Flight<'_> {
-    /// Drives the attempt to its end; `None` if it was called back before its request left.
-    async fn accompany<A: Future>(&self, mut attempt: Pin<&mut A>) -> Option<A::Output> {
-        let is_called_back = || self.signals.is_closed.get() && !self.has_left.get();
+    /// Drives the attempt to its end; `None` if the attempt was called back before its request left.
+    async fn drive<A: Future>(&self, mut attempt: Pin<&mut A>) -> Option<A::Output> {
+        let is_called_back = || self.gate.is_closed.get() && !self.has_left.get();
         let mut is_begun = false;
         let attempt = poll_fn(|context| {
             if !mem::replace(&mut is_begun, true) && is_called_back() {
                 return Poll::Ready(None);
             }
-            // The connection may have sent the request on a task of its own, which shows when the attempt is polled.
+            // The connection may have sent the request on another task. The poll of the attempt reveals that.
             match attempt.as_mut().poll(context) {
                 Poll::Pending if is_called_back() => Poll::Ready(None),
                 polled => polled.map(Some),
@@ -143,15 +143,15 @@ impl Flight<'_> {
 impl AttemptEvents for Flight<'_> {
     fn request_sent(&self) {
         if !self.has_left.replace(true) {
-            let event = FlightEvent::Left { at: self.signals.now(), is_retry: self.is_retry };
-            self.signals.events.borrow_mut().push(event);
+            let event = FlightEvent::RequestLeft { at: self.gate.now(), is_retry: self.is_retry };
+            self.gate.events.borrow_mut().push(event);
         }
     }
 
     fn retry_after(&self, wait: Duration) {
-        let event = FlightEvent::RetryAfter { at: self.signals.now(), wait };
-        self.signals.events.borrow_mut().push(event);
-        // At once, and not when the dispatcher sees the event: others may be about to leave.
-        self.signals.is_closed.set(true);
+        let event = FlightEvent::RetryAfter { at: self.gate.now(), wait };
+        self.gate.events.borrow_mut().push(event);
+        // The gate closes now and not when the dispatcher takes the event: other requests may be about to leave.
+        self.gate.is_closed.set(true);
     }
 }

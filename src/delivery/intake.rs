@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 
 /// Takes rows from a feed, one at a time.
 pub(super) struct Intake<F> {
-    /// `None` behind the end.
+    /// `None` after the end of the input.
     feed: Option<F>,
     jobs: VecDeque<Job>,
     limit: Option<RowLimit>,
 }
 
 impl<F: Feed> Intake<F> {
-    /// Takes what `feed` has, up to `limit`.
+    /// Takes the rows of `feed`, up to `limit`.
     pub(super) fn new(feed: F, limit: Option<RowLimit>) -> Intake<F> {
         Intake { feed: Some(feed), jobs: VecDeque::new(), limit }
     }
@@ -25,10 +25,10 @@ impl<F: Feed> Intake<F> {
         self.feed.is_none() && self.jobs.is_empty()
     }
 
-    /// The next row, if there is one and it `fits`; `Ready(None)` if none comes any more.
+    /// The next row, if there is a row that `fits`; `Ready(None)` after the last row.
     ///
     /// # Errors
-    /// If the input cannot be read on.
+    /// If reading the input fails.
     pub(super) fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -43,10 +43,10 @@ impl<F: Feed> Intake<F> {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
             }
         }
-        let job = self.jobs.front().expect("a row that has come");
+        let job = self.jobs.front().expect("the loop ends with a row");
         let is_sent = matches!(job.work, Work::Send(..));
         if is_sent && self.limit.as_mut().is_some_and(RowLimit::keeps_back) {
-            // What follows belongs to another run; what is open is still finished.
+            // The rows that follow belong to another run. Open rows are still finished.
             (self.feed, self.jobs) = (None, VecDeque::new());
             return Poll::Ready(None);
         }
@@ -59,7 +59,7 @@ impl<F: Feed> Intake<F> {
         Poll::Ready(self.jobs.pop_front().map(Ok))
     }
 
-    /// How the run ends if nothing else ended it: at `--limit`, if it kept a row back.
+    /// The end of a run that nothing else ended: at `--limit`, if the limit kept a row back.
     pub(super) fn stop(&self) -> Option<Stop> {
         self.limit.as_ref().and_then(RowLimit::stop)
     }

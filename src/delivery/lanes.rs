@@ -1,5 +1,5 @@
-//! The order of a customer's rows: they go one at a time, in the order they joined. A row that names both ids is in two
-//! lanes and has its turn when it is first in both.
+//! The order of a customer's rows: one at a time, in the order in which the rows joined. A row that names both ids is in
+//! two lanes and has its turn when the row is first in both.
 
 use super::queue::RowKey;
 use crate::resume::Keys;
@@ -9,14 +9,14 @@ use std::collections::{HashMap, VecDeque};
 /// The lanes of all open rows.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// For each lane, the rows that wait behind its first row. Mostly there are none.
+    /// For each lane, the rows that wait behind its first row; mostly none.
     lanes: HashMap<u64, VecDeque<RowKey>>,
-    /// For each row that waits, in how many lanes it is not first.
+    /// For each row that waits, the number of lanes in which the row is not first.
     behind: HashMap<RowKey, u8>,
 }
 
 impl Lanes {
-    /// Puts a row at the end of its lanes; true if it has its turn at once.
+    /// Puts a row at the end of its lanes; true if the row has its turn at once.
     pub(super) fn join(&mut self, row: RowKey, keys: Keys) -> bool {
         let mut behind = 0;
         for key in keys.iter() {
@@ -34,7 +34,7 @@ impl Lanes {
         behind == 0
     }
 
-    /// Takes a row that had its turn out of its lanes, and calls `turn` for each row whose turn it is now.
+    /// Removes a row that had its turn from its lanes, and calls `turn` for each row whose turn comes next.
     pub(super) fn leave(&mut self, keys: Keys, mut turn: impl FnMut(RowKey)) {
         for key in keys.iter() {
             let lane = self.lanes.get_mut(&key).expect("a row that had its turn is first in its lanes");
@@ -56,7 +56,7 @@ impl Lanes {
         keys.iter().any(|key| self.lanes.get(&key).is_some_and(|lane| !lane.is_empty()))
     }
 
-    /// How many rows wait.
+    /// Rows that wait.
     pub(super) fn behind(&self) -> usize {
         self.behind.len()
     }
@@ -93,8 +93,8 @@ mod tests {
     }
 
     proptest! {
-        /// Any rows over few ids, finished in any order: never two of one id at once, always in order, and
-        /// every row has its turn.
+        /// Any rows over few ids, finished in any order: two rows of one id never run at once, their order holds, and every
+        /// row has its turn.
         #[test]
         fn order_holds_for_any_rows(rows in proptest::collection::vec((0_u64..4, 0_u64..4), 1..60), seed: u64) {
             let mut random = fastrand::Rng::with_seed(seed);

@@ -1,20 +1,20 @@
-//! The concurrent part: which row is sent when, what its reply leads to, and when the run ends early.
+//! The concurrent part: it decides which row is sent when, reads the replies, and ends the run early.
 //!
-//! [`deliver`] is one task and one loop, in `dispatcher`, the only place that waits. It owns its parts, each of which decides
-//! one question and can be tested by itself:
+//! [`deliver`] is one task and one loop, in `dispatcher`, the only place that waits. The dispatcher owns the other parts.
+//! Each part decides one question and can be tested by itself:
 //!
 //! | file | question |
 //! | --- | --- |
 //! | `intake` | Which row comes next? |
 //! | `rows`, `lanes`, `queue` | Which open rows may be sent, in which order? |
-//! | `admission` | May an attempt start now? It owns the next four. |
+//! | `admission` | May an attempt start now? (It owns the parts in the next three lines.) |
 //! | `hold` | Has the server asked for a pause? |
 //! | `budget` | May a retry start now? |
-//! | `pacer`, `aimd` | Does the rate allow it, and the adaptive rate below it? |
-//! | `breaker` | Is the server down, or is it the row? (The state table is there.) |
+//! | `pacer`, `aimd` | Do the rate and the adaptive rate allow another attempt? |
+//! | `breaker` | Is the server down, or is the row at fault? (It contains the state table.) |
 //! | `patience` | Has the server been down for too long? |
 //! | `flights` | Has a request left, has an attempt ended? |
-//! | `retry` | What becomes of a row after a reply? |
+//! | `retry` | Is a row sent again after a reply, recorded or parked? |
 //! | `recorder` | Is a record durable? |
 //! | `brakes` | Do too many rows fail? |
 //! | `shutdown` | Does the run end early? |

@@ -1,67 +1,68 @@
-//! How long a run waits for a server that answers nothing. Pure: events, times and the state of the job in, a judgement out.
+//! The longest outage that a run waits for. Pure: events, times and the state of the job in, a judgement out.
 //!
-//! The patience is `--max-outage`. It is shorter, a minute, at the tail of a job (nothing is left that was never sent), and
-//! where the server's name does not exist: waiting does not heal that.
+//! The limit is `--max-outage`. At the tail of a job (every row was sent once) the limit is a minute. If the server's name
+//! does not exist, the limit is a minute too, because waiting rarely helps then.
 
 use super::time::Time;
 use std::time::Duration;
 
-/// The patience at the tail of a job. Chosen: a server that is restarted is back by then.
-const TAIL: Duration = Duration::from_secs(60);
+/// The longest outage at the tail of a job. Chosen: a restarting server is back within a minute.
+const TAIL_LIMIT: Duration = Duration::from_secs(60);
 
-/// Waiting rows that are not suspect and fail together at the tail are the server's doing from this many on. Chosen: one or two
-/// may be bad rows side by side.
-const TOGETHER: usize = 3;
+/// The number of waiting rows, not suspect, whose failures at the tail are blamed on the server. Chosen: one or two may be
+/// bad rows that follow each other in the input.
+const MIN_ROWS_TO_BLAME_SERVER: usize = 3;
 
-/// Unless one row in this many failed so far. Chosen: then three that fail are nothing new.
-const OFTEN: u64 = 10;
+/// The server is not blamed if one row in this many, or more, failed so far. Chosen: then three failures prove nothing.
+const COMMON_FAILURE: u64 = 10;
 
-/// What is known when an attempt has failed.
+/// The state of the job when an attempt has failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Situation {
-    /// Whether the input, or what `--limit` leaves of it, has ended and every row of it was sent once.
+    /// Whether the input, or its rows up to `--limit`, has ended and every row was sent once.
     pub is_tail: bool,
-    /// Whether the server answered for itself at all in this run.
+    /// Whether the server has confirmed or refused a row in this run.
     pub has_succeeded: bool,
-    /// Rows that wait to be sent again, or are in flight again, and are not suspect.
+    /// Rows that wait for another attempt, or are in flight again, and are not suspect.
     pub waiting_unsuspected: usize,
-    /// Whether one of the rows that wait, or are in flight again, has not failed in an earlier run.
+    /// Whether any row that waits, or is in flight again, has not failed in an earlier run.
     pub is_new_waiting: bool,
     /// Rows that were sent and have ended in this run.
     pub ended: u64,
-    /// Those of them that are `failed` or `unknown`.
+    /// Rows that were sent and have ended as `failed` or `unknown` in this run.
     pub lost: u64,
-    /// Whether the server's name does not exist, as far as the resolver knows.
+    /// Whether the resolver reports that the server's name does not exist.
     pub is_name_unknown: bool,
 }
 
-/// What to do after an attempt failed.
+/// The decision after an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// Go on.
     Wait,
-    /// Record the rows that wait as failed or unknown: it is they.
+    /// Record the rows that wait as failed or unknown, because they are at fault.
     RecordWaiting,
-    /// Stop the run, after this long without a success.
+    /// Stop the run, after this time without a success.
     Stop(Duration),
 }
 
-/// The clock of a server that answers nothing.
+/// The clock of an outage.
 #[derive(Debug)]
 pub(super) struct Patience {
     max_outage: Duration,
     /// The first failure after the last success.
     failing_since: Option<Time>,
-    /// Time since then that does not count: holds, `max_outage` of them at most, and time without a row to send.
+    /// The time since `failing_since` in which no row was open. It does not count.
     excluded: Duration,
+    /// The time of holds since `failing_since`. It does not count up to `max_outage`.
     held: Duration,
     held_until: Time,
-    /// Since when there has been nothing to send.
+    /// The time since which no row has been open.
     idle_since: Option<Time>,
 }
 
 impl Patience {
-    /// With `--max-outage`.
+    /// No failure yet. `max_outage` is `--max-outage`.
     pub(super) fn new(max_outage: Duration) -> Patience {
         let (zero, never) = (Duration::ZERO, None);
         Patience {
@@ -74,7 +75,7 @@ impl Patience {
         }
     }
 
-    /// An attempt failed.
+    /// Starts the clock, as an attempt failed.
     pub(super) fn failed(&mut self, now: Time) {
         if self.failing_since.is_none() {
             self.failing_since = Some(now);
@@ -83,18 +84,18 @@ impl Patience {
         }
     }
 
-    /// The server answered for itself.
+    /// Stops the clock, as the server confirmed or refused a row.
     pub(super) fn succeeded(&mut self) {
         self.failing_since = None;
     }
 
-    /// All sending is held until then.
+    /// Notes a hold of all sending, from `now` to `until`.
     pub(super) fn held(&mut self, now: Time, until: Time) {
         self.held += until.saturating_sub(self.held_until.max(now));
         self.held_until = self.held_until.max(until);
     }
 
-    /// Whether any row is open that is to be sent.
+    /// Notes whether no row is open.
     pub(super) fn set_idle(&mut self, is_idle: bool, now: Time) {
         if is_idle {
             self.idle_since.get_or_insert(now);
@@ -103,16 +104,16 @@ impl Patience {
         }
     }
 
-    /// How long the server may fail before that is [judged](Patience::judge) to be too long.
+    /// The longest outage in this situation; [`Patience::judge`] applies it.
     pub(super) fn limit(&self, situation: &Situation) -> Duration {
         let is_short = match situation {
-            Situation { is_tail: true, .. } => !situation.is_servers_doing(),
+            Situation { is_tail: true, .. } => !situation.is_server_at_fault(),
             Situation { has_succeeded, is_name_unknown, .. } => *is_name_unknown && !has_succeeded,
         };
-        if is_short { TAIL.min(self.max_outage) } else { self.max_outage }
+        if is_short { TAIL_LIMIT.min(self.max_outage) } else { self.max_outage }
     }
 
-    /// What to do now that an attempt has failed.
+    /// Decides after an attempt has failed.
     pub(super) fn judge(&self, now: Time, situation: &Situation) -> Judgement {
         let Some(since) = self.failing_since else { return Judgement::Wait };
         let lasted = now.saturating_sub(since);
@@ -121,7 +122,7 @@ impl Patience {
             return Judgement::Wait;
         }
         let never_up = !situation.has_succeeded && situation.is_new_waiting;
-        if situation.is_tail && !situation.is_servers_doing() && !never_up {
+        if situation.is_tail && !situation.is_server_at_fault() && !never_up {
             Judgement::RecordWaiting
         } else {
             Judgement::Stop(lasted)
@@ -130,8 +131,9 @@ impl Patience {
 }
 
 impl Situation {
-    fn is_servers_doing(&self) -> bool {
-        self.waiting_unsuspected >= TOGETHER && self.lost * OFTEN < self.ended
+    /// Whether the failures at the tail are blamed on the server and not on the rows.
+    fn is_server_at_fault(&self) -> bool {
+        self.waiting_unsuspected >= MIN_ROWS_TO_BLAME_SERVER && self.lost * COMMON_FAILURE < self.ended
     }
 }
 
@@ -141,8 +143,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// When the patience ends for a server that has failed since the first second, and how.
-    fn ends(patience: &Patience, situation: &Situation) -> (u32, Judgement) {
+    /// The second at which the patience ends, and the judgement, for a server that has failed since the first second.
+    fn find_end(patience: &Patience, situation: &Situation) -> (u32, Judgement) {
         let judged = |second: u32| (second, patience.judge(second * SECOND, situation));
         (1..5000)
             .map(judged)
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_max_outage_and_a_minute_at_the_tail() {
+    fn the_patience_is_the_max_outage_and_a_minute_at_the_tail() {
         let tail = Situation { is_tail: true, has_succeeded: true, ended: 97, ..Situation::default() };
         let cases = [
             ("in the middle", Situation { is_tail: false, ..tail }, stop(601)),
@@ -198,31 +200,31 @@ mod tests {
             ("a name that was known", Situation { is_tail: false, is_name_unknown: true, ..tail }, stop(601)),
         ];
         for (case, situation, expected) in cases {
-            assert_eq!(ends(&failing(600), &situation), expected, "{case}");
+            assert_eq!(find_end(&failing(600), &situation), expected, "{case}");
         }
         let short = Situation { waiting_unsuspected: 1, ..tail };
-        assert_eq!(ends(&failing(20), &short), (21, Judgement::RecordWaiting));
+        assert_eq!(find_end(&failing(20), &short), (21, Judgement::RecordWaiting));
     }
 
     #[test]
-    fn it_begins_anew_after_a_success() {
+    fn the_patience_begins_anew_after_a_success() {
         let mut patience = failing(100);
         patience.succeeded();
-        assert_eq!(ends(&patience, &Situation::default()), (0, Judgement::Wait));
+        assert_eq!(find_end(&patience, &Situation::default()), (0, Judgement::Wait));
         patience.failed(50 * SECOND);
         patience.failed(90 * SECOND);
-        assert_eq!(ends(&patience, &Situation::default()).0, 150);
+        assert_eq!(find_end(&patience, &Situation::default()).0, 150);
     }
 
     #[test]
     fn holds_do_not_count_up_to_the_max_outage() {
         let mut patience = failing(100);
         patience.held(2 * SECOND, 32 * SECOND);
-        // Two replies ask for nearly the same.
+        // Two replies ask for nearly the same pause.
         patience.held(3 * SECOND, 33 * SECOND);
-        assert_eq!(ends(&patience, &Situation::default()).0, 132);
+        assert_eq!(find_end(&patience, &Situation::default()).0, 132);
         (1..50).for_each(|n| patience.held(30 * n * SECOND, 30 * (n + 1) * SECOND));
-        assert_eq!(ends(&patience, &Situation::default()).0, 201);
+        assert_eq!(find_end(&patience, &Situation::default()).0, 201);
     }
 
     #[test]
@@ -232,20 +234,20 @@ mod tests {
         patience.set_idle(true, 20 * SECOND);
         patience.set_idle(false, 60 * SECOND);
         patience.set_idle(false, 70 * SECOND);
-        assert_eq!(ends(&patience, &Situation::default()).0, 151);
+        assert_eq!(find_end(&patience, &Situation::default()).0, 151);
     }
 
     #[test]
-    fn what_is_left_of_a_hold_does_not_count_after_a_success_within_it() {
+    fn the_rest_of_a_hold_does_not_count_after_a_success_within_the_hold() {
         let mut patience = Patience::new(100 * SECOND);
         patience.held(SECOND, 61 * SECOND);
         patience.succeeded();
         patience.failed(11 * SECOND);
-        assert_eq!(ends(&patience, &Situation::default()).0, 161);
-        // Nor does it help that a hold had passed before the first failure.
+        assert_eq!(find_end(&patience, &Situation::default()).0, 161);
+        // A hold that was over before the first failure changes nothing.
         patience.succeeded();
         patience.held(200 * SECOND, 250 * SECOND);
         patience.failed(300 * SECOND);
-        assert_eq!(ends(&patience, &Situation::default()).0, 400);
+        assert_eq!(find_end(&patience, &Situation::default()).0, 400);
     }
 }

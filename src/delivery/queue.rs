@@ -1,10 +1,10 @@
-//! The order in which open rows are sent: whose turn it is, who waits for a backoff, and who is parked.
+//! The order in which open rows are sent: rows that have their turn, rows that wait for a backoff, and parked rows.
 
 use super::time::Time;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-/// Names an open row; the older row is less.
+/// The key of an open row. Keys are in input order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RowKey {
     /// The row's number.
@@ -13,51 +13,52 @@ pub(super) struct RowKey {
     pub slot: u32,
 }
 
-/// Why an attempt starts.
+/// The reason for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Its row was never sent.
+pub(super) enum AttemptKind {
+    /// The row was never sent.
     First,
-    /// Its row was sent before.
+    /// The row was sent before.
     Retry,
-    /// It shows whether the server is back.
+    /// The attempt shows whether the server is back.
     Probe,
 }
 
-/// Rows that wait to be sent, by what they wait for.
+/// Rows that wait to be sent, by the event they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Their turn has come and they were never sent.
+    /// Rows that were never sent and have their turn.
     untried: BTreeSet<RowKey>,
-    /// Their backoff is over.
+    /// Rows that were sent and whose backoff is over.
     again: BTreeSet<RowKey>,
+    /// Rows that were sent, by the end of their backoff.
     backoff: BinaryHeap<Reverse<(Time, RowKey)>>,
-    /// They wait for a sign of life of the server.
+    /// Rows that wait for a success.
     parked: BTreeSet<RowKey>,
 }
 
 impl Queue {
-    /// The turn of a row that was never sent has come.
+    /// Queues a row that was never sent, as its turn has come.
     pub(super) fn push_untried(&mut self, key: RowKey) {
         self.untried.insert(key);
     }
 
-    /// A row is to be sent again at once.
+    /// Queues a row for another attempt at once.
     pub(super) fn push_again(&mut self, key: RowKey) {
         self.again.insert(key);
     }
 
-    /// A row is to be sent again at this time.
+    /// Queues a row for another attempt at `until`.
     pub(super) fn push_backoff(&mut self, until: Time, key: RowKey) {
         self.backoff.push(Reverse((until, key)));
     }
 
-    /// A row waits for a sign of life.
+    /// Parks a row until a success.
     pub(super) fn park(&mut self, key: RowKey) {
         self.parked.insert(key);
     }
 
-    /// Ends the backoffs that are over, and returns when the next one is.
+    /// Queues the rows whose backoff is over, and returns the end of the next backoff.
     pub(super) fn wake(&mut self, now: Time) -> Option<Time> {
         while let Some(Reverse((until, key))) = self.backoff.peek().copied() {
             if until > now {
@@ -69,13 +70,13 @@ impl Queue {
         None
     }
 
-    /// The oldest row for an attempt of this kind, of which there must be one.
-    pub(super) fn pop(&mut self, kind: Kind) -> RowKey {
-        let row = if kind == Kind::Retry { self.again.pop_first() } else { self.untried.pop_first() };
+    /// Removes the oldest row for an attempt of this kind. There must be such a row.
+    pub(super) fn pop(&mut self, kind: AttemptKind) -> RowKey {
+        let row = if kind == AttemptKind::Retry { self.again.pop_first() } else { self.untried.pop_first() };
         row.expect("a permit is given for a row that waits")
     }
 
-    /// The newest row that was never sent.
+    /// Removes the newest row that was never sent.
     pub(super) fn pop_newest_untried(&mut self) -> Option<RowKey> {
         self.untried.pop_last()
     }
@@ -91,7 +92,7 @@ impl Queue {
         self.again.append(&mut self.parked);
     }
 
-    /// Takes a parked row out.
+    /// Removes a parked row.
     pub(super) fn unpark(&mut self, key: RowKey) {
         self.parked.remove(&key);
     }
@@ -101,7 +102,7 @@ impl Queue {
         self.parked.iter().copied()
     }
 
-    /// The rows that were sent and wait, whatever for.
+    /// The rows that were sent and wait for another attempt.
     pub(super) fn waiting(&self) -> impl Iterator<Item = RowKey> {
         self.again
             .iter()
@@ -110,13 +111,13 @@ impl Queue {
             .chain(self.backoff.iter().map(|Reverse((_, key))| *key))
     }
 
-    /// Takes all of them out, the oldest first.
+    /// Removes the rows that were sent and wait for another attempt, in input order.
     pub(super) fn take_waiting(&mut self) -> BTreeSet<RowKey> {
         self.park_all();
         std::mem::take(&mut self.parked)
     }
 
-    /// Takes these rows out.
+    /// Removes these rows.
     pub(super) fn remove(&mut self, rows: &[RowKey]) {
         self.again.retain(|key| !rows.contains(key));
         self.parked.retain(|key| !rows.contains(key));
@@ -136,7 +137,7 @@ impl Queue {
         self.again.len() + self.parked.len()
     }
 
-    /// Whether a row is parked and none could be sent now.
+    /// Whether a row is parked and no row could be sent now.
     pub(super) fn is_stuck(&self) -> bool {
         !self.parked.is_empty() && self.untried.is_empty() && self.again.is_empty()
     }
@@ -152,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_row_goes_first_and_the_newest_untried_one_as_a_probe() {
+    fn the_oldest_row_goes_first_and_the_newest_untried_row_is_the_probe() {
         let mut queue = Queue::default();
         [3, 1, 2].iter().for_each(|row| queue.push_untried(key(*row)));
         [6, 5].iter().for_each(|row| queue.push_again(key(*row)));
-        assert_eq!((queue.pop_newest_untried(), queue.pop(Kind::First)), (Some(key(3)), key(1)));
+        assert_eq!((queue.pop_newest_untried(), queue.pop(AttemptKind::First)), (Some(key(3)), key(1)));
         assert_eq!(
-            (queue.pop(Kind::Retry), queue.pop(Kind::Retry), queue.has_again()),
+            (queue.pop(AttemptKind::Retry), queue.pop(AttemptKind::Retry), queue.has_again()),
             (key(5), key(6), false)
         );
     }
@@ -172,9 +173,9 @@ mod tests {
         assert_eq!(queue.wake(Duration::ZERO), Some(second(1)));
         assert!(!queue.has_again());
         assert_eq!(queue.wake(second(1)), Some(second(2)));
-        assert_eq!(queue.pop(Kind::Retry), key(2));
+        assert_eq!(queue.pop(AttemptKind::Retry), key(2));
         assert_eq!(queue.wake(second(9)), None);
-        assert_eq!(queue.pop(Kind::Retry), key(1));
+        assert_eq!(queue.pop(AttemptKind::Retry), key(1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `--rate`, as it is typed.
+//! The value of `--rate`.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ pub enum Rate {
     Unlimited,
 }
 
-/// The text is no rate.
+/// The text is not a rate.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Use a rate such as 10/s or 600/m (whole numbers from 1), or unlimited")]
 pub struct BadRate;
@@ -46,8 +46,8 @@ impl FromStr for Rate {
 }
 
 impl Rate {
-    /// The share of each of `among` runs that send at the same time, rounded down, so that all together never exceed
-    /// the rate. Less than one a second is counted by the minute. `None` if the share is less than one a minute.
+    /// The share of each of `among` runs that send at the same time, rounded down, so that all runs together never exceed
+    /// the rate. A share below one per second is given per minute. `None` if the share is below one per minute.
     #[must_use]
     pub fn divided(self, among: NonZeroU32) -> Option<Rate> {
         let Rate::Limited { count, per } = self else { return Some(self) };
@@ -60,7 +60,7 @@ impl Rate {
         Some(Rate::Limited { count, per })
     }
 
-    /// Attempts a second; `None` if unlimited.
+    /// Attempts per second; `None` if unlimited.
     #[must_use]
     pub fn per_second(self) -> Option<f64> {
         match self {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_no_rate_is_refused() {
+    fn a_text_that_is_not_a_rate_is_refused() {
         for text in ["0", "-1", "+1", "1.5", "", "/s", "10/h", "10 /s", "Unlimited", "99999999999"] {
             assert_eq!(text.parse::<Rate>(), Err(BadRate), "{text}");
         }

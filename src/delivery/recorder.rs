@@ -1,4 +1,5 @@
-//! Outcomes on their way to the disk: a batch gathers while another one is under way (group commit).
+//! Outcomes on their way to the disk: records gather in a batch while the batch before is synced
+//! ([group commit](https://www.postgresql.org/docs/current/wal-configuration.html)).
 
 use super::job::{Job, Work};
 use super::observer::FailedRow;
@@ -12,19 +13,19 @@ use std::mem;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-/// How long a record may wait for others to go to the disk with it, while other rows go on. Measured: a sync costs the
-/// processor as much as several requests do.
+/// The time for which a record waits for others of its batch while other rows go on. Measured: a sync costs as much
+/// processor time as several requests.
 const GATHERING: Duration = Duration::from_millis(90);
 
-/// The bytes from which a batch takes no more records of rows that are not sent. Chosen.
+/// Bytes of a batch from which no more records of rows that are not sent are added. Chosen: it bounds the memory.
 const LONG_BATCH: usize = 512 * 1024;
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub status: Status,
     pub http_status: Option<u16>,
-    /// Of the last attempt.
+    /// The duration of the last attempt.
     pub duration: Duration,
     /// Empty if the row is in sync.
     pub error: String,
@@ -32,7 +33,7 @@ pub(super) struct Outcome {
 
 /// The rows of a batch.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(super) struct RecordBatch {
     /// Rows that were sent.
     pub sent: Vec<(RowKey, Status)>,
     /// Rows that were not sent.
@@ -41,21 +42,21 @@ pub(super) struct Recorded {
     pub failed: Vec<FailedRow>,
 }
 
-impl Recorded {
+impl RecordBatch {
     fn is_empty(&self) -> bool {
         self.sent.is_empty() && self.unsent.is_empty()
     }
 }
 
-/// Writes records and knows when they are durable.
+/// Writes records and reports the durable ones.
 pub(super) struct Recorder<L> {
     log: L,
-    /// The batch that gathers.
+    /// The records of the batch that gathers.
     lines: Vec<u8>,
-    gathered: Recorded,
+    gathered: RecordBatch,
     gathering_since: Time,
     /// The batch that is on its way to the disk.
-    under_way: Option<Recorded>,
+    under_way: Option<RecordBatch>,
     /// Durable records of rows that were not sent.
     durable_unsent: u64,
 }
@@ -66,7 +67,7 @@ impl<L: Log> Recorder<L> {
         Recorder {
             log,
             lines: Vec::new(),
-            gathered: Recorded::default(),
+            gathered: RecordBatch::default(),
             gathering_since: Time::ZERO,
             under_way: None,
             durable_unsent: 0,
@@ -90,7 +91,7 @@ impl<L: Log> Recorder<L> {
     /// Adds the record of a row that is not sent.
     pub(super) fn add_unsent(&mut self, job: Job, now: Time) {
         let Work::Record { customer_id, subscription_id, status, error } = job.work else {
-            unreachable!("a row that is sent has no record yet")
+            unreachable!("a row to be sent has no outcome yet")
         };
         let outcome = Outcome { status, http_status: None, duration: Duration::ZERO, error };
         let ids = [customer_id.as_str(), &subscription_id];
@@ -138,27 +139,28 @@ impl<L: Log> Recorder<L> {
         }
     }
 
-    /// Whether the record of a row that is not sent may come: a crash must not find more records on their way to the disk
-    /// than a resumed run accepts as lost. `free`: slots without a row.
+    /// Whether the record of a row that is not sent may be added: a crash must not find more records on their way to the
+    /// disk than a resumed run accepts as lost. `free`: slots without a row.
     pub(super) fn has_room_for_unsent(&self, free: usize) -> bool {
-        let under_way = self.under_way.as_ref().map_or(0, |recorded| recorded.unsent.len());
+        let under_way = self.under_way.as_ref().map_or(0, |batch| batch.unsent.len());
         let on_the_way = self.gathered.unsent.len() + under_way;
         let most = usize::try_from(unsent_together(self.durable_unsent)).unwrap_or(usize::MAX);
         on_the_way < free.saturating_add(most) && self.lines.len() < LONG_BATCH
     }
 
-    /// Until when the gathered records wait for more. They do while other rows `go_on` and fewer than `enough` rows wait
-    /// for them.
+    /// The end of the time in which more records may join the batch. Records gather while other rows `go_on` and fewer than
+    /// `enough` rows wait for their records.
     pub(super) fn gathers_until(&self, now: Time, go_on: bool, enough: usize) -> Option<Time> {
         let until = self.gathering_since + GATHERING;
-        let gathers = !self.gathered.is_empty() && self.gathered.sent.len() < enough && go_on && until > now;
-        gathers.then_some(until)
+        let is_gathering =
+            !self.gathered.is_empty() && self.gathered.sent.len() < enough && go_on && until > now;
+        is_gathering.then_some(until)
     }
 
-    /// Sends the gathered batch on its way, unless another one is or it still gathers. True if it did.
+    /// Submits the batch, unless another batch is under way or the batch still gathers. True if it was submitted.
     pub(super) fn submit(&mut self, now: Time, go_on: bool, enough: usize) -> bool {
-        let waits = self.under_way.is_some() || self.gathers_until(now, go_on, enough).is_some();
-        if self.gathered.is_empty() || waits {
+        let must_wait = self.under_way.is_some() || self.gathers_until(now, go_on, enough).is_some();
+        if self.gathered.is_empty() || must_wait {
             return false;
         }
         self.log.submit(mem::take(&mut self.lines));
@@ -166,22 +168,22 @@ impl<L: Log> Recorder<L> {
         true
     }
 
-    /// The rows of the batch under way, once it is durable. Pending without one.
+    /// The rows of the batch under way, once the batch is durable. Pending while no batch is under way.
     ///
     /// # Errors
-    /// If it could not be written.
-    pub(super) fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Recorded>> {
+    /// If the batch could not be written.
+    pub(super) fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<RecordBatch>> {
         if self.under_way.is_none() {
             return Poll::Pending;
         }
         let durable = ready!(self.log.poll_durable(context));
-        let recorded = self.under_way.take().expect("a batch is under way");
+        let batch = self.under_way.take().expect("a batch is under way");
         Poll::Ready(durable.map(|buffer| {
             if self.lines.is_empty() {
                 self.lines = buffer;
             }
-            self.durable_unsent += recorded.unsent.len() as u64;
-            recorded
+            self.durable_unsent += batch.unsent.len() as u64;
+            batch
         }))
     }
 }

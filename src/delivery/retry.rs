@@ -1,6 +1,6 @@
 //! What becomes of a row after a reply. Pure: a reply and the row's log in, a decision out.
 
-use super::aimd::Load;
+use super::aimd::ServerLoad;
 use super::breaker::Evidence;
 use super::ending::Refusal;
 use super::time::Time;
@@ -121,8 +121,8 @@ impl Failure {
     }
 
     /// What it says of the server's load; `None` without a reply.
-    pub(super) fn load(&self) -> Option<Load> {
-        self.http_status().map(Load::of)
+    pub(super) fn load(&self) -> Option<ServerLoad> {
+        self.http_status().map(ServerLoad::of)
     }
 
     /// What it says of whether the server is up, where the row is suspect or not, and where the server has answered for
@@ -324,8 +324,8 @@ mod tests {
     fn a_failure_has_the_status_and_the_load_of_its_reply_and_the_fault_of_its_connection() {
         let unknown_name = not_sent(Some(Fault::UnknownName));
         for (failure, status, load, is_name_unknown) in [
-            (overloaded(503), Some(503), Some(Load::Overloaded), false),
-            (page(), Some(200), Some(Load::Normal), false),
+            (overloaded(503), Some(503), Some(ServerLoad::Overloaded), false),
+            (page(), Some(200), Some(ServerLoad::Normal), false),
             (lost(None), None, None, false),
             (not_sent(Some(Fault::Certificate)), None, None, false),
             (unknown_name, None, None, true),

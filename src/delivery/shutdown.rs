@@ -1,4 +1,4 @@
-//! The end of a run before its last row: signals, the deadline, and the time in which attempts in flight are waited for.
+//! The end of a run before its last row: signals, the deadline, and the drain, in which attempts in flight may still end.
 
 use super::ending::{Interrupt, Limit, Stop};
 use super::settings::Settings;
@@ -9,21 +9,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Why and how a run ends early.
+/// The early end of a run.
 pub(super) struct Shutdown {
-    /// `None` once nobody can interrupt any more.
+    /// `None` once the sender is gone.
     interrupts: Option<UnboundedReceiver<Interrupt>>,
     drain_timeout: Duration,
     deadline: Option<Time>,
     reason: Option<Stop>,
-    /// Until when the attempts in flight are waited for.
+    /// The end of the drain.
     drained_at: Option<Time>,
     is_interrupted: bool,
     is_immediate: bool,
 }
 
 impl Shutdown {
-    /// Of a run whose deadline is at that time.
+    /// For a run with this deadline.
     pub(super) fn new(
         settings: &Settings,
         deadline: Option<Time>,
@@ -40,37 +40,37 @@ impl Shutdown {
         }
     }
 
-    /// Whether nothing new is started any more.
+    /// Whether no attempt may start any more.
     pub(super) fn has_begun(&self) -> bool {
         self.reason.is_some()
     }
 
-    /// Whether nothing is waited for any more: after a second interrupt, or once a record is lost.
+    /// Whether the run waits for nothing any more: after a second interrupt, or once a record is lost.
     pub(super) fn is_immediate(&self) -> bool {
         self.is_immediate
     }
 
-    /// Why the run ends early.
+    /// The reason of the early end.
     pub(super) fn reason(&self) -> Option<&Stop> {
         self.reason.as_ref()
     }
 
-    /// The same, at the end.
+    /// The reason of the early end, once the run is over.
     pub(super) fn into_reason(self) -> Option<Stop> {
         self.reason
     }
 
-    /// When to look again: at the deadline, or when the attempts in flight were waited for long enough.
+    /// The time of the next change: the deadline, or the end of the drain.
     pub(super) fn wakes_at(&self, now: Time) -> Option<Time> {
         if self.has_begun() { self.drained_at.filter(|at| *at > now) } else { self.deadline }
     }
 
-    /// Whether the attempts in flight were waited for long enough.
+    /// Whether the drain is over.
     pub(super) fn is_drained(&self, now: Time) -> bool {
         self.drained_at.is_some_and(|at| at <= now)
     }
 
-    /// Ends the run early, unless it is ending already.
+    /// Ends the run early. The first reason stays.
     pub(super) fn begin(&mut self, reason: Stop, now: Time) {
         if self.reason.is_none() {
             self.drained_at = Some(now + self.drain_timeout);
@@ -78,21 +78,21 @@ impl Shutdown {
         }
     }
 
-    /// Ends the run at once, whatever it was ending for: a record could not be made durable.
+    /// Ends the run at once, because a record could not be made durable. This reason replaces any other.
     pub(super) fn abandon(&mut self, error: io::Error) {
         self.reason = Some(Stop::Storage(error));
         self.is_immediate = true;
     }
 
-    /// Ends the run when its time is up. What is in flight by then is waited for as after an interrupt.
+    /// Ends the run at the deadline. Attempts in flight are drained as after an interrupt.
     pub(super) fn keep_deadline(&mut self, now: Time) {
         if self.deadline.is_some_and(|at| at <= now) {
             self.begin(Stop::Reached(Limit::Deadline), now);
         }
     }
 
-    /// Takes the next interrupt, if there is one. Returns for how long the attempts in flight are waited for, if it is the
-    /// first interrupt: the run may be ending for another reason already.
+    /// Takes the next interrupt, if there is one. Returns the rest of the drain at the first interrupt; the run may be ending
+    /// for another reason already.
     pub(super) fn poll_interrupt(&mut self, now: Time, context: &mut Context<'_>) -> Poll<Option<Duration>> {
         let Some(interrupts) = &mut self.interrupts else { return Poll::Pending };
         match interrupts.poll_recv(context) {

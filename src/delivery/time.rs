@@ -6,10 +6,10 @@ use std::task::Context;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A point in time, as the time since the run began.
+/// A point in time, as the duration since the run began.
 pub(super) type Time = Duration;
 
-/// The earlier of two points in time, where `None` is never.
+/// The earlier of two points in time. `None` means never.
 pub(super) fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -24,23 +24,23 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Of a run that begins now.
+    /// A clock of a run that begins now.
     pub(super) fn start() -> Clock {
         let began = Instant::now();
         Clock { began, alarm: Box::pin(sleep_until(began)) }
     }
 
-    /// When the run began.
+    /// The instant at which the run began.
     pub(super) fn began(&self) -> Instant {
         self.began
     }
 
-    /// What time it is.
+    /// The present time.
     pub(super) fn now(&self) -> Time {
         Instant::now() - self.began
     }
 
-    /// Sets the alarm, which wakes the task. True if that time has come already.
+    /// Sets the alarm, which wakes the task at `time`. True if `time` is in the past.
     pub(super) fn is_past(&mut self, time: Option<Time>, context: &mut Context<'_>) -> bool {
         let Some(at) = time.map(|time| self.began + time) else { return false };
         if self.alarm.deadline() != at {
