@@ -1,10 +1,11 @@
-//! The [circuit breaker](https://martinfowler.com/bliki/CircuitBreaker.html) of a run: is the server down, or is it the row?
-//! Pure: events and times in, states out.
+//! The [circuit breaker](https://martinfowler.com/bliki/CircuitBreaker.html) of a run decides whether the server is down or
+//! the row is at fault. Pure: events and times in, states out.
 //!
-//! A **success** is a reply with which the server answered for itself (confirmed or refused). A row is **suspect** once a
-//! success, while closed or of an attempt started after the opening, *started* after the row's first failure, or if the row
-//! failed in an earlier run: what it meets speaks of itself. A row is **parked** when it has used its attempts while nothing
-//! succeeded, or when the breaker opens. The breaker is **stuck** when only parked rows could be sent.
+//! A **success** is a reply that confirms or refuses the row: the server works. A row is **suspect** if the row failed in an
+//! earlier run, or once a success of an attempt that *started* after the row's first failure has come in (while the breaker
+//! is open, only of an attempt that started after the opening): the failures of a suspect row are no evidence about the
+//! server. A row is **parked** when its attempts are used up while nothing succeeded, or when the breaker opens. The breaker
+//! is **stuck** when only parked rows could be sent.
 //!
 //! | state | event | guard | next | action |
 //! | --- | --- | --- | --- | --- |
@@ -19,56 +20,57 @@
 //! | HalfOpen | success | started after the opening | Closed | queue parked rows |
 //! | HalfOpen | failure | | Open (×2, to 10 s) | park |
 //!
-//! A 429 and a stale attempt count for nothing here. [`super::patience`] decides when the run gives up.
+//! A 429 and a stale attempt do not count. [`super::patience`] decides when the run gives up.
 
 use super::retry::RowLog;
 use super::time::Time;
 use crate::offerit::Fault;
 use std::time::Duration;
 
-/// Counted failures since the last success that open the breaker. Chosen: one slow moment of a server costs fewer.
+/// The number of counted failures since the last success that opens the breaker. Chosen: one slow moment of a server causes
+/// fewer.
 const TRIP_AFTER: usize = 10;
 
 /// The pause before the first probe. Chosen: a restarting server is back soon.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause between two probes. Chosen: the run goes on ten seconds after the server at the latest.
+/// The longest pause between two probes. Chosen: the run goes on at most ten seconds after the server is back.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// Probes that meet the same fault that waiting cannot heal before the run stops. Chosen: one may be chance.
+/// The number of consecutive probes with the same permanent fault that stops the run. Chosen: one may be chance.
 const HOPELESS_PROBES: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum BreakerState {
     Closed,
     Open { probe_at: Time, pause: Duration },
     HalfOpen { pause: Duration },
 }
 
-/// What a failure says of the server.
+/// The evidence about the server in a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// Nothing: a 429, or a charged failure of a suspect row.
+    /// No evidence: a 429, or a charged failure of a suspect row.
     None,
-    /// It may be down.
+    /// The server may be down.
     MayBeDown,
-    /// It cannot be used, nothing got through in this run, and waiting does not heal that.
+    /// The server cannot be used because of a permanent fault, and no row succeeded in this run.
     Unusable(Fault),
 }
 
 /// Whether the server is assumed to be up.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
-    state: State,
-    /// When the counted failures since the last success happened.
+    state: BreakerState,
+    /// The times of the counted failures since the last success.
     counted: Vec<Time>,
     opened_at: Time,
-    /// When the failures began that opened the breaker.
+    /// The first of the failures that opened the breaker.
     down_since: Time,
-    /// The start of the latest success that speaks of the server, if there was any in this run.
+    /// The latest start of a successful attempt, late successes in an outage excluded.
     latest_success: Option<Time>,
     has_succeeded: bool,
-    /// How many probes in a row have met the fault, which waiting cannot heal.
+    /// The permanent fault of the last probes, and the number of consecutive probes with this fault.
     hopeless: Option<(Fault, u32)>,
 }
 
@@ -76,7 +78,7 @@ impl CircuitBreaker {
     /// A closed breaker.
     pub(super) fn new() -> CircuitBreaker {
         CircuitBreaker {
-            state: State::Closed,
+            state: BreakerState::Closed,
             counted: Vec::new(),
             opened_at: Time::ZERO,
             down_since: Time::ZERO,
@@ -87,40 +89,40 @@ impl CircuitBreaker {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state == State::Closed
+        self.state == BreakerState::Closed
     }
 
-    /// When the next probe may start; `None` while closed. While a probe is on its way, the time it started at or before.
+    /// The time from which the next probe may start; `None` while closed. While a probe is in flight, a time in the past.
     pub(super) fn next_probe(&self) -> Option<Time> {
         match self.state {
-            State::Closed => None,
-            State::Open { probe_at, .. } => Some(probe_at),
-            State::HalfOpen { .. } => Some(Time::ZERO),
+            BreakerState::Closed => None,
+            BreakerState::Open { probe_at, .. } => Some(probe_at),
+            BreakerState::HalfOpen { .. } => Some(Time::ZERO),
         }
     }
 
-    /// Since when the server has been failing, while open.
+    /// The start of the present outage, while open.
     pub(super) fn down_since(&self) -> Time {
         self.down_since
     }
 
-    /// Whether the server answered for itself at all in this run.
+    /// Whether the server has confirmed or refused a row in this run.
     pub(super) fn has_succeeded(&self) -> bool {
         self.has_succeeded
     }
 
-    /// Whether what the row meets speaks of itself and not of the server.
+    /// Whether the failures of the row are no evidence about the server.
     pub(super) fn is_suspect(&self, log: &RowLog) -> bool {
         let is_overtaken = |failed_at| self.latest_success.is_some_and(|started| started > failed_at);
         log.has_failed_before || log.first_failure.is_some_and(is_overtaken)
     }
 
-    /// The fault that waiting cannot heal and that the last three probes met.
+    /// The permanent fault that the last three probes met.
     pub(super) fn hopeless(&self) -> Option<Fault> {
         self.hopeless.filter(|(_, probes)| *probes >= HOPELESS_PROBES).map(|(fault, _)| fault)
     }
 
-    /// An attempt that started at `started` succeeded. True if it closes the breaker.
+    /// Counts a success of an attempt that started at `started`. True if the success closes the breaker.
     pub(super) fn succeeded(&mut self, started: Time) -> bool {
         self.has_succeeded = true;
         let was_closed = self.is_closed();
@@ -129,18 +131,18 @@ impl CircuitBreaker {
         }
         self.latest_success = self.latest_success.max(Some(started));
         self.counted.retain(|failed_at| *failed_at >= started);
-        self.state = State::Closed;
+        self.state = BreakerState::Closed;
         self.hopeless = None;
         !was_closed
     }
 
-    /// An attempt that started at `started` failed. True if that opens the breaker.
+    /// Counts a failure of an attempt that started at `started`. True if the failure opens the breaker.
     pub(super) fn failed(&mut self, started: Time, evidence: Evidence, now: Time) -> bool {
         match self.state {
-            State::Closed => self.failed_closed(evidence, now),
-            State::HalfOpen { pause } if started > self.opened_at => {
+            BreakerState::Closed => self.count_failure(evidence, now),
+            BreakerState::HalfOpen { pause } if started > self.opened_at => {
                 let pause = (2 * pause).min(MAX_PAUSE);
-                self.state = State::Open { probe_at: now + pause, pause };
+                self.state = BreakerState::Open { probe_at: now + pause, pause };
                 self.hopeless = match (evidence, self.hopeless) {
                     (Evidence::Unusable(fault), Some((same, probes))) if fault == same => {
                         Some((fault, probes + 1))
@@ -150,11 +152,11 @@ impl CircuitBreaker {
                 };
                 false
             }
-            State::Open { .. } | State::HalfOpen { .. } => false,
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => false,
         }
     }
 
-    fn failed_closed(&mut self, evidence: Evidence, now: Time) -> bool {
+    fn count_failure(&mut self, evidence: Evidence, now: Time) -> bool {
         let is_hopeless = matches!(evidence, Evidence::Unusable(_));
         if evidence != Evidence::None {
             self.counted.push(now);
@@ -166,25 +168,25 @@ impl CircuitBreaker {
         opens
     }
 
-    /// Opens: too many failures, or stuck.
+    /// Opens the breaker, after too many failures or because it is stuck.
     pub(super) fn open(&mut self, now: Time) {
-        self.state = State::Open { probe_at: now + FIRST_PAUSE, pause: FIRST_PAUSE };
+        self.state = BreakerState::Open { probe_at: now + FIRST_PAUSE, pause: FIRST_PAUSE };
         self.opened_at = now;
         self.down_since = self.counted.first().copied().unwrap_or(now);
         self.counted.clear();
     }
 
-    /// The probe starts.
+    /// Half-opens the breaker, as the probe starts.
     pub(super) fn probe_started(&mut self) {
-        if let State::Open { pause, .. } = self.state {
-            self.state = State::HalfOpen { pause };
+        if let BreakerState::Open { pause, .. } = self.state {
+            self.state = BreakerState::HalfOpen { pause };
         }
     }
 
-    /// The probe was called back before its request left: another one may start at once.
+    /// Allows another probe at once, as the probe was called back before its request left.
     pub(super) fn probe_called_back(&mut self, now: Time) {
-        if let State::HalfOpen { pause } = self.state {
-            self.state = State::Open { probe_at: now, pause };
+        if let BreakerState::HalfOpen { pause } = self.state {
+            self.state = BreakerState::Open { probe_at: now, pause };
         }
     }
 }
@@ -214,12 +216,12 @@ mod tests {
         breaker
     }
 
-    /// An event, and whether it opens or closes the breaker.
+    /// An event. It returns whether the event opens or closes the breaker.
     type Event = fn(&mut CircuitBreaker) -> bool;
 
-    fn open_until(seconds: f64, pause: f64) -> State {
+    fn open_until(seconds: f64, pause: f64) -> BreakerState {
         let [probe_at, pause] = [seconds, pause].map(Duration::from_secs_f64);
-        State::Open { probe_at, pause }
+        BreakerState::Open { probe_at, pause }
     }
 
     fn fail(breaker: &mut CircuitBreaker, started: u32, evidence: Evidence, now: u32) -> bool {
@@ -233,12 +235,12 @@ mod tests {
         let fail_ten_times: Event = |breaker| (0..10).any(|_| fail(breaker, 1, Evidence::MayBeDown, 1));
         let fail_for_itself: Event = |breaker| (0..99).any(|_| fail(breaker, 1, Evidence::None, 1));
         let unusable: Event = |breaker| fail(breaker, 1, Evidence::Unusable(Fault::Certificate), 1);
-        let table: [(&str, Event, bool, State); 6] = [
-            ("success", |breaker| breaker.succeeded(SECOND), false, State::Closed),
-            ("failure", fail_once, false, State::Closed),
-            ("nine failures", fail_often, false, State::Closed),
+        let table: [(&str, Event, bool, BreakerState); 6] = [
+            ("success", |breaker| breaker.succeeded(SECOND), false, BreakerState::Closed),
+            ("failure", fail_once, false, BreakerState::Closed),
+            ("nine failures", fail_often, false, BreakerState::Closed),
             ("ten failures", fail_ten_times, true, open_until(1.5, 0.5)),
-            ("failures of suspect rows", fail_for_itself, false, State::Closed),
+            ("failures of suspect rows", fail_for_itself, false, BreakerState::Closed),
             ("unusable server", unusable, true, open_until(1.5, 0.5)),
         ];
         for (case, event, opens, next) in table {
@@ -252,9 +254,9 @@ mod tests {
 
     #[test]
     fn the_state_table_holds_while_open() {
-        let half = State::HalfOpen { pause: FIRST_PAUSE };
+        let half = BreakerState::HalfOpen { pause: FIRST_PAUSE };
         let late_failure: Event = |breaker| fail(breaker, 9, Evidence::MayBeDown, 11);
-        let table: [(&str, CircuitBreaker, Event, bool, State); 7] = [
+        let table: [(&str, CircuitBreaker, Event, bool, BreakerState); 7] = [
             (
                 "open, late success",
                 open(),
@@ -277,7 +279,7 @@ mod tests {
                 half_open(),
                 |breaker| breaker.succeeded(11 * SECOND),
                 true,
-                State::Closed,
+                BreakerState::Closed,
             ),
             (
                 "half-open, failure",
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_forgets_older_failures_and_keeps_those_from_after_its_start() {
+    fn a_success_clears_the_failures_before_its_start_and_no_others() {
         let mut breaker = CircuitBreaker::new();
         assert!(!(1..=9).any(|n| breaker.failed(SECOND, Evidence::MayBeDown, n * SECOND)));
         breaker.succeeded(5 * SECOND);
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_was_called_back_makes_room_for_another() {
+    fn a_probe_that_was_called_back_allows_another_probe() {
         let mut breaker = half_open();
         breaker.probe_called_back(20 * SECOND);
         assert_eq!(breaker.next_probe(), Some(20 * SECOND));

@@ -12,7 +12,7 @@ use super::observer::{Notice, Observer, Pause, Retry};
 use super::patience::{Judgement, Patience, Situation};
 use super::queue::{AttemptKind, RowKey};
 use super::recorder::{Outcome, Recorder};
-use super::retry::{Decision, Failure, Verdict, verdict};
+use super::retry::{AttemptFailure, RetryDecision, Verdict, classify};
 use super::rows::{GivenUp, LastFailure, OpenRows};
 use super::settings::Settings;
 use super::shutdown::Shutdown;
@@ -145,7 +145,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// Whether other rows can be sent while records gather.
     fn can_send_others(&self, now: Time) -> bool {
         let is_paused = self.admission.held_until(now).is_some() || !self.breaker.is_closed();
-        self.rows.order().has_untried() && !is_paused && !self.shutdown.has_begun()
+        self.rows.queue().has_untried() && !is_paused && !self.shutdown.has_begun()
     }
 
     fn is_over(&self, now: Time) -> bool {
@@ -223,7 +223,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         if self.shutdown.has_begun() {
             return (has_started, wake_at);
         }
-        wake_at = earliest(wake_at, self.rows.queue().wake(now));
+        wake_at = earliest(wake_at, self.rows.queue_mut().wake(now));
         while self.flights.count() < self.settings.concurrency.get() {
             match self.next_row(now) {
                 Ok((key, kind)) => self.send(key, kind, now),
@@ -241,8 +241,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     fn next_row(&mut self, now: Time) -> Result<(RowKey, AttemptKind), Option<Time>> {
         match self.breaker.next_probe() {
             None => {
-                let kind = self.admission.admit(now, self.rows.order())?;
-                Ok((self.rows.queue().pop(kind), kind))
+                let kind = self.admission.admit(now, self.rows.queue())?;
+                Ok((self.rows.queue_mut().pop(kind), kind))
             }
             Some(_) if self.flights.count() > 0 => Err(None),
             Some(at) if at > now => Err(Some(at)),
@@ -254,11 +254,11 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// other in the input; else the parked row with the fewest attempts, and a suspect row last.
     fn next_probe(&mut self, now: Time) -> Result<(RowKey, AttemptKind), Option<Time>> {
         let parked = self.rows.least_tried_parked(|log| self.breaker.is_suspect(log));
-        if !self.rows.order().has_untried() && parked.is_none() {
+        if !self.rows.queue().has_untried() && parked.is_none() {
             return Err(None);
         }
         self.admission.admit_probe(now)?;
-        let queue = self.rows.queue();
+        let queue = self.rows.queue_mut();
         let probe = queue.pop_newest_untried().or(parked).expect("there is a row to probe with");
         queue.unpark(probe);
         self.breaker.probe_started();
@@ -322,7 +322,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     fn finish_attempt(&mut self, ended: AttemptEnd) {
         let AttemptEnd { start, request, attempt, has_left } = ended;
         let now = self.now();
-        self.rows.give_back(start.key, request);
+        self.rows.return_request(start.key, request);
         let Some(Attempt { reply, duration }) = attempt else { return self.call_back(start, now) };
         if has_left {
             self.rows.get_mut(start.key).log.sent += 1;
@@ -331,7 +331,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             // The attempt got no connection. It still counts against the rate.
             self.admission.request_left(now);
         }
-        match verdict(reply) {
+        match classify(reply) {
             Verdict::Success { status, http_status, error } => {
                 let outcome = Outcome { status, http_status: Some(http_status), duration, error };
                 self.handle_success(start, &outcome, now);
@@ -352,9 +352,9 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         let log = &mut self.rows.get_mut(key).log;
         log.tries -= 1;
         match log.tries {
-            0 => self.rows.queue().push_untried(key),
-            _ if self.breaker.is_closed() => self.rows.queue().push_again(key),
-            _ => self.rows.queue().park(key),
+            0 => self.rows.queue_mut().push_untried(key),
+            _ if self.breaker.is_closed() => self.rows.queue_mut().push_again(key),
+            _ => self.rows.queue_mut().park(key),
         }
     }
 
@@ -371,7 +371,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
         self.patience.succeeded();
         if closes {
-            self.rows.queue().unpark_all();
+            self.rows.queue_mut().unpark_all();
             self.observer.noticed(&Notice::Recovered { after: now.saturating_sub(down_since) });
         } else {
             self.record_suspect_parked(now);
@@ -385,18 +385,24 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             let log = &self.rows.get(*key).log;
             log.is_used_up(most) && self.breaker.is_suspect(log)
         };
-        let at_fault: Vec<_> = self.rows.order().parked().filter(is_at_fault).collect();
+        let at_fault: Vec<_> = self.rows.queue().parked().filter(is_at_fault).collect();
         for key in at_fault {
-            self.rows.queue().unpark(key);
+            self.rows.queue_mut().unpark(key);
             self.record_lost(key, now, GivenUp::AfterAttempts);
         }
     }
 
-    fn handle_failure(&mut self, start: AttemptStart, failure: Failure, duration: Duration, now: Time) {
+    fn handle_failure(
+        &mut self,
+        start: AttemptStart,
+        failure: AttemptFailure,
+        duration: Duration,
+        now: Time,
+    ) {
         let was_closed = self.breaker.is_closed();
         let row = self.rows.get_mut(start.key);
         let is_suspect = self.breaker.is_suspect(&row.log);
-        row.log.failed(&failure, was_closed, now);
+        row.log.add_failure(&failure, was_closed, now);
         let (http_status, why) = (failure.http_status(), failure.why.clone());
         row.last_failure = Some(LastFailure { http_status, duration, why });
         self.last_failure = (failure.why.clone(), failure.is_name_unknown());
@@ -412,7 +418,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         if self.breaker.is_closed() {
             self.retry_or_give_up(start.key, &failure, is_suspect, now);
         } else {
-            self.rows.queue().park(start.key);
+            self.rows.queue_mut().park(start.key);
         }
         if opens {
             self.begin_outage();
@@ -424,16 +430,16 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     }
 
     /// Retries, parks or records a row whose attempt failed while the breaker is closed.
-    fn retry_or_give_up(&mut self, key: RowKey, failure: &Failure, is_suspect: bool, now: Time) {
+    fn retry_or_give_up(&mut self, key: RowKey, failure: &AttemptFailure, is_suspect: bool, now: Time) {
         let row = self.rows.get(key);
         let most = self.settings.max_attempts.get();
         match row.log.decide(failure, is_suspect, most, &mut self.random) {
-            Decision::Record => self.record_lost(key, now, GivenUp::AfterAttempts),
-            Decision::Park => self.rows.queue().park(key),
-            Decision::Retry(pause) => {
+            RetryDecision::Record => self.record_lost(key, now, GivenUp::AfterAttempts),
+            RetryDecision::Park => self.rows.queue_mut().park(key),
+            RetryDecision::Retry(pause) => {
                 let (number, line, attempts, why) = (row.row, row.line, row.log.tries, &failure.why);
                 self.observer.retrying(&Retry { row: number, line, attempts, why, pause });
-                self.rows.queue().push_backoff(now + pause, key);
+                self.rows.queue_mut().push_backoff(now + pause, key);
             }
         }
     }
@@ -450,9 +456,9 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.observer.retrying(&Retry { row: number, line, attempts, why, pause });
         self.rows.use_fresh_connection(key);
         if self.breaker.is_closed() {
-            self.rows.queue().push_again(key);
+            self.rows.queue_mut().push_again(key);
         } else {
-            self.rows.queue().park(key);
+            self.rows.queue_mut().park(key);
         }
     }
 
@@ -470,7 +476,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             && self.breaker.is_closed()
             && self.flights.count() == 0
             && self.recorder.is_idle()
-            && self.rows.order().is_stuck()
+            && self.rows.queue().is_stuck()
             && no_more_rows;
         if is_stuck {
             self.breaker.open(now);
@@ -487,7 +493,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
                 row.log.forgive();
             }
         }
-        self.rows.queue().park_all();
+        self.rows.queue_mut().park_all();
         self.tally.outages += 1;
         if !self.shutdown.has_begun() {
             let patience = self.patience.limit(&self.situation());
@@ -497,7 +503,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
 
     fn situation(&self) -> Situation {
         let logs = || self.rows.in_trouble().map(|row| &row.log);
-        let has_untried = self.rows.order().has_untried() || self.rows.behind() > 0;
+        let has_untried = self.rows.queue().has_untried() || self.rows.behind() > 0;
         Situation {
             is_tail: self.intake.has_ended() && !has_untried,
             has_succeeded: self.breaker.has_succeeded(),
@@ -518,12 +524,12 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         match self.patience.judge(now, &situation) {
             Judgement::Wait => {}
             Judgement::RecordWaiting => {
-                for key in self.rows.queue().take_waiting() {
+                for key in self.rows.queue_mut().take_waiting() {
                     self.record_lost(key, now, GivenUp::AfterAttempts);
                 }
             }
             Judgement::Stop(lasted) => {
-                let rows = || self.rows.order().waiting().map(|key| key.row);
+                let rows = || self.rows.queue().waiting().map(|key| key.row);
                 let left = rows().min().zip(rows().max()).filter(|_| situation.is_tail);
                 let why = self.last_failure.0.clone();
                 self.stop(Stop::Brake(Brake::Outage { lasted, why, left }));
@@ -546,8 +552,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             let row = rows.get(*key);
             row.last_failure.is_some() && (row.log.is_maybe_applied || Some(*key) == blocker)
         };
-        let left: Vec<_> = rows.order().waiting().filter(is_left).collect();
-        self.rows.queue().remove(&left);
+        let left: Vec<_> = rows.queue().waiting().filter(is_left).collect();
+        self.rows.queue_mut().remove(&left);
         for key in &left {
             self.record_lost(*key, now, GivenUp::AtTheEnd);
         }
@@ -556,7 +562,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
 
     /// Records a row that ends without a success.
     fn record_lost(&mut self, key: RowKey, now: Time, given_up: GivenUp) {
-        let outcome = self.rows.get(key).lost(given_up);
+        let outcome = self.rows.get(key).lost_outcome(given_up);
         self.record(key, &outcome, now);
     }
 

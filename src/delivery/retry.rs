@@ -1,4 +1,5 @@
-//! What becomes of a row after a reply. Pure: a reply and the row's log in, a decision out.
+//! The decision about a row after a reply: done, retry with exponential backoff and jitter, park or record. Pure: a reply and
+//! the row's log in, a decision out.
 
 use super::aimd::ServerLoad;
 use super::breaker::Evidence;
@@ -8,81 +9,81 @@ use crate::journal::Status;
 use crate::offerit::{Fault, Reply};
 use std::time::Duration;
 
-/// Replies that confirm nothing before a row counts as used up. Chosen: a maintenance page is not asked five times.
+/// The most replies of one row that confirm nothing. Chosen: a maintenance page is not requested five times.
 const MAX_UNCONFIRMED: u32 = 3;
 
-/// The longest backoff after the first attempt. Chosen.
+/// The longest backoff after the first attempt. Chosen: a short disturbance costs little time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// The longest backoff. Chosen.
+/// The longest backoff. Chosen: later attempts would delay the end of the run.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// The shortest backoff after a 429. Chosen: most limits are of a second, and sooner the answer would be the same.
+/// The shortest backoff after a 429. Chosen: most rate limits are per second, so an earlier retry would be refused again.
 const MIN_BACKOFF_AFTER_429: Duration = Duration::from_secs(1);
 
-/// What a row has been through in this run.
+/// The attempts of a row in this run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RowLog {
     /// Requests that left: the column `attempts`.
     pub sent: u32,
-    /// Attempts, whether their requests left or no connection came about.
+    /// Attempts, including attempts that got no connection.
     pub tries: u32,
-    /// Attempts that count for `--max-attempts`.
+    /// Attempts that count against `--max-attempts`.
     pub charged: u32,
-    /// Those of them whose replies confirmed nothing.
+    /// Charged attempts whose replies confirmed nothing.
     pub unconfirmed: u32,
     /// Whether the update may have been applied without being confirmed, in this run or an earlier one.
     pub is_maybe_applied: bool,
-    /// When its first attempt failed.
+    /// The time of its first failed attempt.
     pub first_failure: Option<Time>,
-    /// Whether it is `failed` or `unknown` in an earlier run.
+    /// Whether the row was `failed` or `unknown` in an earlier run.
     pub has_failed_before: bool,
 }
 
-/// A reply, as delivery reads it.
+/// The meaning of a reply for delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Verdict {
-    /// The server answered for itself: the row is dealt with.
+    /// The server confirmed or refused the row: the row is done.
     Success { status: Status, http_status: u16, error: String },
-    /// It did not.
-    Failure(Failure),
+    /// The attempt failed.
+    Failure(AttemptFailure),
     /// An attempt over the connection pool ended before the head of a reply.
     Stale { why: String },
-    /// Every row would fare the same.
+    /// The server would refuse every row.
     Refused(Refusal),
 }
 
-/// Why an attempt did not succeed.
+/// The reason why an attempt did not succeed.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Failure {
-    kind: Kind,
+pub(super) struct AttemptFailure {
+    kind: FailureKind,
     fault: Option<Fault>,
-    /// What the attempt met.
+    /// The reason, for people.
     pub why: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FailureKind {
     Overloaded(u16),
     Unconfirmed(u16),
     Lost,
     NotSent,
 }
 
-/// What becomes of a row after a failure while the breaker is closed.
+/// The decision about a row after a failure while the breaker is closed.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Decision {
-    /// It is sent again after a backoff.
+pub(super) enum RetryDecision {
+    /// Send the row again after this backoff.
     Retry(Duration),
-    /// Its attempts are used up, and the row is at fault.
+    /// Record the row: its attempts are used up, and the row is at fault.
     Record,
-    /// Its attempts are used up, and it is not known who is at fault.
+    /// Park the row: its attempts are used up, and either the row or the server is at fault.
     Park,
 }
 
-/// Reads a reply.
-pub(super) fn verdict(reply: Reply) -> Verdict {
-    let failure = |kind, fault, why| Verdict::Failure(Failure { kind, fault, why });
+/// Classifies a reply.
+pub(super) fn classify(reply: Reply) -> Verdict {
+    let failure = |kind, fault, why| Verdict::Failure(AttemptFailure { kind, fault, why });
     let http = |status, text: String| format!("HTTP {status}: {text}");
     match reply {
         Reply::Confirmed { status } => {
@@ -93,43 +94,47 @@ pub(super) fn verdict(reply: Reply) -> Verdict {
         }
         Reply::Denied { status, text } => Verdict::Refused(Refusal::Denied { status, text }),
         Reply::Redirected { status, target } => Verdict::Refused(Refusal::Redirected { status, target }),
-        Reply::Overloaded { status, text } => failure(Kind::Overloaded(status), None, http(status, text)),
-        Reply::Unconfirmed { status, text } => failure(Kind::Unconfirmed(status), None, http(status, text)),
-        Reply::Lost { text, fault } => failure(Kind::Lost, fault, text),
-        Reply::NotSent { text, fault } => failure(Kind::NotSent, fault, text),
+        Reply::Overloaded { status, text } => {
+            failure(FailureKind::Overloaded(status), None, http(status, text))
+        }
+        Reply::Unconfirmed { status, text } => {
+            failure(FailureKind::Unconfirmed(status), None, http(status, text))
+        }
+        Reply::Lost { text, fault } => failure(FailureKind::Lost, fault, text),
+        Reply::NotSent { text, fault } => failure(FailureKind::NotSent, fault, text),
         Reply::Stale { text } => Verdict::Stale { why: text },
     }
 }
 
-impl Failure {
+impl AttemptFailure {
     /// The HTTP status, if there was a reply.
     pub(super) fn http_status(&self) -> Option<u16> {
         match self.kind {
-            Kind::Overloaded(status) | Kind::Unconfirmed(status) => Some(status),
-            Kind::Lost | Kind::NotSent => None,
+            FailureKind::Overloaded(status) | FailureKind::Unconfirmed(status) => Some(status),
+            FailureKind::Lost | FailureKind::NotSent => None,
         }
     }
 
-    /// Whether a row is charged with it. A 429 is about the pace, and a connection knows of no row.
+    /// Whether the failure is charged to its row. The cause of a 429 is the pace, and a failed connection carries no row.
     pub(super) fn is_charged(&self) -> bool {
-        !matches!(self.kind, Kind::Overloaded(429) | Kind::NotSent)
+        !matches!(self.kind, FailureKind::Overloaded(429) | FailureKind::NotSent)
     }
 
-    /// Whether the resolver says that the server's name does not exist.
+    /// Whether the resolver reports that the server's name does not exist.
     pub(super) fn is_name_unknown(&self) -> bool {
         self.fault == Some(Fault::UnknownName)
     }
 
-    /// What it says of the server's load; `None` without a reply.
+    /// The load of the server that the reply indicates; `None` without a reply.
     pub(super) fn load(&self) -> Option<ServerLoad> {
         self.http_status().map(ServerLoad::of)
     }
 
-    /// What it says of whether the server is up, where the row is suspect or not, and where the server has answered for
-    /// itself in this run or not.
+    /// The evidence about the server. `is_suspect`: the row is suspect. `has_succeeded`: the server has confirmed or refused
+    /// a row in this run.
     pub(super) fn evidence(&self, is_suspect: bool, has_succeeded: bool) -> Evidence {
         match (self.kind, self.fault) {
-            (Kind::Overloaded(429), _) => Evidence::None,
+            (FailureKind::Overloaded(429), _) => Evidence::None,
             (_, Some(fault)) if fault != Fault::UnknownName && !has_succeeded => Evidence::Unusable(fault),
             _ if is_suspect && self.is_charged() => Evidence::None,
             _ => Evidence::MayBeDown,
@@ -138,17 +143,17 @@ impl Failure {
 }
 
 impl RowLog {
-    /// Notes a failure, which is `charged` to the row unless the breaker is open.
-    pub(super) fn failed(&mut self, failure: &Failure, is_charged: bool, now: Time) {
+    /// Counts a failure. `is_charged` is false while the breaker is open.
+    pub(super) fn add_failure(&mut self, failure: &AttemptFailure, is_charged: bool, now: Time) {
         self.first_failure.get_or_insert(now);
-        self.is_maybe_applied |= matches!(failure.kind, Kind::Unconfirmed(_) | Kind::Lost);
+        self.is_maybe_applied |= matches!(failure.kind, FailureKind::Unconfirmed(_) | FailureKind::Lost);
         if is_charged && failure.is_charged() {
             self.charged += 1;
-            self.unconfirmed += u32::from(matches!(failure.kind, Kind::Unconfirmed(_)));
+            self.unconfirmed += u32::from(matches!(failure.kind, FailureKind::Unconfirmed(_)));
         }
     }
 
-    /// Takes back what was charged: it was the server's.
+    /// Cancels the charged attempts, because the server was at fault.
     pub(super) fn forgive(&mut self) {
         (self.charged, self.unconfirmed) = (0, 0);
     }
@@ -158,26 +163,26 @@ impl RowLog {
         self.charged >= max_attempts || self.unconfirmed >= MAX_UNCONFIRMED
     }
 
-    /// What becomes of the row after a failure that was noted.
+    /// Decides about the row after a failure that was counted.
     pub(super) fn decide(
         &self,
-        failure: &Failure,
+        failure: &AttemptFailure,
         is_suspect: bool,
         max_attempts: u32,
         random: &mut fastrand::Rng,
-    ) -> Decision {
+    ) -> RetryDecision {
         match self.is_used_up(max_attempts) {
-            true if is_suspect => Decision::Record,
-            true => Decision::Park,
+            true if is_suspect => RetryDecision::Record,
+            true => RetryDecision::Park,
             false => {
                 let backoff = backoff(self.tries, random);
-                let is_429 = failure.kind == Kind::Overloaded(429);
-                Decision::Retry(if is_429 { backoff.max(MIN_BACKOFF_AFTER_429) } else { backoff })
+                let is_429 = failure.kind == FailureKind::Overloaded(429);
+                RetryDecision::Retry(if is_429 { backoff.max(MIN_BACKOFF_AFTER_429) } else { backoff })
             }
         }
     }
 
-    /// What a row is recorded as that ends without a success.
+    /// The outcome of a row that ends without a success.
     pub(super) fn lost_status(&self) -> Status {
         if self.is_maybe_applied { Status::Unknown } else { Status::Failed }
     }
@@ -197,42 +202,42 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn failure(reply: Reply) -> Failure {
-        match verdict(reply) {
+    fn failure(reply: Reply) -> AttemptFailure {
+        match classify(reply) {
             Verdict::Failure(failure) => failure,
             other => panic!("{other:?}"),
         }
     }
 
-    fn overloaded(status: u16) -> Failure {
+    fn overloaded(status: u16) -> AttemptFailure {
         failure(Reply::Overloaded { status, text: "busy".to_owned() })
     }
 
-    fn page() -> Failure {
+    fn page() -> AttemptFailure {
         failure(Reply::Unconfirmed { status: 200, text: "<html>".to_owned() })
     }
 
-    fn lost(fault: Option<Fault>) -> Failure {
+    fn lost(fault: Option<Fault>) -> AttemptFailure {
         failure(Reply::Lost { text: "reset".to_owned(), fault })
     }
 
-    fn not_sent(fault: Option<Fault>) -> Failure {
+    fn not_sent(fault: Option<Fault>) -> AttemptFailure {
         failure(Reply::NotSent { text: "connection refused".to_owned(), fault })
     }
 
-    /// The log of a row that met these failures.
-    fn log(failures: &[Failure]) -> RowLog {
+    /// The log of a row with these failures.
+    fn log(failures: &[AttemptFailure]) -> RowLog {
         let mut log = RowLog::default();
         for failure in failures {
             log.tries += 1;
-            log.failed(failure, true, SECOND);
+            log.add_failure(failure, true, SECOND);
         }
         log
     }
 
     #[test]
-    fn only_a_confirmation_is_updated_and_only_a_refusal_rejected() {
-        let success = |reply| match verdict(reply) {
+    fn a_confirmed_row_is_updated_and_a_refused_row_is_rejected() {
+        let success = |reply| match classify(reply) {
             Verdict::Success { status, error, .. } => (status, error),
             other => panic!("{other:?}"),
         };
@@ -252,15 +257,15 @@ mod tests {
             (not_sent(None), 0),
         ] {
             assert_eq!(log(&vec![failure.clone(); 2]).charged, 2 * charged, "{failure:?}");
-            // Nothing is while the breaker is open.
+            // While the breaker is open, no failure is charged.
             let mut row = RowLog::default();
-            row.failed(&failure, false, SECOND);
+            row.add_failure(&failure, false, SECOND);
             assert_eq!((row.charged, row.first_failure), (0, Some(SECOND)));
         }
     }
 
     #[test]
-    fn attempts_are_used_up_by_their_number_or_by_three_pages() {
+    fn five_failures_or_three_pages_use_up_the_attempts_of_a_row() {
         for (failures, expected) in [
             (vec![overloaded(503); 4], false),
             (vec![overloaded(503); 5], true),
@@ -277,12 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn a_row_whose_attempts_are_used_up_is_recorded_if_it_is_suspect_and_parked_if_not() {
+    fn a_row_without_attempts_is_recorded_if_suspect_and_else_parked() {
         let random = &mut fastrand::Rng::new();
         let (busy, log) = (overloaded(503), log(&vec![overloaded(503); 5]));
-        assert_eq!(log.decide(&busy, true, 5, random), Decision::Record);
-        assert_eq!(log.decide(&busy, false, 5, random), Decision::Park);
-        assert!(matches!(log.decide(&busy, true, 6, random), Decision::Retry(_)));
+        assert_eq!(log.decide(&busy, true, 5, random), RetryDecision::Record);
+        assert_eq!(log.decide(&busy, false, 5, random), RetryDecision::Park);
+        assert!(matches!(log.decide(&busy, true, 6, random), RetryDecision::Retry(_)));
     }
 
     #[test]
@@ -295,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn only_failures_of_rows_that_are_not_suspect_speak_of_the_server() {
+    fn a_charged_failure_of_a_suspect_row_is_no_evidence_about_the_server() {
         let unusable = Evidence::Unusable;
         let table = [
             (overloaded(503), Evidence::MayBeDown, Evidence::None),
@@ -311,7 +316,7 @@ mod tests {
             let found = [false, true].map(|is_suspect| failure.evidence(is_suspect, true));
             assert_eq!(found, [unsuspected, suspect], "{failure:?}");
         }
-        // A server that nothing got through to cannot be used, whatever became of the row before.
+        // If no row succeeded, the server cannot be used; the history of the row does not matter.
         for (failure, fault) in [
             (not_sent(Some(Fault::Certificate)), Fault::Certificate),
             (lost(Some(Fault::NoHttp)), Fault::NoHttp),
@@ -321,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_the_status_and_the_load_of_its_reply_and_the_fault_of_its_connection() {
+    fn a_failure_keeps_the_status_and_the_load_of_its_reply_and_the_fault_of_its_connection() {
         let unknown_name = not_sent(Some(Fault::UnknownName));
         for (failure, status, load, is_name_unknown) in [
             (overloaded(503), Some(503), Some(ServerLoad::Overloaded), false),
@@ -336,10 +341,11 @@ mod tests {
     }
 
     #[test]
-    fn after_a_429_a_row_waits_for_a_second_at_least() {
+    fn a_row_waits_for_a_second_or_more_after_a_429() {
         let random = &mut fastrand::Rng::new();
         for _ in 0..100 {
-            let Decision::Retry(backoff) = log(&[overloaded(429)]).decide(&overloaded(429), false, 5, random)
+            let RetryDecision::Retry(backoff) =
+                log(&[overloaded(429)]).decide(&overloaded(429), false, 5, random)
             else {
                 panic!("it is not charged")
             };
@@ -352,7 +358,7 @@ mod tests {
         let denied = Reply::Denied { status: 401, text: String::new() };
         let moved = Reply::Redirected { status: 301, target: String::new() };
         for reply in [denied, moved] {
-            assert!(matches!(verdict(reply), Verdict::Refused(_)));
+            assert!(matches!(classify(reply), Verdict::Refused(_)));
         }
     }
 

@@ -1,5 +1,5 @@
 //! The open rows: in flight, waiting to be sent, waiting for an older row of their customer, or waiting for their record to
-//! reach the disk. There are never more than `K`.
+//! reach the disk. At most `K` rows are open.
 
 use super::job::{Job, Work};
 use super::lanes::Lanes;
@@ -11,7 +11,7 @@ use crate::offerit::Request;
 use crate::resume::Keys;
 use std::time::Duration;
 
-/// The bodies of all open rows together may have this many bytes. Chosen: a file of cells of a megabyte stays below
+/// Bytes of the bodies of all open rows from which no row is opened. Chosen: a file with cells of a megabyte needs less than
 /// a hundred megabytes of memory.
 const MAX_OPEN_BYTES: usize = 32 << 20;
 
@@ -24,11 +24,11 @@ pub(super) struct OpenRow {
     pub line: u64,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
-    /// Whether its last record was not in sync before this run, or it is from a file of failures.
+    /// Whether its last record was not in sync before this run, or the row is from a file of failures.
     pub was_not_in_sync: bool,
-    /// What it has been through.
+    /// The attempts of the row.
     pub log: RowLog,
-    /// What its last attempt that failed met.
+    /// Its last failure.
     pub last_failure: Option<LastFailure>,
     keys: Keys,
     /// `None` while an attempt is in flight.
@@ -36,25 +36,25 @@ pub(super) struct OpenRow {
     bytes: usize,
 }
 
-/// What an attempt that failed met.
+/// The last failure of a row.
 #[derive(Debug, Clone)]
 pub(super) struct LastFailure {
     /// The HTTP status, if there was a reply.
     pub http_status: Option<u16>,
-    /// How long the attempt took.
+    /// The duration of the attempt.
     pub duration: Duration,
-    /// What it met.
+    /// The reason.
     pub why: String,
 }
 
 impl OpenRow {
-    /// What is being sent, while no attempt is in flight.
+    /// The request, while no attempt is in flight.
     pub(super) fn request(&self) -> &Request {
         self.request.as_ref().expect("a row that is recorded has no attempt in flight")
     }
 
     /// The outcome of a row that ends without a success.
-    pub(super) fn lost(&self, given_up: GivenUp) -> Outcome {
+    pub(super) fn lost_outcome(&self, given_up: GivenUp) -> Outcome {
         let last = self.last_failure.as_ref();
         let LastFailure { http_status, duration, why } =
             last.expect("a row that was not tried has no outcome");
@@ -67,12 +67,12 @@ impl OpenRow {
     }
 }
 
-/// When a row is given up.
+/// The time at which a row is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GivenUp {
-    /// Its attempts, or the patience, are used up.
+    /// When its attempts, or the patience of the run, are used up.
     AfterAttempts,
-    /// The run has stopped.
+    /// When the run has stopped.
     AtTheEnd,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct OpenRows {
 }
 
 impl OpenRows {
-    /// With room for `count` rows.
+    /// No open rows, and slots for `count` rows.
     pub(super) fn new(count: usize) -> OpenRows {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         OpenRows {
@@ -112,17 +112,17 @@ impl OpenRows {
         self.free.len() == self.slots.len()
     }
 
-    /// How many rows have their turn. This is the number of customers with an open row; a customer with two lanes may count twice.
+    /// Rows that have their turn. This is the number of customers with an open row; a customer with two lanes may count twice.
     pub(super) fn with_turn(&self) -> usize {
         self.slots.len() - self.free.len() - self.behind()
     }
 
-    /// How many rows wait for an older row of their customer.
+    /// Rows that wait for an older row of their customer.
     pub(super) fn behind(&self) -> usize {
         self.lanes.behind()
     }
 
-    /// Opens a row that is to be sent. There must be [room](OpenRows::has_room).
+    /// Opens a row that will be sent. There must be [room](OpenRows::has_room).
     pub(super) fn open(&mut self, job: Job) {
         let Work::Send(request, keys) = job.work else {
             unreachable!("a row that is not sent needs no slot")
@@ -168,7 +168,7 @@ impl OpenRows {
         self.slots[key.slot as usize].as_mut().expect("a row is open until its record is durable")
     }
 
-    /// The rows that were tried and have no outcome: they wait, or are in flight again.
+    /// The rows that have failed and have no outcome: rows that wait, and rows in flight again.
     pub(super) fn in_trouble(&self) -> impl Iterator<Item = &OpenRow> {
         let rows = self.slots.iter().flatten();
         let in_flight_again = rows.filter(|row| row.request.is_none() && row.last_failure.is_some());
@@ -180,33 +180,33 @@ impl OpenRows {
         self.slots.iter_mut().flatten()
     }
 
-    /// Hands out what to send.
+    /// Takes the request of a row whose attempt starts.
     pub(super) fn take_request(&mut self, key: RowKey) -> Request {
         self.get_mut(key).request.take().expect("a queued row holds its request")
     }
 
-    /// Takes back what was sent.
-    pub(super) fn give_back(&mut self, key: RowKey, request: Request) {
+    /// Returns the request of a row whose attempt has ended.
+    pub(super) fn return_request(&mut self, key: RowKey, request: Request) {
         self.get_mut(key).request = Some(request);
     }
 
-    /// Sends every further attempt of a row over a connection of its own.
+    /// Sends every further attempt of a row over a fresh connection.
     pub(super) fn use_fresh_connection(&mut self, key: RowKey) {
         let request = self.get_mut(key).request.as_mut();
         request.expect("a stale attempt has given its request back").use_fresh_connection();
     }
 
-    /// The order of the rows.
-    pub(super) fn queue(&mut self) -> &mut Queue {
+    /// The queue of the rows.
+    pub(super) fn queue_mut(&mut self) -> &mut Queue {
         &mut self.queue
     }
 
-    /// The same, to look at.
-    pub(super) fn order(&self) -> &Queue {
+    /// The queue of the rows.
+    pub(super) fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// The parked row that was tried least, and one that is suspect last.
+    /// The parked row with the fewest attempts. A suspect row comes last.
     pub(super) fn least_tried_parked(&self, is_suspect: impl Fn(&RowLog) -> bool) -> Option<RowKey> {
         let rank = |key: &RowKey| {
             let log = &self.get(*key).log;
@@ -215,7 +215,7 @@ impl OpenRows {
         self.queue.parked().min_by_key(rank)
     }
 
-    /// The oldest row that has its turn and that others of its customer wait for.
+    /// The oldest row that has its turn and that another row of its customer waits for.
     pub(super) fn oldest_blocker(&self) -> Option<RowKey> {
         self.queue.waiting().filter(|key| self.lanes.is_waited_for(self.get(*key).keys)).min()
     }
