@@ -19,7 +19,7 @@ pub enum Error {
         source: io::Error,
     },
     /// It is something that holds no CSV.
-    #[error("{}: {what}", path.display())]
+    #[error("{} {what}", path.display())]
     NotCsv {
         /// The path that was given.
         path: PathBuf,

@@ -286,7 +286,7 @@ fn what_cannot_be_compared_is_refused_with_what_to_do() {
         (&["plan", PLAN, "--baseline", BASE, "--set", "city=x"], "is a plan"),
         (&["plan", INPUT, "--baseline", "no-id.csv"], "no-id.csv: line 1: no column names the customer"),
         (&["plan", INPUT, "--baseline", "no-id.csv"], "--baseline-config"),
-        (&["plan", INPUT, "--baseline", "empty.csv"], "empty.csv: is empty"),
+        (&["plan", INPUT, "--baseline", "empty.csv"], "empty.csv is empty"),
         (
             &["plan", INPUT, "--baseline", "no-rows.csv"],
             "no-rows.csv: line 1: the file has a header but no rows",

@@ -408,7 +408,7 @@ fn an_input_that_is_refused_as_a_whole_gets_one_message_that_says_what_it_is() {
     for (input, expected) in REFUSED.into_iter().chain(cases) {
         let output = check(input, &[], 2);
         let is_told =
-            output.stderr.starts_with(&format!("error: {INPUT}: ")) && output.stderr.contains(expected);
+            output.stderr.starts_with(&format!("error: {INPUT}")) && output.stderr.contains(expected);
         assert!(is_told && output.stderr.lines().count() == 1, "{expected}: {}", output.stderr);
         assert_eq!(output.stdout, "");
     }

@@ -20,7 +20,7 @@ pub(super) fn text(report: &CheckReport) -> String {
         add_requests(&mut text, report);
     }
     text.push('\n');
-    if let Some(duration) = report.least_duration() {
+    if let Some(duration) = report.least_duration().filter(|_| report.rows.valid > 0) {
         let _ = writeln!(text, "Estimated duration at {}: {}", report.pace.name, rounded(duration));
     }
     text + &report.summary()

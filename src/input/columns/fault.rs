@@ -81,7 +81,7 @@ pub enum HeaderFault {
     Data,
     /// No column is known: these may be values.
     #[error(
-        "this line does not look like a header: {} an Offerit field (the names are not escape_name, as they may be customer \
+        "this line does not look like a header: {} an Offerit field (the names are not shown, as they may be customer \
          data). If it is the header, rename its columns or map them with --map 'COLUMN=FIELD'. If the header is further \
          down, skip the lines above it with --skip-lines. If there is none, add one. Fields: {}",
         describe_known(*columns), list_fields()

@@ -408,7 +408,7 @@ mod tests {
                 Ok(number) => prop_assert_eq!(count(path, opened().unwrap(), limits).unwrap(), number),
                 Err(error) => {
                     prop_assert!(!error.is_fault_of_machine() && !error.messages().is_empty(), "{}", error);
-                    prop_assert!(error.messages().iter().all(|told| told.starts_with("in.csv: ")), "{}", error);
+                    prop_assert!(error.messages().iter().all(|message| message.starts_with("in.csv")), "{}", error);
                 }
             }
         }
