@@ -113,10 +113,9 @@ fn observe_all(
             first_invalid.see(input, &row);
         }
     }
-    match linter {
-        Some(linter) => warnings::tell(&linter.report(input, &rows, &lint_terms), terms.is_quiet),
-        None => Ok(()),
-    }
+    let Some(linter) = linter else { return Ok(()) };
+    warnings::tell(&linter.report(input, &rows, &lint_terms), terms.is_quiet)
+        .map_err(|failure| Refused { failure, reason: Some("warnings") })
 }
 
 fn observe_again(input: &Input, triage: &mut Triage<'_>) -> Result<(), Failure> {

@@ -1,6 +1,5 @@
 //! What `check` would warn of, said before a run sends it.
 
-use super::survey::Refused;
 use crate::check::{CheckReport, Finding, Severity};
 use crate::exit::{ExitCode, Failure};
 use crate::report::say;
@@ -10,7 +9,7 @@ use crate::text::counted;
 ///
 /// # Errors
 /// If there is a warning and `--strict` is set.
-pub(super) fn tell(report: &CheckReport, is_quiet: bool) -> Result<(), Refused> {
+pub(super) fn tell(report: &CheckReport, is_quiet: bool) -> Result<(), Failure> {
     for note in report.notes.iter().filter(|_| !is_quiet) {
         say(format_args!("{}: {}", report.input.display(), note.message));
     }
@@ -33,5 +32,5 @@ pub(super) fn tell(report: &CheckReport, is_quiet: bool) -> Result<(), Refused> 
         "{path}: {warnings}, and --strict is set. Nothing was sent or recorded. See them with `offerit-sync check`, then \
          correct the input or run without --strict"
     );
-    Err(Refused { failure: Failure::new(ExitCode::NotInSync, message), reason: Some("warnings") })
+    Err(Failure::new(ExitCode::NotInSync, message))
 }
