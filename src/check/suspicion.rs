@@ -77,11 +77,7 @@ const TEXTS: [(Suspicion, &str, &str); Suspicion::Entity as usize + 1] = [
         "odd-id",
         "id unlike nearly all others: a total, a footer or a damaged id? Delete the row, or correct the id",
     ),
-    (
-        S::DateForNumber,
-        "date",
-        "date such as 5-Jul, which spreadsheets make of 5/7. Export the column as text",
-    ),
+    (S::DateForNumber, "date", "date such as 5-Jul, as spreadsheets write 5/7. Export the column as text"),
     (S::Formula, "formula", "spreadsheet formula such as =\"0123\". Export values instead of formulas"),
     (
         S::Apostrophe,

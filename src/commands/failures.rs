@@ -44,7 +44,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let input = Input::open(&settings.input, settings.reading)?.mapped(settings.mapping.clone());
     if input.is_stream() {
         return Err(Failure::usage(format!(
-            "{}: the rows that did not make it are taken from a file: name the one that was run",
+            "{}: failures needs a file, not a pipe. Name the file that was run",
             input.path().display()
         )));
     }

@@ -110,7 +110,7 @@ pub struct RunOptions {
 
     /// Start over and discard the existing result file
     ///
-    /// What the discarded file says was delivered still counts for --since.
+    /// The rows that the discarded file lists as delivered still count for --since.
     #[arg(long, help_heading = RESULT)]
     pub overwrite: bool,
 

@@ -40,8 +40,8 @@ impl SupersededRow {
             );
         }
         format!(
-            "not sent again: row {by} is a newer row of this customer and is in sync, this one would overwrite \
-             it. What is still right of it belongs into a new row at the end of the input"
+            "not sent again: it would overwrite row {by}, a newer row of this customer that is in sync. Put values that are \
+             still right into a new row at the end of the input"
         )
     }
 }

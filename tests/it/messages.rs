@@ -2,7 +2,9 @@
 //! a message means (exit code, file, line, option); only this one pins its wording.
 
 use crate::house::{Source, Token, end_of_group, matches_at, program};
-use crate::support::book::root;
+use crate::support::book::{pages, root};
+use crate::support::calls::{PROGRAM, commands, help};
+use regex::Regex;
 use std::env;
 use std::fmt::Write;
 use std::fs;
@@ -169,4 +171,35 @@ fn only_texts_that_people_read_are_collected() {
                   fn f() { x.expect(\"it is there\"); say!(\"one \\\n   text\"); unreachable!(\"for a bug\") }\n\
                   #[cfg(test)] mod tests { fn g() { f(\"a test's text\") } }";
     assert_eq!(texts(&Source::new("a.rs", source)), ["no {0} in \"b\"", "one text"]);
+}
+
+/// Phrases of a private dialect, which readers would have to learn.
+const DIALECT: &str = r"(?i)\b(stands? (in|there|for|behind|before|beside)|told|tells|so (many|much)|but for|as ever|be it|makes? of|take[sn]? for|(became|becomes) of|dealt with|did not make it|anew|in force|memory of|goes on)\b";
+
+/// A clause in place of a subject, as in "What was sent is …".
+const SUBJECTLESS: &str = r"(^|\. )(What|Who|Those) .*\b(is|are|was|were|says)\b";
+
+#[test]
+fn no_text_for_people_speaks_a_dialect() {
+    let (dialect, subjectless) =
+        (Regex::new(DIALECT).expect("a pattern"), Regex::new(SUBJECTLESS).expect("a pattern"));
+    let helps = commands().into_iter().chain([PROGRAM.to_owned()]).map(|name| (name.clone(), help(&name)));
+    let mut texts: Vec<(String, String)> = helps.collect();
+    texts.push((FILE.to_owned(), snapshot()));
+    let changes = fs::read_to_string(root().join("CHANGELOG.md")).expect("a changelog");
+    let pages: Vec<_> = pages().into_iter().map(|page| (page.name, page.text)).collect();
+    let is_odd = |line: &str, is_prose: bool| {
+        let line = line.strip_prefix("## src/").map_or(line, |_| "");
+        dialect.is_match(line) || (!is_prose && subjectless.is_match(line.trim()))
+    };
+    let all = texts.iter().map(|text| (text, false));
+    let all = all.chain(pages.iter().map(|page| (page, true)));
+    let changes = ("CHANGELOG.md".to_owned(), changes);
+    let odd: Vec<_> = all
+        .chain([(&changes, true)])
+        .flat_map(|((name, text), is_prose)| {
+            text.lines().filter(move |line| is_odd(line, is_prose)).map(move |line| format!("{name}: {line}"))
+        })
+        .collect();
+    assert!(odd.is_empty(), "say it plainly:\n{}", odd.join("\n"));
 }

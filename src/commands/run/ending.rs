@@ -1,4 +1,4 @@
-//! How a run ended: the exit code, and what people are told.
+//! The end of a run: the exit code, the summary and the next steps.
 
 use super::stopped::{pulled, reached, told};
 use crate::delivery::{Ending, Interrupt, Limit, Rate, Stop};
@@ -24,18 +24,18 @@ pub(super) struct Outcome {
     pub rate: Rate,
     pub input: PathBuf,
     pub result: PathBuf,
-    /// The command that goes on, if it can be told.
+    /// The command that continues the run, if it is known.
     pub go_on: Option<String>,
-    /// The command that takes out the rows that did not make it, if it can be told.
+    /// The command that exports the failed rows, if it is known.
     pub failures: Option<String>,
 }
 
 impl Outcome {
-    /// Tells people how it ended. Gives the code, and what went wrong.
+    /// Reports the end to people. Returns the exit code and the error.
     pub(super) fn conclude(&self, is_quiet: bool) -> (ExitCode, Option<String>) {
         let (code, trouble) = self.verdict();
         match &trouble {
-            // What was asked for is no error.
+            // A stop that the user asked for is not an error.
             Some(trouble)
                 if matches!(code, ExitCode::Limit | ExitCode::Interrupted | ExitCode::Terminated) =>
             {
@@ -51,7 +51,7 @@ impl Outcome {
                 say(notes);
             }
         }
-        // For machines it stands in the event of the end: it is no error.
+        // A program finds the advice in the event of the end.
         if log_format() == LogFormat::Text {
             let is_done = matches!(code, ExitCode::InSync | ExitCode::NotInSync);
             let go_on = self.next_command(code).as_deref().and_then(typed);
@@ -86,7 +86,7 @@ impl Outcome {
             None if !self.is_input_unchanged || self.is_complete() == Some(false) => (
                 ExitCode::Fault,
                 Some(format!(
-                    "{}: the file changed during the run. What was sent is its earlier content. Wait until the file is \
+                    "{}: the file changed during the run. The run sent its earlier content. Wait until the file is \
                      complete, then run again with --resume",
                     self.input.display()
                 )),
@@ -96,13 +96,13 @@ impl Outcome {
         }
     }
 
-    /// Whether every row is accounted for. Nothing is known of a stream.
+    /// Whether every row has a result; `None` for a stream.
     fn is_complete(&self) -> Option<bool> {
         let workload = self.workload.as_ref()?;
         Some(workload.in_sync + self.ending.tally.recorded() == workload.rows)
     }
 
-    /// Why it ended early. A limit that kept no row back has ended nothing.
+    /// Why it ended early. A limit that held no row back does not count.
     pub(super) fn stop(&self) -> Option<&Stop> {
         let is_complete = self.is_complete() == Some(true);
         let has_ended_nothing = |stop: &Stop| matches!(stop, Stop::Reached(_)) || stop.is_for_failures();
@@ -160,7 +160,7 @@ impl Outcome {
         );
     }
 
-    /// How many rows are not in sync, why most of them, and where to look: all that is said with `-q`.
+    /// The only line with `-q`: how many rows are not in sync, why most of them, and where to look.
     fn in_one_line(&self) -> String {
         let tally = &self.ending.tally;
         let why = self.observed.commonest.as_ref();
@@ -175,7 +175,7 @@ impl Outcome {
         )
     }
 
-    /// What the server did to the pace, if anything.
+    /// How the server slowed the run down, if it did.
     fn server_notes(&self) -> Option<String> {
         let (tally, observed) = (&self.ending.tally, &self.observed);
         let times = |count: u64, what: &str, lasted| match count {
@@ -194,12 +194,12 @@ impl Outcome {
         (!parts.is_empty()).then(|| format!("The server {}.", parts.join("; ")))
     }
 
-    /// Whether there are rows that did not make it, and the input can be read again.
+    /// Whether there are failed rows, and the input can be read again.
     fn can_be_collected(&self) -> bool {
         self.workload.is_some() && self.ending.tally.not_in_sync() > 0
     }
 
-    /// How to get at the rows that did not make it.
+    /// How to export the failed rows.
     fn collected(&self) -> Vec<String> {
         if !self.can_be_collected() {
             return Vec::new();
@@ -241,7 +241,7 @@ impl Outcome {
         }
     }
 
-    /// What to do about rows that are not in sync: the input is to be corrected, but for rows that nobody answered.
+    /// The next steps for rows that are not in sync: fix the input, except for rows that the server never confirmed.
     fn advice_on_rows(&self) -> Vec<String> {
         let tally = &self.ending.tally;
         let unknown = tally.count(Status::Unknown);
@@ -255,7 +255,7 @@ impl Outcome {
         advice
     }
 
-    /// What to do about rows that nobody answered, if there are any.
+    /// The next step for rows that the server never confirmed, if there are any.
     fn advice_on_unknown(&self) -> Option<String> {
         let unknown = self.ending.tally.count(Status::Unknown);
         let are = if unknown == 1 { "1 row is".to_owned() } else { format!("{unknown} rows are") };
@@ -275,14 +275,14 @@ impl Outcome {
         if is_limit && self.workload.is_some() { tally.sent - tally.count(Status::Updated) } else { 0 }
     }
 
-    /// The command that goes on, where there is anything to go on with.
+    /// The command that continues the run, if there are rows left.
     pub(super) fn next_command(&self, code: ExitCode) -> Option<String> {
         let is_of_use = code != ExitCode::InSync && self.workload.is_some();
         self.go_on.clone().filter(|_| is_of_use)
     }
 }
 
-/// A command on a line of its own. `None` for one that is too long to be read, as it would be cut.
+/// A command on a line of its own. `None` for a command that is too long, as it would be cut.
 fn typed(command: &str) -> Option<String> {
     (escape_and_shorten(command) == command).then(|| format!("    {command}"))
 }
