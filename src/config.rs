@@ -143,7 +143,7 @@ impl CheckOptions {
         })
     }
 
-    /// What is in force for a run, and where each value came from. Holds no secret.
+    /// The settings in effect for a run, and their sources. Contains no secret.
     ///
     /// # Errors
     /// If the mapping is wrong.
@@ -159,8 +159,7 @@ impl CheckOptions {
 }
 
 impl VerifyOptions {
-    /// The settings of a verification. The key is used if it is there: without it, rows that changed since
-    /// they were sent cannot be told.
+    /// The settings of a verification. Without the key, rows that changed since they were sent are not detected.
     ///
     /// # Errors
     /// If an option or the key is wrong.

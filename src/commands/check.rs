@@ -63,7 +63,7 @@ fn unusable(error: input::Error, settings: &Settings) -> Failure {
     }
 }
 
-/// Prints the options that are in force.
+/// Prints the options in effect.
 ///
 /// # Errors
 /// If it cannot be written.

@@ -56,7 +56,7 @@ fn completing(shell: Shell, mut grammar: Command) -> Vec<u8> {
     String::from_utf8_lossy(&made).replace(&wrong, &right).into_bytes()
 }
 
-/// One page for the program and all its commands: who looks something up wants to search in one place.
+/// One page for the program and all its commands, so that a reader searches in one place.
 fn manual(mut grammar: Command) -> io::Result<Vec<u8>> {
     grammar.build();
     let mut page = Vec::new();

@@ -1,5 +1,5 @@
-//! `failures`: the rows that did not make it, as they stand in the input, each with the reason: to be corrected and
-//! run again. Sends nothing.
+//! `failures`: exports the failed rows, as they are in the input, each with its reason, to be corrected and run again. Sends
+//! nothing.
 
 use super::comparison::{Key, explain_comparison, no_result_yet};
 use super::others::refuse_other_input;
@@ -96,7 +96,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
         table.add(&row.original(), mark.status.name(), &reason)?;
     }
     table.sink.finish()?;
-    account.tell(settings, &known.marks);
+    account.report(settings, &known.marks);
     explain_comparison(&detector, account.changed > 0 && account.counts.total() + account.in_sync == 0);
     Ok(ExitCode::InSync)
 }
@@ -159,7 +159,7 @@ fn ends_in_ours(line: &[u8]) -> bool {
         .is_some_and(|(delimiter, rest)| b",;\t|".contains(delimiter) && rest.ends_with(status))
 }
 
-/// The rows as they are written: the columns of the input, but for those of an earlier table, and two of our own.
+/// The rows as they are written: the columns of the input, except those of an earlier table, and two of our own.
 struct Table {
     sink: Sink,
     delimiter: u8,
@@ -169,7 +169,7 @@ struct Table {
 }
 
 impl Table {
-    /// Writes what stands before the rows.
+    /// Writes the lines before the rows.
     fn begin(sink: Sink, rows: &Rows) -> Result<Table, Failure> {
         let format = rows.format();
         let is_ours = |name: &[u8]| OF_FAILURES.contains(&&*normalize_name(&String::from_utf8_lossy(name)));
@@ -219,7 +219,7 @@ impl Table {
     }
 }
 
-/// What became of the rows, and which of them are not in the table.
+/// Rows by result, and those that are not in the table.
 #[derive(Default)]
 struct Left {
     rows: u64,
@@ -232,7 +232,7 @@ struct Left {
 }
 
 impl Left {
-    fn tell(&self, settings: &Settings, marks: &Marks) {
+    fn report(&self, settings: &Settings, marks: &Marks) {
         let (input, written) = (settings.input.display(), self.counts.total());
         let counts = self.counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();

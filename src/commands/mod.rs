@@ -26,8 +26,8 @@ pub use process::prepare;
 use crate::exit::{ExitCode, Failure};
 use crate::{input, journal};
 
-/// The user name and key that a run with `--sandbox` shows, and its fingerprints are keyed with: so a result
-/// file of a trial is never taken for the memory of a real account.
+/// The user name and key of a run with `--sandbox`. Its fingerprints are keyed with them, so that the result file of a trial
+/// never counts for a real account.
 const SANDBOX_CREDENTIALS: &str = "sandbox";
 
 impl From<input::Error> for Failure {

@@ -1,4 +1,4 @@
-//! Whether a result file is of another input, by the ids in its records.
+//! Detects a result file of another input by the ids in its records.
 
 use crate::exit::Failure;
 use crate::input::Input;
@@ -7,7 +7,7 @@ use crate::resume::identity_of;
 use std::fmt;
 use std::path::Path;
 
-/// The rows in sync that name other customers than before. In what else they differ the result file cannot tell: it
+/// The rows in sync that name other customers than before. Other differences are unknown: the result file
 /// holds the ids, but no fields.
 pub(super) struct Others {
     pub(super) count: u64,

@@ -27,7 +27,7 @@ pub enum Output {
     File(PathBuf),
 }
 
-/// What becomes of a file that exists at the path of an output.
+/// Whether a file that exists at the path of an output may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
     /// It stays, and the command is refused: somebody may have edited it.
@@ -54,7 +54,7 @@ impl Output {
     }
 
     /// Begins to write. Even with [`Existing::Replace`] a file is only replaced if `is_such` finds by its first bytes
-    /// that it is of the same `kind`, and if it is none of `kept`, by whatever name: a mistyped path must not cost an
+    /// that it is of the same `kind`, and if it is none of `kept`, by any name: a mistyped path must not cost an
     /// export.
     pub(super) fn begin(
         &self,

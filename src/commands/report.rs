@@ -1,4 +1,4 @@
-//! `report`: one self-contained HTML page of a result file. Reads it without a lock, so that a run may go on.
+//! `report`: one self-contained HTML page of a result file. Reads it without a lock: a run may be writing it.
 
 use super::Output;
 use super::comparison::{is_result, missing_result};

@@ -111,8 +111,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     let (origin, rate) = (server.endpoint.origin(), settings.delivery.rate);
     let prepared = runtime.block_on(preparation.unless(&mut signals));
-    let Prepared { input, file, key, workload, done, rows } =
-        prepared.map_err(|refused| refused.told(&files, &origin, rate, &settings.input, &settings.result))?;
+    let Prepared { input, file, key, workload, done, rows } = prepared
+        .map_err(|refused| refused.written(&files, &origin, rate, &settings.input, &settings.result))?;
     let concurrency = affordable_requests(settings.delivery.concurrency, sandbox.is_some());
     let limits = delivery::Settings { concurrency, ..settings.delivery };
     let to_send = workload.as_ref().map(|rows| ToSend::of(rows, &done, limits.brakes.limit));

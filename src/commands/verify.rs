@@ -47,7 +47,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     if !input.is_stream() && !has_result() && is_finished_plan(&input) {
         return Ok(ExitCode::InSync);
     }
-    // Before the records are read: the account is then of a run that still went on.
+    // Looked up before the records are read, so that the run is still in progress at that time.
     let mut runs = running::find(&settings.results);
     let mut detector = settings.key.clone().detector();
     let mut together = Together::read(&settings.results, detector.keep()).map_err(no_result_yet)?;

@@ -1,4 +1,4 @@
-//! `[columns.NAME]` of the configuration file: what one column holds and what becomes of its cells.
+//! `[columns.NAME]` of the configuration file: the field of a column and the changes to its cells.
 
 use super::file::{Place, Setting, Value};
 use crate::customer::{Parameter, value_fault};
@@ -104,7 +104,7 @@ impl ColumnTable {
         Ok(())
     }
 
-    /// What becomes of the cells of the column, which holds `parameter`; what is wrong goes to `faults`.
+    /// The changes to the cells of the column, which holds `parameter`; errors go to `faults`.
     pub fn transform(&self, parameter: Parameter, empty: Empty, faults: &mut Vec<String>) -> Transform {
         let plain = Transform::of(parameter, empty);
         let mut check = |value: &str, place: &Place| {

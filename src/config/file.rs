@@ -154,7 +154,7 @@ impl Source<'_> {
         Place { path: Arc::clone(&self.path), line, column }
     }
 
-    /// In the order of the file, whatever the order of the parser's table.
+    /// In the order of the file, not of the parser's table.
     fn settings(&self, table: &DeTable<'_>) -> Vec<Setting> {
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);

@@ -39,11 +39,11 @@ fn concerns(command: &str, key: &str) -> bool {
 const LISTS: [&str; 3] = ["map", "set", "ignore-column"];
 const COLUMNS: &str = "columns";
 
-/// What is in force for one call of the program.
+/// The settings in effect for one call of the program.
 pub struct Layers {
     /// Flags and file, parsed as one command line.
     matches: ArgMatches,
-    /// The settings of the file that are in force, whichever command they belong to.
+    /// The settings of the file that are in effect, of all commands.
     pub(super) in_force: Vec<Setting>,
     mapping: FileMapping,
 }
@@ -122,7 +122,7 @@ impl Layers {
         }
     }
 
-    /// Where the file sets an option that is in force.
+    /// Where the file sets an option that is in effect.
     pub(super) fn place(&self, key: &str) -> Option<&Place> {
         self.in_force.iter().find(|setting| setting.key == key).map(|setting| &setting.place)
     }

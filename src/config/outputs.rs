@@ -1,4 +1,4 @@
-//! What a run leaves and says besides its result file, and the command that goes on with it.
+//! Output of a run besides its result file, and the command that continues it.
 
 use super::target::Environment;
 use super::{FailuresOptions, LogFormatChoice, ProgressChoice, RunOptions};
@@ -50,8 +50,8 @@ impl RunOptions {
     }
 }
 
-/// The command that goes on with a run, for a shell. `None` where it would show values of fields (`--set`), or where
-/// nothing was typed.
+/// The command that continues a run, for a shell. `None` if it would show values of fields (`--set`), or if nothing was
+/// typed.
 fn go_on(arguments: &[OsString]) -> Option<String> {
     // What is no text cannot be shown so that it is right when it is typed again.
     let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str()).collect::<Option<_>>()?;
@@ -82,8 +82,7 @@ fn go_on(arguments: &[OsString]) -> Option<String> {
 }
 
 impl RunOptions {
-    /// The command that takes out the rows that did not make it, for a shell: with what was typed of that which it
-    /// takes as well. `None` where [`go_on`] gives none.
+    /// The command that exports the failed rows, for a shell, with the typed options that it takes as well. `None` where [`go_on`] gives none.
     fn failures_command(&self, result: &Path) -> Option<String> {
         go_on(&self.arguments)?;
         let (run, failures) =
@@ -127,7 +126,7 @@ impl RunOptions {
     }
 }
 
-/// Where the rows go that did not make it, named after the result file: shards and nights share the input, and each has
+/// The file for the failed rows, named after the result file: shards and nights share the input, and each has
 /// a result file of its own. A path that is taken gets the next number, as `failures` replaces no file.
 fn free_path_beside(result: &Path) -> PathBuf {
     let stem = result.with_extension("");

@@ -1,4 +1,4 @@
-//! `check --show-config`: what is in force and where each value came from, in the form of a configuration file.
+//! `check --show-config`: the settings in effect and their sources, in the form of a configuration file.
 
 use super::layers::{Layers, keys};
 use super::mapping::MappingOptions;

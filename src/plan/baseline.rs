@@ -1,4 +1,4 @@
-//! What the customers have, by a CSV: an index of ids (16 bytes an id of a row) over rows in a temporary file. Ids are one
+//! The values that customers have according to a CSV: an index of ids (16 bytes an id of a row) over rows in a temporary file. Ids are one
 //! customer's where rows name them together, directly or through other rows.
 
 use super::Fields;
@@ -21,7 +21,7 @@ const LOOKUPS: [Parameter; Parameter::LOOKUPS] = [Parameter::CustomerId, Paramet
 /// customer would be read as often as it has rows.
 const MANY_ROWS: usize = 64;
 
-/// What an empty cell of a baseline says.
+/// The meaning of an empty cell of a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptyCell {
     /// Nothing: an input that was delivered leaves such fields alone.
@@ -30,7 +30,7 @@ pub enum EmptyCell {
     NoValue,
 }
 
-/// What a baseline says of a field.
+/// The value of a field according to a baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Past<'base> {
     /// Nothing.
@@ -47,7 +47,7 @@ const OFFSET: u64 = (1 << 44) - 1;
 const FIELDS_AT: u32 = 44;
 /// Whether the input names the customer.
 const SEEN: u64 = 1 << 60;
-/// Whether the input has rows that may be this customer's and that the baseline takes for another's.
+/// Whether the input has rows that may be this customer's, but are another customer's according to the baseline.
 const LINKED: u64 = 1 << 61;
 /// Whether a row of the input names this id and no other.
 const ALONE: u64 = 1 << 62;
@@ -189,7 +189,7 @@ impl Customer {
     }
 }
 
-/// What a baseline knows of the customer that a row names.
+/// The customer of a baseline that a row names.
 pub enum Found {
     /// Nothing.
     Nobody,
@@ -366,7 +366,7 @@ impl Baseline {
         self.entries[customer.entries[0]].row |= bit(parameter);
     }
 
-    /// Whether rows of the input may be this customer's that the baseline takes for another's.
+    /// Whether the input has rows that may be this customer's, but are another customer's according to the baseline.
     fn is_linked(&self, customer: &Customer) -> bool {
         customer.entries.iter().any(|at| self.entries[*at].row & LINKED != 0)
     }

@@ -104,7 +104,7 @@ pub struct BaselineCounts {
 pub struct Change {
     /// The field.
     pub parameter: Parameter,
-    /// What becomes of it.
+    /// The kind of the change.
     pub kind: Kind,
     /// The value from before; none where there was none or it is unknown.
     pub was: Option<Box<[u8]>>,

@@ -35,7 +35,7 @@ impl<'row> PlanLine<'row> {
         Parameter::ALL.into_iter().zip(self.set).filter(|(_, set)| !set.is_empty())
     }
 
-    /// The cell that stands for the value from before.
+    /// The cell of the old value.
     fn was(&self, parameter: Parameter) -> &[u8] {
         match &self.was[parameter.index()] {
             Past::Unknown => b"",

@@ -28,7 +28,7 @@ pub(super) struct View {
     pub to_send: Option<u64>,
     /// Rows that were sent, retries and all.
     pub sent: u64,
-    /// Rows that were dealt with in this run, sent or not.
+    /// Rows that were recorded in this run, sent or not.
     pub done: u64,
     /// Rows that were in sync before.
     pub before: u64,

@@ -1,4 +1,4 @@
-//! The summary of a run for machines, while it goes on and at its end. Its schema is `samples/summary.schema.json`.
+//! The summary of a run for programs, during the run and at its end. Its schema is `samples/summary.schema.json`.
 
 use super::latency::Percentiles;
 use super::summary::Counts;
@@ -17,7 +17,7 @@ pub struct Document {
     pub format: &'static str,
     /// Of the schema.
     pub version: u32,
-    /// Who wrote it.
+    /// The program that wrote it.
     pub program: Program,
     /// The process of the run.
     pub pid: u32,
@@ -31,18 +31,18 @@ pub struct Document {
     pub started_at: String,
     /// When this was written: RFC 3339, UTC.
     pub updated_at: String,
-    /// RFC 3339, UTC; `None` while the run goes on.
+    /// RFC 3339, UTC; `None` during the run.
     pub finished_at: Option<String>,
     /// How long sending took so far, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
-    /// The exit code; `None` while the run goes on.
+    /// The exit code; `None` during the run.
     pub exit_code: Option<u8>,
-    /// Why it ended, in one word; `running` while it goes on.
+    /// Why it ended, in one word; `running` during the run.
     pub reason: &'static str,
     /// What went wrong, in words.
     pub message: Option<String>,
-    /// The command that goes on, for a shell.
+    /// The command that continues the run, for a shell.
     pub next_command: Option<String>,
     /// Rows.
     pub rows: RowCounts,
@@ -79,7 +79,7 @@ pub struct RowCounts {
     pub recorded: u64,
     /// Of these, rows that are not in sync.
     pub not_in_sync: u64,
-    /// Not dealt with yet; `None` for a stream.
+    /// Not recorded yet; `None` for a stream.
     pub left: Option<u64>,
 }
 

@@ -1,35 +1,35 @@
-//! Rows that failed, one line each, until there are many that failed alike: those are summed up.
+//! Reports failed rows, one line each, and sums up rows that fail for the same reason.
 
 use crate::delivery::FailedRow;
 use crate::journal::{Status, reason_key};
 
-/// So many of a kind are told one by one.
-const TOLD: u64 = 3;
+/// Rows per reason that get a line of their own (chosen).
+const SHOWN: u64 = 3;
 
-/// So many kinds are told apart; all further ones are one kind.
+/// Reasons that are counted separately (chosen); all further ones are counted together.
 const MOST_KINDS: usize = 50;
 
 /// Rows that failed for the same reason.
 struct Kind {
     status: Status,
     http_status: Option<u16>,
-    /// `None` stands for all kinds that are too many.
+    /// `None` for all reasons beyond [`MOST_KINDS`].
     reason: Option<String>,
-    /// The first of them, as it was told.
+    /// The first of them, as it was reported.
     example: String,
     count: u64,
-    /// How many were told of, one by one or summed up.
-    told: u64,
+    /// Rows that were reported, with a line of their own or summed up.
+    reported: u64,
 }
 
-/// Which failed rows are worth a line.
+/// Decides which failed rows get a line.
 #[derive(Default)]
 pub(super) struct Flood {
     kinds: Vec<Kind>,
 }
 
 impl Flood {
-    /// Takes a row. True if it is to be told now.
+    /// Counts a row. True if the row gets a line of its own.
     pub(super) fn take(&mut self, row: &FailedRow) -> bool {
         let alike = reason_key(&row.error);
         let is_same = |kind: &Kind| {
@@ -47,16 +47,16 @@ impl Flood {
                     reason: (!is_too_many).then_some(alike),
                     example: reason(row).to_owned(),
                     count: 0,
-                    told: 0,
+                    reported: 0,
                 });
             }
             self.kinds.len() - 1
         });
         let kind = &mut self.kinds[index];
         kind.count += 1;
-        let is_told = kind.count <= TOLD;
-        kind.told += u64::from(is_told);
-        is_told
+        let is_shown = kind.count <= SHOWN;
+        kind.reported += u64::from(is_shown);
+        is_shown
     }
 
     /// The most frequent reason, and how many rows have it.
@@ -65,12 +65,12 @@ impl Flood {
         kinds.max_by_key(|kind| kind.count).map(|kind| (kind.example.clone(), kind.count))
     }
 
-    /// What was not told since the last time: how many, and like what. Then it counts as told.
+    /// The rows since the last call that were not reported, by reason. Then they count as reported.
     pub(super) fn rest(&mut self) -> Vec<Rest> {
-        let untold = self.kinds.iter_mut().filter(|kind| kind.count > kind.told);
-        untold
+        let unreported = self.kinds.iter_mut().filter(|kind| kind.count > kind.reported);
+        unreported
             .map(|kind| {
-                let more = kind.count - std::mem::replace(&mut kind.told, kind.count);
+                let more = kind.count - std::mem::replace(&mut kind.reported, kind.count);
                 let is_mixed = kind.reason.is_none();
                 let like = (!is_mixed).then(|| (kind.status, kind.http_status, kind.example.clone()));
                 Rest { more, like }
@@ -79,7 +79,7 @@ impl Flood {
     }
 }
 
-/// Rows that were not told one by one.
+/// Rows without a line of their own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rest {
     pub more: u64,
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn equal_ones_are_told_three_times_and_then_summed_up() {
         let mut flood = Flood::default();
-        let told =
+        let shown =
             (1..=4815).filter(|number| flood.take(&row(*number, &format!("no {number} here")))).count();
-        assert_eq!(told, 3);
+        assert_eq!(shown, 3);
         let rest = flood.rest();
         assert_eq!(rest.iter().map(|rest| rest.more).collect::<Vec<_>>(), [4812]);
         assert_eq!(rest[0].like.as_ref().unwrap().2, "no 1 here");
@@ -127,10 +127,10 @@ mod tests {
     fn reasons_that_are_all_different_are_bounded_too_and_none_is_lost() {
         let mut flood = Flood::default();
         let letters = |number: u64| number.to_string().replace(|_: char| true, "x").repeat(number as usize);
-        let told = (1..=500).filter(|number| flood.take(&row(*number, &letters(*number)))).count() as u64;
-        assert_eq!(told, MOST_KINDS as u64 + TOLD);
+        let shown = (1..=500).filter(|number| flood.take(&row(*number, &letters(*number)))).count() as u64;
+        assert_eq!(shown, MOST_KINDS as u64 + SHOWN);
         let rest = flood.rest();
-        assert_eq!((rest.iter().map(|rest| rest.more).sum::<u64>(), &rest[0].like), (500 - told, &None));
+        assert_eq!((rest.iter().map(|rest| rest.more).sum::<u64>(), &rest[0].like), (500 - shown, &None));
         assert_eq!(flood.kinds.len(), MOST_KINDS + 1);
     }
 }

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::time::Duration;
 
-/// The longest that is told apart, in microseconds: an hour.
+/// The longest time that is measured, in microseconds: an hour (chosen). Longer times count as this.
 const LONGEST: u64 = 3_600_000_000;
 
 /// Durations of attempts, to three digits.

@@ -75,7 +75,7 @@ fn is_wanted(bit: u8) -> bool {
     WANTED.load(Ordering::Relaxed) & bit != 0
 }
 
-/// The format in force.
+/// The current format.
 #[must_use]
 pub fn format() -> LogFormat {
     if is_wanted(IS_JSON) { LogFormat::Json } else { LogFormat::Text }

@@ -10,19 +10,19 @@ const PREFIX: &str = "offerit_sync_";
 /// What a metrics file begins with; nothing else is ever overwritten by one.
 pub const OPENING: &str = "# HELP offerit_sync_";
 
-/// Metrics of the run that ended last. A file of a run that goes on still has them, as the last run wrote them.
+/// Metrics of the run that ended last. During a run the file keeps them as the last run wrote them.
 const LAST_RUN: &str = "last_run";
 
-/// Metrics of a run that goes on.
+/// Metrics of the current run.
 const CURRENT_RUN: &str = "current_run";
 
-/// The lines of a metrics file that is written at `now`, since 1970. `sync` tells the runs of one machine apart: a label
-/// of every metric. While the run goes on the file keeps `last_run`, which [`last_run`] has read.
+/// The lines of a metrics file that is written at `now`, since 1970. `sync` distinguishes the jobs of one machine: a label
+/// of every metric. During the run the file keeps `last_run`, which [`last_run`] has read.
 #[must_use]
 pub fn metrics(document: &Document, sync: &str, now: Duration, last_run: &str) -> String {
     let mut page = Page { text: String::new(), sync: escaped(sync), run: LAST_RUN };
     let is_running = document.exit_code.is_none();
-    page.gauge("running", "1 while a run goes on, 0 once it has ended.", f64::from(u8::from(is_running)));
+    page.gauge("running", "1 during a run, 0 after it has ended.", f64::from(u8::from(is_running)));
     page.gauge("updated_timestamp_seconds", "When this file was written.", now.as_secs_f64());
     if let Some(code) = document.exit_code {
         page.gauge("last_run_finished_timestamp_seconds", "When the last run ended.", now.as_secs_f64());
@@ -95,7 +95,7 @@ impl Page {
         format!("{what} of the {}.", self.run.replace('_', " "))
     }
 
-    /// The metrics that a run has while it goes on and at its end.
+    /// The metrics that a run has during and after it.
     fn run(&mut self, document: &Document) {
         let Document { rows, attempts, holds, outages, rates, .. } = document;
         self.of_run("duration_seconds", "Time of sending", document.duration.as_secs_f64());

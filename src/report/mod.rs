@@ -1,4 +1,4 @@
-//! What people see: progress while a run goes on, what is logged, the account at its end, and the page of a result file.
+//! Output for people: progress during a run, the log, the summary at the end, and the page of a result file.
 //! Standard output is for data, standard error for people. A closed one is no reason to end a job: what cannot be
 //! written is left out.
 
@@ -56,7 +56,7 @@ pub fn say_preparing(input: &str) {
     );
 }
 
-/// Says something even to those who want to hear of errors only.
+/// Prints a message even with `-q`.
 pub fn insist(text: impl Display) {
     tracing::error!("{text}");
 }

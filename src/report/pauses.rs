@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl PauseClock {
-    /// Takes what is told of a pause. Gives a hold that ended by it, with how long it was.
+    /// Handles an event of a pause. Returns a hold that ended with it, and its duration.
     pub(super) fn set(&mut self, pause: Option<Pause>, now: Time) -> Option<Duration> {
         let before = self.current.take();
         if let Some(before) = before {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Who may read a file that is written.
+/// The readers of a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Its owner: mode 0600.
@@ -44,7 +44,7 @@ pub enum NotReplaceable {
 }
 
 impl Replacement {
-    /// Looks whether the file may and can be replaced. What it begins with tells whether this program wrote it.
+    /// Checks whether the file may and can be replaced. Its first bytes show whether this program wrote it.
     ///
     /// # Errors
     /// If not. Nothing is changed.
@@ -110,7 +110,7 @@ fn is_foreign(path: &Path, opening: &str) -> io::Result<bool> {
     Ok(!start.is_empty() && start != opening.as_bytes())
 }
 
-/// Whether two paths lead to one file, by whatever names, also where there is none yet.
+/// Whether two paths lead to the same file, by any names, even if it does not exist yet.
 #[must_use]
 pub fn is_one_file(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));

@@ -73,7 +73,7 @@ impl Canvas {
         !screen().waiting.is_empty()
     }
 
-    /// Draws the block, and the lines that wait above it. One drawing, and one write: whoever looks never sees a part.
+    /// Draws the block, and the lines that wait above it. One write, so that nobody sees half a drawing.
     pub(super) fn draw(&mut self, block: &str) {
         let lines = std::mem::take(&mut screen().waiting);
         let text = format!("{}{}{NO_WRAP}{block}{WRAP}", self.taking_away(), String::from_utf8_lossy(&lines));

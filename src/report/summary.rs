@@ -52,7 +52,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Rows that a run which goes on has still to send. Rows that failed in an earlier run are not among them, though it
+    /// Rows that a run in progress has still to send. Rows that failed in an earlier run are not among them, though it
     /// may try them again.
     #[must_use]
     pub fn to_send(&self) -> u64 {

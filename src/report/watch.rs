@@ -1,8 +1,8 @@
-//! What is seen of a run while it goes on: a block on a terminal, lines elsewhere, log lines in any case. It is told
-//! of everything by the delivery loop and looks at the clock by itself, ten times a second at most.
+//! Shows a run in progress: a block on a terminal, lines elsewhere, log lines in any case. The delivery loop reports every
+//! event to it; it reads the clock itself, ten times a second at most.
 
+mod messages;
 mod speed;
-mod told;
 
 use super::block::View;
 use super::flood::Flood;
@@ -25,10 +25,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 /// Between two drawings of the block.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// Between two lines where there is no block, and between two looks at what was not told one by one.
+/// Interval between two progress lines without a block, and between two lines that sum up failed rows.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Between two reports of a run that goes on, to files. As often as Prometheus commonly scrapes.
+/// Interval between two writes of the summary and metrics files: the usual scrape interval of Prometheus.
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 
 /// When progress is shown.
@@ -140,7 +140,7 @@ impl Watch {
         self.speed.note(now.saturating_sub(paused), self.tally.sent);
         if now >= self.next_line {
             self.next_line = now + LINE_EVERY;
-            self.tell_rest();
+            self.report_rest();
             if matches!(self.face, Face::Lines) {
                 self.say_progress();
             }
@@ -191,7 +191,7 @@ impl Watch {
     /// Takes the block away, says what is left to be said, and gives what was seen.
     #[must_use]
     pub fn end(mut self) -> Observed {
-        self.tell_rest();
+        self.report_rest();
         self.observed()
     }
 
@@ -216,7 +216,7 @@ pub async fn keep_watching(watch: &RefCell<Watch>, mut asked: Signal) -> Infalli
     let mut continued = signal(SignalKind::from_raw(libc::SIGCONT)).ok();
     loop {
         ticks.tick().await;
-        // A program that goes on has missed a tick: the signal is looked at before it.
+        // After a stop (SIGSTOP) a tick is overdue: handle the signal before it.
         yield_now().await;
         while let Some(Some(Some(()))) = continued.as_mut().map(|signal| signal.recv().now_or_never()) {
             watch.borrow_mut().leave_block();

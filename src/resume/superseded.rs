@@ -275,7 +275,7 @@ mod tests {
         ]);
         assert_eq!((found[&1].by, found[&1].status()), (4, Status::Unknown));
         assert_eq!(found[&2].status(), Status::Failed);
-        assert!(found[&1].reason().contains("row 4 is a newer row"));
+        assert!(found[&1].reason().contains("row 4, a newer row"));
     }
 
     #[test]

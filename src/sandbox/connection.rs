@@ -28,7 +28,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Opens a port. Must be called within a runtime.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Without SO_REUSEADDR a port stays taken for a minute after the last run.
+    // Without SO_REUSEADDR a port stays in use for a minute after the last run.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

@@ -1,4 +1,4 @@
-//! What is said of a run before it begins, and what those who watch it are told.
+//! The messages before a run begins, and the plan for its progress display.
 
 use super::Outputs;
 use crate::delivery::{self, Rate};
@@ -40,7 +40,7 @@ impl ToSend {
     }
 }
 
-/// What is known before the first row is sent, for those who watch.
+/// The plan of the run for its progress display.
 pub(super) fn plan(
     outputs: &Outputs,
     workload: Option<&Workload>,

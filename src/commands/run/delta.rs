@@ -28,8 +28,8 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// Reads the earlier result file, and behind it what was delivered by this job itself since then: also where that is
-    /// to be begun anew, as its customers have it all the same.
+    /// Reads the earlier result file, then the rows that this job has delivered since, also with --overwrite: the customers
+    /// have these values.
     pub(super) fn read(since: Since, result: &Path) -> Result<Delta, Failure> {
         let mut deliveries = LastDeliveries::default();
         deliveries.read(&since.result).map_err(|error| match error {

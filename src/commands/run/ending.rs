@@ -1,6 +1,6 @@
 //! The end of a run: the exit code, the summary and the next steps.
 
-use super::stopped::{pulled, reached, told};
+use super::stopped::{pulled, reached, refused};
 use crate::delivery::{Ending, Interrupt, Limit, Rate, Stop};
 use crate::exit::ExitCode;
 use crate::journal::Status;
@@ -71,7 +71,7 @@ impl Outcome {
             Some(Stop::Interrupted(Interrupt::Terminate)) => {
                 (ExitCode::Terminated, Some("Terminated (SIGTERM)".to_owned()))
             }
-            Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(told(refusal))),
+            Some(Stop::Refused(refusal)) => (ExitCode::Refused, Some(refused(refusal))),
             Some(Stop::Brake(brake)) => (ExitCode::Brake, Some(pulled(brake))),
             Some(Stop::Reached(limit)) => (ExitCode::Limit, Some(reached(*limit))),
             Some(Stop::Input(error)) => (ExitCode::Fault, Some(error.to_string())),

@@ -5,15 +5,15 @@ use crate::input::{Input, Row};
 use crate::text::escape_and_shorten;
 use std::fmt;
 
-/// So many of the invalid rows are named.
+/// Invalid rows that the message names (chosen).
 const NAMED: usize = 5;
 
 /// The most rows that may be invalid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxInvalid {
-    /// So many rows.
+    /// A number of rows.
     Rows(u64),
-    /// So many per cent of all rows.
+    /// A percentage of all rows.
     Percent(f64),
 }
 

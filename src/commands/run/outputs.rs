@@ -1,4 +1,4 @@
-//! What a run writes besides its result file: the JSON summary and the metrics, also while it goes on, and the summary
+//! Files besides the result file: the JSON summary and the metrics, during and after the run, and the summary
 //! on a CI job's page.
 
 use crate::commands::output::append;
@@ -32,9 +32,9 @@ pub struct Outputs {
     pub is_coloured: bool,
     /// Whether the terminal can only write lines.
     pub is_dumb: bool,
-    /// The command that goes on with this run, if it can be told.
+    /// The command that continues this run, if it is known.
     pub go_on: Option<String>,
-    /// The command that takes out the rows that did not make it, if it can be told.
+    /// The command that exports the failed rows, if it is known.
     pub failures: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Outputs {
 }
 
 impl Files {
-    /// Writes the state of a run that goes on. Standard output and a CI job's page only get its end.
+    /// Writes the state of the run. Standard output and the page of a CI job only get the end.
     pub(super) fn update(&self, document: &Document) -> Vec<Unwritten<'_>> {
         let summary = match &self.summary {
             Summary::File(_) => self.write_summary(document),
@@ -160,7 +160,7 @@ fn spoilt(unwritten: &Unwritten<'_>, document: &mut Document, code: ExitCode) ->
     ExitCode::Fault
 }
 
-/// What tells the metrics of several syncs on one machine apart: the name of the file, which only one of them has.
+/// The name of the job in its metrics: the name of the file, which is different for each job of a machine.
 fn sync_of(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }

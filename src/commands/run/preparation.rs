@@ -1,5 +1,5 @@
 //! What a run finds out before anything is sent, on a thread of its own: a long result file and a long input take a while
-//! to read, and whoever wants the run to end in that time does not wait for it.
+//! to read, and a signal in that time ends the run without waiting for it.
 
 use super::delta::{Delta, Since};
 use super::survey::{self, Refused, Terms};

@@ -1,4 +1,4 @@
-//! What ended a run early, in words for people.
+//! Messages about the end of a run before its last row.
 
 use crate::delivery::{Brake, Limit, MaxFailures, Refusal};
 use crate::text::{counted, escape_and_shorten, rounded};
@@ -60,7 +60,7 @@ pub(super) fn pulled(brake: &Brake) -> String {
     }
 }
 
-/// That no row was accepted, and how to go on all the same.
+/// The message that no row was accepted, and how to continue anyway.
 fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String {
     let why = escape_and_shorten(why);
     let hint = if is_start && why.starts_with("HTTP 404") { ". Is --url right?" } else { "." };
@@ -73,11 +73,11 @@ fn nothing_accepted(rows: u64, is_start: bool, why: &str, alike: u64) -> String 
             )
         }
     };
-    format!("{what} To go on all the same, add --max-failures 100%")
+    format!("{what} To continue anyway, add --max-failures 100%")
 }
 
 /// Why the server refuses the run, and what to check.
-pub(super) fn told(refusal: &Refusal) -> String {
+pub(super) fn refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Denied { status: status @ (407 | 511), text } => format!(
             "a proxy or gateway in front of the server requires credentials (HTTP {status}: {}). Check HTTPS_PROXY and the \

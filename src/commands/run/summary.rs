@@ -1,4 +1,4 @@
-//! How a run goes and how it ended, for machines.
+//! The state and the end of a run, for programs.
 
 use super::ending::Outcome;
 use super::outputs::Files;
@@ -14,9 +14,9 @@ use std::process;
 use std::time::SystemTime;
 
 impl Refused {
-    /// Leaves the summary and the metrics of a run that a brake stopped before anything was sent: whoever only looks at
-    /// those must not take older ones for tonight's. Gives what there is to say.
-    pub(super) fn told(
+    /// Writes the summary and the metrics of a run that a limit stopped before anything was sent, so that monitoring does not
+    /// read those of an earlier run. Returns the error.
+    pub(super) fn written(
         self,
         files: &Files,
         origin: &str,
@@ -72,7 +72,7 @@ impl<'run> About<'run> {
         About { workload, started_at, origin, rate, input, result, next_command }
     }
 
-    /// The summary of the run while it goes on.
+    /// The summary during the run.
     pub(super) fn running(&self, tally: &Tally, observed: &Observed) -> Document {
         let seconds = observed.duration.as_secs_f64();
         let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
@@ -147,7 +147,7 @@ impl Outcome {
         }
     }
 
-    /// Why it ended, in one word. The words stand in the schema.
+    /// Why it ended, in one word of the schema.
     pub(super) fn reason(&self, code: ExitCode) -> &'static str {
         match self.stop() {
             Some(Stop::Interrupted(Interrupt::Interrupt)) => "interrupted",

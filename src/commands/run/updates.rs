@@ -1,4 +1,4 @@
-//! Rewrites the summary and the metrics while a run goes on, on a thread of its own: a slow disk delays no request.
+//! Rewrites the summary and the metrics during a run, on a thread of its own: a slow disk delays no request.
 
 use super::outputs::{Files, Unwritten};
 use crate::report::{Document, warn};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// The files of a run that goes on.
+/// The files that are rewritten during a run.
 pub(super) struct Updates {
     /// Dropped to end the thread.
     documents: Option<SyncSender<Document>>,
@@ -50,7 +50,7 @@ impl Drop for Updates {
     }
 }
 
-/// Writes the files. Warns once: the run goes on, and its end tries again and has an exit code for it.
+/// Writes the files. Warns once: the run continues, and its end tries again and has an exit code for it.
 fn write(files: &Files, document: &Document, has_warned: bool) -> bool {
     let unwritten = files.update(document);
     for Unwritten { option, path, error } in unwritten.iter().filter(|_| !has_warned) {

@@ -20,7 +20,7 @@ const UNUSUAL: u64 = 8;
 /// How many records before and after say what is usual, and whether a row was tried before.
 const AROUND: usize = 16;
 
-/// No server's wish holds a run longer than this: what goes on later is another run.
+/// The longest hold, in milliseconds: 24 hours (chosen). Later records are another run's.
 const LONGEST_HOLD: u64 = 24 * 3_600_000;
 
 /// A clock that goes back further than this is another machine's, or was set: another run.
@@ -62,7 +62,7 @@ impl Pause {
 /// The records between two pauses, or of a run that begins without one.
 #[derive(Debug)]
 struct Segment {
-    /// How many records stand before it.
+    /// The number of records before it.
     first: u64,
     /// What lies before it.
     pause: Option<Pause>,
@@ -74,7 +74,7 @@ struct Segment {
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
-    /// How many records stand before it.
+    /// The number of records before it.
     pub first: u64,
     /// When its first and its last record were finished.
     pub from: u64,

@@ -81,7 +81,7 @@ pub(super) struct Tally {
     /// The run of the record that came last.
     run: usize,
     pub runs: Vec<RunTally>,
-    /// Records by how many attempts they took; the last place stands for as many and more.
+    /// Records by how many attempts they took; the last place counts this many and more.
     pub attempts: [u64; MOST_ATTEMPTS + 1],
     /// Attempts beyond the first one of each record.
     pub retries: u64,

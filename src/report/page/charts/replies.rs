@@ -20,7 +20,7 @@ const SHORT: u64 = 60;
 /// The percentiles that are marked.
 const MARKED: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
-/// Replies by how long they took: bar `i` stands for what took `edges[i]` and less than `edges[i + 1]`. The first one
+/// Replies by how long they took: bar `i` counts replies from `edges[i]` to less than `edges[i + 1]`. The first one
 /// holds what was faster, too, the last one what was slower.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Bins {

@@ -1,4 +1,4 @@
-//! What is said of a run while it goes on.
+//! Messages about a run in progress.
 
 use super::super::block::View;
 use super::super::flood::reason;
@@ -37,8 +37,8 @@ impl Watch {
         );
     }
 
-    /// Says how many rows failed that were not told one by one.
-    pub(super) fn tell_rest(&mut self) {
+    /// Reports how many further rows failed without a line of their own.
+    pub(super) fn report_rest(&mut self) {
         for rest in self.flood.rest() {
             let more = grouped(rest.more);
             match rest.like {
