@@ -178,7 +178,7 @@ fn a_row_that_a_newer_one_has_overtaken_is_not_sent_unawares() {
     let output = failures(&offerit, &[]).expect_code(0);
     let lines: Vec<&str> = output.stdout.lines().skip(1).collect();
     assert_eq!(lines.len(), 2, "{}", output.stdout);
-    assert!(lines[0].starts_with("2,Germany,Bonn,rejected,") && lines[0].contains("row 4 is a newer row"));
+    assert!(lines[0].starts_with("2,Germany,Bonn,rejected,") && lines[0].contains("row 4, a newer row"));
     assert!(lines[1].starts_with("3,France,,rejected,\"HTTP 400"), "{}", output.stdout);
     assert!(
         output.stderr.contains("1 of these: a newer row of the same customer was already delivered")
@@ -242,5 +242,5 @@ fn what_cannot_be_told_is_an_error_with_what_to_do() {
         output.stdout == "customer_id,country,_status,_error\n" && output.stderr.contains("no failed rows")
     );
     let output = offerit.run(&["failures", "-", "--result", RESULT]).expect_code(2);
-    assert!(output.stderr.contains("name the one that was run"), "{}", output.stderr);
+    assert!(output.stderr.contains("Name the file that was run"), "{}", output.stderr);
 }

@@ -264,7 +264,7 @@ fn a_row_that_names_both_ids_hands_on_that_its_customer_was_updated_since() {
     // Row 3 sets the city, but no zip.
     let status = |row: u64| outcomes[&row].status.as_str();
     assert_eq!((server.count(), status(1), status(2), status(3)), (3, "rejected", "rejected", "updated"));
-    assert!(outcomes[&1].error.contains("row 3 is a newer row"), "{}", outcomes[&1].error);
+    assert!(outcomes[&1].error.contains("row 3, a newer row"), "{}", outcomes[&1].error);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn rows_that_name_both_ids_join_them_wherever_they_stand_and_however_often_it_is
         offerit.send(&["--resume"]).expect_code(3);
         let outcomes = offerit.outcomes();
         assert_eq!((server.count(), outcomes[&2].status.as_str()), (sent, "failed"));
-        assert!(outcomes[&2].error.contains("row 4 is a newer row"), "{}", outcomes[&2].error);
+        assert!(outcomes[&2].error.contains("row 4, a newer row"), "{}", outcomes[&2].error);
     }
 }
 
