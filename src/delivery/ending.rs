@@ -1,4 +1,4 @@
-//! How a run goes and how it ends.
+//! The counts of a run and its end.
 
 use super::brakes::MaxFailures;
 use super::job::FeedError;
@@ -7,21 +7,21 @@ use std::io;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// What a run has done so far. Only durable records count.
+/// The counts of a run so far. Only durable records count.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     counts: [u64; Status::ALL.len()],
-    /// Rows that were dealt with by sending them.
+    /// Rows that were sent and have a record.
     pub sent: u64,
     /// Requests that left.
     pub attempts: u64,
-    /// Those of them that were not a row's first.
+    /// Requests that left and were not the first of their row.
     pub retries: u64,
-    /// How often the server asked for a pause.
+    /// Pauses that the server asked for.
     pub holds: u64,
-    /// How often the server was taken to be down.
+    /// Openings of the circuit breaker.
     pub outages: u64,
-    /// The adaptive rate in attempts a second, where it is below the configured one.
+    /// The adaptive rate in attempts per second, if the adaptive rate is below the configured rate.
     pub effective_rate: Option<f64>,
 }
 
@@ -32,13 +32,13 @@ impl Tally {
         self.counts[position(status)]
     }
 
-    /// Rows that were dealt with.
+    /// Rows with a record.
     #[must_use]
     pub fn recorded(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Rows that were dealt with and are not in sync.
+    /// Rows with a record that are not in sync.
     #[must_use]
     pub fn not_in_sync(&self) -> u64 {
         Status::ALL.into_iter().filter(|status| !status.is_in_sync()).map(|status| self.count(status)).sum()
@@ -62,26 +62,26 @@ pub enum Interrupt {
     Terminate,
 }
 
-/// Why the server accepts nothing of this run.
+/// The reason why the server accepts no row of this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// 401, 403, 407, 511.
     Denied {
         /// The HTTP status.
         status: u16,
-        /// Why, in the server's words.
+        /// The reason, in the server's words.
         text: String,
     },
     /// 3xx.
     Redirected {
         /// The HTTP status.
         status: u16,
-        /// Where to.
+        /// The target of the redirect.
         target: String,
     },
-    /// Its certificate is not trusted, or it speaks no TLS or no HTTP.
+    /// The server's certificate is not trusted, or the server speaks no TLS or no HTTP.
     Unusable {
-        /// What the last attempt met.
+        /// The reason of the last failure.
         why: String,
     },
 }
@@ -91,67 +91,67 @@ pub enum Refusal {
 pub enum Brake {
     /// More rows failed than `--max-failures` allows.
     Failures {
-        /// How many failed.
+        /// Failed rows in the window.
         failed: u64,
-        /// Of how many: those sent last, or all.
+        /// Rows in the window: the latest rows, or all.
         sent: u64,
-        /// What was allowed.
+        /// The limit.
         most: MaxFailures,
         /// The commonest reason in this run.
         why: String,
-        /// How many rows have that reason.
+        /// Rows with that reason.
         alike: u64,
     },
-    /// None of these rows was accepted.
+    /// The server accepted no row of a series.
     NothingAccepted {
-        /// How many.
+        /// Rows of the series.
         rows: u64,
-        /// Whether they are the first that were sent, all refused for one reason; else they are the last.
+        /// Whether the series is the first rows, all refused for one reason; else the series is the latest rows.
         is_start: bool,
         /// The commonest reason.
         why: String,
-        /// How many rows have that reason.
+        /// Rows with that reason.
         alike: u64,
     },
     /// The server answered nothing for too long.
     Outage {
-        /// For how long.
+        /// The duration of the outage.
         lasted: Duration,
-        /// What the last attempt met.
+        /// The reason of the last failure.
         why: String,
-        /// The first and the last row that wait, if the run is at its tail: they may be at fault.
+        /// The first and the last row that wait, if the run is at its tail: these rows may be at fault.
         left: Option<(u64, u64)>,
     },
     /// The server asks for a longer pause than `--max-retry-after`.
     RetryAfter {
-        /// What it asked for.
+        /// The pause that the server asked for.
         asked: Duration,
-        /// The longest pause.
+        /// The longest pause that is allowed.
         most: Duration,
     },
 }
 
-/// A bound the user set to what a run does.
+/// A limit of the user that is not a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// The time is up.
+    /// The deadline has passed.
     Deadline,
-    /// This many rows were sent, and there are more.
+    /// This number of rows was sent, and more rows are left.
     Rows(NonZeroU64),
 }
 
-/// Why a run ended before its last row.
+/// The reason why a run ended before its last row.
 #[derive(Debug)]
 pub enum Stop {
     /// A signal.
     Interrupted(Interrupt),
-    /// The server accepts nothing of this run.
+    /// The server accepts no row of this run.
     Refused(Refusal),
     /// A limit that ends the run early.
     Brake(Brake),
-    /// All that was wanted of this run is done.
+    /// The run has reached a limit that the user set.
     Reached(Limit),
-    /// The input cannot be read on.
+    /// Reading the input failed.
     Input(FeedError),
     /// A record could not be made durable. Nothing was sent after that.
     Storage(io::Error),
@@ -170,11 +170,11 @@ impl Stop {
     }
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub struct Ending {
-    /// What was done.
+    /// The counts.
     pub tally: Tally,
-    /// `None`: every row was dealt with.
+    /// `None`: every row has a record.
     pub stop: Option<Stop>,
 }

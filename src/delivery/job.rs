@@ -1,4 +1,4 @@
-//! Rows that are to be dealt with, and where they come from.
+//! The rows that the run processes, and their source.
 
 use crate::customer::Fingerprint;
 use crate::input;
@@ -7,7 +7,7 @@ use crate::offerit::Request;
 use crate::resume::Keys;
 use std::task::{Context, Poll};
 
-/// A row that is to be dealt with.
+/// A row that the run sends or records.
 #[derive(Debug)]
 pub struct Job {
     /// Its number, from 1.
@@ -16,38 +16,38 @@ pub struct Job {
     pub line: u64,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
-    /// Whether it is `failed` or `unknown` in an earlier run, unchanged.
+    /// Whether the unchanged row was `failed` or `unknown` in an earlier run.
     pub has_failed: bool,
-    /// Whether it may have been applied in an earlier run without being confirmed.
+    /// Whether an earlier run may have applied the row without a confirmation.
     pub is_maybe_applied: bool,
-    /// Whether its last record before this run is not in sync, or its row has a `_status`.
+    /// Whether its last record before this run is not in sync, or the row has a `_status`.
     pub was_not_in_sync: bool,
-    /// What there is to do.
+    /// The work to do.
     pub work: Work,
 }
 
-/// What there is to do with a row.
+/// The work to do for a row.
 #[derive(Debug)]
 pub enum Work {
-    /// Send it, when its turn comes in these lanes.
+    /// Send the row, when it has its turn in these lanes.
     Send(Request, Keys),
-    /// Record its outcome without sending it.
+    /// Record the row without sending it.
     Record {
-        /// Empty if it has none.
+        /// Empty if the row has no `customer_id`.
         customer_id: String,
-        /// Empty if it has none.
+        /// Empty if the row has no `subscription_id`.
         subscription_id: String,
         /// The outcome.
         status: Status,
-        /// Why, with line and columns.
+        /// The reason, with line and columns.
         error: String,
     },
 }
 
-/// Why no more rows come although the input has not ended.
+/// The reason why no more rows come before the end of the input.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// The input cannot be read on.
+    /// Reading the input failed.
     #[error(transparent)]
     Input(#[from] input::Error),
     /// A bug.
@@ -55,11 +55,11 @@ pub enum FeedError {
     Died,
 }
 
-/// Where rows come from.
+/// A source of rows.
 pub trait Feed {
-    /// The next few rows, in input order; `None` behind the last.
+    /// The next rows, in input order; `None` after the last row.
     ///
     /// # Errors
-    /// If the input cannot be read on. Nothing comes after it.
+    /// If reading the input fails. No row comes after the error.
     fn poll_jobs(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<Job>, FeedError>>>;
 }

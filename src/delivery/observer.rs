@@ -1,4 +1,4 @@
-//! What an onlooker learns while a run goes on.
+//! The events of a run that are reported while it goes on.
 
 use super::ending::Tally;
 use crate::journal::Status;
@@ -6,112 +6,112 @@ use std::time::Duration;
 
 /// Watches a run.
 pub trait Observer {
-    /// The counts have changed. Called after records are durable, never before.
+    /// Reports changed counts. Called only after records are durable.
     fn progressed(&mut self, tally: &Tally);
 
-    /// Something happened that people want to know of at once.
+    /// Reports an event that people should see at once.
     fn noticed(&mut self, notice: &Notice);
 
-    /// An attempt whose request left has ended. Called for every one: it must cost next to nothing.
+    /// Reports the duration of an attempt whose request left. Called for every such attempt, so it must be cheap.
     fn attempted(&mut self, took: Duration) {
         let _ = took;
     }
 
-    /// A row is sent again later.
+    /// Reports a row that is sent again later.
     fn retrying(&mut self, retry: &Retry<'_>) {
         let _ = retry;
     }
 
-    /// A row was recorded as not in sync. Called after its record is durable, never before.
+    /// Reports a row that is not in sync. Called only after its record is durable.
     fn failed(&mut self, row: &FailedRow) {
         let _ = row;
     }
 
-    /// All sending pauses from now on, pauses for something else or longer, or goes on (`None`).
+    /// Reports that all sending pauses, that the pause changed, or that sending goes on (`None`).
     fn paused(&mut self, pause: Option<Pause>) {
         let _ = pause;
     }
 }
 
-/// A row that is sent again. The text is the server's, redacted, not yet escaped.
+/// A row that is sent again. The text comes from the server, is redacted and not yet escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry<'run> {
     /// Its number, from 1.
     pub row: u64,
     /// The physical line it starts on.
     pub line: u64,
-    /// How often it was tried in this run.
+    /// Its attempts in this run.
     pub attempts: u32,
-    /// What the last attempt met.
+    /// The reason of the last failure.
     pub why: &'run str,
     /// Its backoff.
     pub pause: Duration,
 }
 
-/// A row that was recorded as not in sync. The text is that of the record, redacted, not yet escaped.
+/// A row that was recorded as not in sync. The text is the record's error, redacted and not yet escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedRow {
     /// Its number, from 1.
     pub row: u64,
     /// The physical line it starts on.
     pub line: u64,
-    /// Its `customer_id`, else its `subscription_id`; empty if it has neither.
+    /// Its `customer_id`, else its `subscription_id`; empty if the row has neither.
     pub customer: String,
     /// Its outcome.
     pub status: Status,
-    /// Of the last reply, if there was one.
+    /// The HTTP status of the last reply, if there was a reply.
     pub http_status: Option<u16>,
     /// Requests that left in this run.
     pub attempts: u32,
-    /// Why.
+    /// The reason.
     pub error: String,
 }
 
-/// Why all sending pauses, and for how long from now.
+/// A pause of all sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// The server asked for it.
+    /// The server asked for the pause.
     Held {
-        /// Until sending goes on.
+        /// The time until sending goes on.
         left: Duration,
     },
-    /// The server is taken to be down.
+    /// The circuit breaker is open.
     Outage {
-        /// Until the next probe; zero while one is on its way.
+        /// The time until the next probe; zero while a probe is in flight.
         left: Duration,
     },
 }
 
-/// What people want to know of at once. Texts are the server's, redacted, not yet escaped.
+/// An event that people should see at once. Texts come from the server, are redacted and not yet escaped.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// The server asked for a pause.
     Held {
-        /// For how long.
+        /// The duration of the pause.
         asked: Duration,
     },
-    /// The server is taken to be down: sending pauses.
+    /// The circuit breaker opened: sending pauses.
     Outage {
-        /// What the last attempt met.
+        /// The reason of the last failure.
         why: String,
-        /// How long that may go on before the run stops or gives the waiting rows up.
+        /// The longest outage before the run stops or gives up the rows that wait.
         patience: Duration,
     },
     /// The server answers again.
     Recovered {
-        /// Since its first failure.
+        /// The time since its first failure.
         after: Duration,
     },
-    /// The server is overloaded: the rate is cut for the first time since it was at its limit.
+    /// The server is overloaded: the rate is cut for the first time since the rate was at its limit, or has halved.
     SlowedDown {
-        /// To this many attempts a second.
+        /// The rate after the cut, in attempts per second.
         rate: f64,
     },
-    /// The run was interrupted and waits for what is in flight.
+    /// The run was interrupted and waits for the requests in flight.
     Stopping {
-        /// How many requests.
+        /// Requests in flight.
         in_flight: usize,
-        /// How long at most.
+        /// The longest wait.
         wait: Duration,
     },
 }

@@ -29,9 +29,9 @@ mod unsent;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One attempt as the server saw it.
+/// An attempt that the server received.
 #[derive(Debug, Clone)]
-struct Seen {
+struct SeenAttempt {
     customer: String,
     subscription: String,
     row: u64,
@@ -39,26 +39,26 @@ struct Seen {
     ended: Duration,
 }
 
-/// What the server does with an attempt: how long it takes, and what it replies.
+/// The behaviour of the server: the duration of an attempt and its answer.
 type Script = Box<dyn Fn(&Arrival<'_>) -> (Duration, Answer)>;
 
-/// What the server knows when an attempt arrives.
+/// The state of the server when an attempt arrives.
 struct Arrival<'account> {
     now: Duration,
     row: u64,
-    /// How many attempts of this row came before.
+    /// Earlier attempts of the row.
     earlier: usize,
-    account: &'account [Seen],
+    account: &'account [SeenAttempt],
 }
 
 /// A server that keeps its own account.
 struct Simulated {
     began: Instant,
-    /// How long it takes to connect, by when.
+    /// The time that a connection takes, by the time at which it begins.
     connects: Box<dyn Fn(Duration) -> Duration>,
     script: Script,
     /// In the order in which the attempts began.
-    account: RefCell<Vec<Seen>>,
+    account: RefCell<Vec<SeenAttempt>>,
     attempts: RefCell<HashMap<u64, usize>>,
 }
 
@@ -73,12 +73,12 @@ impl Simulated {
         }
     }
 
-    /// The same, where it takes its time to connect.
+    /// The same server with slow connections.
     fn that_connects(self, connects: impl Fn(Duration) -> Duration + 'static) -> Simulated {
         Simulated { connects: Box::new(connects), ..self }
     }
 
-    fn account(&self) -> Vec<Seen> {
+    fn account(&self) -> Vec<SeenAttempt> {
         self.account.borrow().clone()
     }
 
@@ -108,7 +108,7 @@ impl Transport for Simulated {
         let connecting = (self.connects)(Instant::now() - self.began);
         sleep(connecting).await;
         if !connecting.is_zero() {
-            // A real request is sent by its connection, after the attempt has handed it over.
+            // A real connection sends the request after the attempt has yielded.
             tokio::task::yield_now().await;
         }
         let began = Instant::now() - self.began;
@@ -123,7 +123,7 @@ impl Transport for Simulated {
             events.request_sent();
         }
         let (customer, subscription) = (value(Parameter::CustomerId), value(Parameter::SubscriptionId));
-        let seen = Seen { customer, subscription, row, began, ended: began + latency + body };
+        let seen = SeenAttempt { customer, subscription, row, began, ended: began + latency + body };
         self.account.borrow_mut().push(seen);
         *self.attempts.borrow_mut().entry(row).or_default() += 1;
         sleep(latency).await;
@@ -135,13 +135,13 @@ impl Transport for Simulated {
     }
 }
 
-/// What a server answers.
+/// An answer of the server.
 #[derive(Debug, Clone, PartialEq)]
 struct Answer {
     reply: Reply,
-    /// The pause asked for in its head.
+    /// The Retry-After of its head.
     asked: Option<Duration>,
-    /// How long its body takes once its head is there.
+    /// The time between its head and the end of its body.
     body: Duration,
 }
 
@@ -173,12 +173,12 @@ fn page() -> Answer {
     Reply::Unconfirmed { status: 200, text: "Back soon".to_owned() }.into()
 }
 
-/// A connection that fails for a reason that waiting does not heal.
+/// A connection that fails because of a permanent fault.
 fn unusable(fault: Fault) -> Answer {
     Reply::NotSent { text: format!("{fault:?}"), fault: Some(fault) }.into()
 }
 
-/// A row by its ids; its number is its field's value.
+/// An update with these ids. The value of its field is the number of its row.
 fn update(row: u64, customer: &str, subscription: &str) -> Update {
     let mut values = Values::default();
     values.set(Parameter::CustomerId, customer);
@@ -187,7 +187,7 @@ fn update(row: u64, customer: &str, subscription: &str) -> Update {
     Update::new(values, &mut Vec::new()).unwrap()
 }
 
-/// Rows that are all there at once.
+/// A feed that has all its rows at once.
 struct Rows(Option<Vec<Job>>);
 
 impl Rows {
@@ -219,7 +219,7 @@ impl Rows {
         Rows::of((0..count).map(|row| ((row % customers).to_string(), String::new())))
     }
 
-    /// The same rows, of which these failed in an earlier run.
+    /// The same rows; those that `failed` selects failed in an earlier run.
     fn after_failures(mut self, failed: impl Fn(u64) -> bool) -> Rows {
         for job in self.0.iter_mut().flatten().filter(|job| failed(job.row)) {
             (job.has_failed, job.was_not_in_sync) = (true, true);
@@ -234,7 +234,7 @@ impl Feed for Rows {
     }
 }
 
-/// A log that is durable at once and keeps its lines.
+/// A log that keeps its lines, and whose batches are durable at once.
 #[derive(Clone, Default)]
 struct Lines {
     text: Rc<RefCell<String>>,

@@ -3,9 +3,9 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn connections_that_come_about_together_bring_no_second_above_the_rate() {
+async fn connections_made_at_the_same_time_do_not_exceed_the_rate() {
     for concurrency in [4, 16, 64] {
-        // As with a server whose queue of connections is full for a while: whoever knocks is let in at once later.
+        // The server's queue of connections is full for 2.7 s. All pending connections are accepted then.
         let late = |now: Duration| (27 * SECOND / 10).saturating_sub(now);
         let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(late);
         let (ending, lines) = run(&settings("10", concurrency), &server, Rows::distinct(100)).await;
@@ -16,7 +16,7 @@ async fn connections_that_come_about_together_bring_no_second_above_the_rate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_never_comes_about_stops_no_other() {
+async fn a_connection_that_is_never_made_blocks_no_other() {
     let nth = Cell::new(0);
     let connects = move |_| {
         nth.set(nth.get() + 1);
@@ -25,13 +25,13 @@ async fn a_connection_that_never_comes_about_stops_no_other() {
     let server = Simulated::new(|_| (SECOND / 100, updated())).that_connects(connects);
     let (_, lines) = run(&settings("10", 16), &server, Rows::distinct(1000)).await;
     assert_eq!(lines.count("updated"), 1000);
-    // It keeps a place in every window until it has left: nine of ten are enough for the others.
+    // The pending attempt keeps a place in every window, so the others get nine places of ten.
     let late = server.account().iter().filter(|seen| seen.began > 120 * SECOND).count();
     assert_eq!(late, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_connection_is_not_waited_for_at_the_end() {
+async fn the_run_does_not_wait_for_attempts_without_a_connection_at_its_end() {
     let (wish, wishes) = unbounded_channel();
     let nth = Cell::new(0);
     let connects = move |_| {

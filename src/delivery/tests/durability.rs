@@ -1,4 +1,4 @@
-//! Records and slots, where the disk or the program fails.
+//! Records and slots when the disk or the program fails.
 
 use super::*;
 use crate::journal::{self, Storage, Writer};
@@ -27,11 +27,11 @@ async fn after_a_failed_write_nothing_more_is_sent() {
     let ending =
         deliver(&settings("10", 1), &server, log, Rows::distinct(100), silent, Notices::default()).await;
     assert!(matches!(ending.stop, Some(Stop::Storage(_))));
-    // The fourth row had left when the third one's record was lost.
+    // The fourth row had left when the record of the third row was lost.
     assert_eq!((server.account().len(), ending.tally.recorded()), (4, 2));
 }
 
-/// A storage in memory that outlives its run.
+/// A storage in memory that can be read after the run.
 #[derive(Clone, Default)]
 struct Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -46,13 +46,13 @@ impl Storage for Memory {
     }
 }
 
-/// A server in front of which a bug sits for one row.
-struct Buggy {
+/// A server whose transport panics for one row.
+struct PanickingTransport {
     server: Simulated,
     row: u64,
 }
 
-impl Transport for Buggy {
+impl Transport for PanickingTransport {
     async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         assert!(request.update.get(Parameter::City) != Some(&self.row.to_string()), "a bug, on purpose");
         self.server.attempt(request, events).await
@@ -64,13 +64,13 @@ async fn a_panic_over_one_row_costs_no_other_row_its_record() {
     let limits = settings("unlimited", 4);
     let open_rows = limits.open_rows() as u64;
     let (memory, server) = (Memory::default(), Simulated::new(|_| (SECOND / 10, updated())));
-    let transport = Buggy { server, row: 60 };
+    let transport = PanickingTransport { server, row: 60 };
     let (_, silent) = unbounded_channel::<Interrupt>();
     let writer = Writer::start(memory.clone()).unwrap();
     let run = deliver(&limits, &transport, writer, Rows::distinct(100), silent, Notices::default());
     assert!(std::panic::AssertUnwindSafe(run).catch_unwind().await.is_err(), "it must not look like an end");
 
-    // The writer has brought what it had to its end, and nothing else.
+    // The writer has written the records that were submitted before the panic, and no others.
     let file = [journal::HEADER.as_bytes(), &memory.0.lock().unwrap()].concat();
     let (marks, tail) = journal::scan("r".as_ref(), file.as_slice(), journal::Keep::Fingerprint).unwrap();
     assert_eq!(tail.torn, 0);
@@ -83,7 +83,7 @@ async fn a_panic_over_one_row_costs_no_other_row_its_record() {
     assert!(marks.get(60).is_none());
 }
 
-/// A log that never says that a batch is durable.
+/// A log whose batches never become durable.
 struct StuckLog;
 
 impl Log for StuckLog {
@@ -109,18 +109,18 @@ async fn records_go_to_the_disk_together_while_nobody_waits_for_them() {
     let server = Simulated::new(|_| (SECOND / 1000, updated()));
     let (_, lines) = run(&settings("1000", 64), &server, Rows::distinct(3000)).await;
     assert_eq!(lines.count("updated"), 3000);
-    // Every 90 ms, and a few at the end, when there are no more rows to send.
+    // A batch every 90 ms, and a few at the end, when no rows are left to send.
     assert!((30..50).contains(&lines.batches.get()), "{} batches", lines.batches.get());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_row_waits_for_the_records_of_others_to_gather() {
-    // Of one customer: each waits for the record of the one before.
+    // Rows of one customer: each row waits for the record of the row before.
     let server = Simulated::new(|_| (SECOND / 100, updated()));
     let rows = Rows::of((0..100).map(|_| ("1".to_owned(), String::new())));
     run(&settings("unlimited", 16), &server, rows).await;
     assert!(server.span() <= 100 * SECOND / 100 + SECOND / 10, "{:?}", server.span());
-    // Of many: none is short of a slot while others are on their way to the disk.
+    // Rows of many customers: no row lacks a slot while records are on their way to the disk.
     let server = Simulated::new(|_| (SECOND / 500, updated()));
     let (_, silent) = unbounded_channel::<Interrupt>();
     let (limits, rows) = (settings("unlimited", 16), Rows::distinct(16_000));
@@ -128,7 +128,7 @@ async fn no_row_waits_for_the_records_of_others_to_gather() {
     assert!(server.span() <= 2 * SECOND + SECOND / 10, "{:?}", server.span());
 }
 
-/// A log with a disk that takes its time.
+/// A log with a slow disk.
 #[derive(Default)]
 struct SlowLog(Option<Pin<Box<Sleep>>>);
 

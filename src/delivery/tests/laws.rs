@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Answers of a server that does whatever it likes.
+/// An answer of a server that behaves at random.
 fn any_answer(mood: u8, is_first: bool) -> Answer {
     match mood {
         0 => lost(),
@@ -22,7 +22,7 @@ fn any_answer(mood: u8, is_first: bool) -> Answer {
     }
 }
 
-/// What a run may be ended by.
+/// Limits that end a run.
 fn any_brakes(end: u8) -> Brakes {
     let limit = (end == 1).then_some(NonZeroU64::new(7).unwrap());
     let deadline = (end == 2).then(|| Instant::now() + 9 * SECOND);
@@ -33,8 +33,8 @@ fn any_brakes(end: u8) -> Brakes {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever the server and the user do: the run ends, no row ends as `failed` that may have been applied, nothing leaves
-    /// in a hold, and no row is recorded twice.
+    /// For any behaviour of server and user, the run ends, a row that may have been applied never ends as `failed`, nothing
+    /// leaves in a hold, and no row is recorded twice.
     #[test]
     fn a_run_ends_and_its_records_are_true(
         customers in proptest::collection::vec(0_u32..9, 1..90),
@@ -52,7 +52,7 @@ proptest! {
             let (asked, applied) = (Rc::clone(&holds), Rc::clone(&maybe_applied));
             let server = Simulated::new(move |arrival| {
                 let mut random = fastrand::Rng::with_seed(seed ^ (arrival.account.len() as u64 * 1000 + arrival.row));
-                // Half of them keep to a mood for ten seconds.
+                // Half of the servers keep a mood for ten seconds.
                 let at = if seed % 2 == 0 { random.usize(..) } else { arrival.now.as_secs() as usize / 10 };
                 // Some rows always fail from their second attempt on.
                 let is_poison = arrival.earlier > 0 && arrival.row % 5 == seed % 6;
@@ -93,8 +93,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Any rows over few customers against a server of any mood: every row ends, none above its attempts unless there was
-    /// an outage, no customer has two at once or out of order, and no limit is passed.
+    /// Any rows of few customers against a server of any mood: every row ends; no row exceeds its attempts unless there was
+    /// an outage; the rows of a customer go one at a time and in order; and no limit is exceeded.
     #[test]
     fn the_invariants_hold_against_any_server(
         ids in proptest::collection::vec((0_u32..12, 0_u32..12), 1..120),

@@ -1,21 +1,21 @@
-//! The rate against servers that limit it.
+//! The adaptive rate against servers with a rate limiter.
 
 use super::*;
 
-/// Servers that limit the rate in one of the usual ways.
+/// A server with a rate limiter of one of the usual kinds.
 #[derive(Debug, Clone, Copy)]
 struct Limiter {
     /// `--rate`.
     rate: &'static str,
-    /// Requests a second that it admits.
+    /// Admitted requests per second.
     admits: u32,
-    /// Requests at once that it admits; 0 is nginx's `limit_req` without a burst, which admits no two together.
+    /// Capacity of the token bucket; 0 is nginx's `limit_req` without a burst, which never admits two requests at once.
     burst: u32,
-    /// With which status it refuses the others.
+    /// The status of a refusal.
     status: u16,
-    /// The share of what it admits that must be used, after the first minute.
+    /// The least share of the limit that the run must use, after the first minute.
     used: f64,
-    /// The share of attempts that it may refuse, after the first minute.
+    /// The greatest share of attempts that may be refused, after the first minute.
     refused: f64,
     /// Rows that may end `failed`.
     failed: usize,
@@ -34,13 +34,13 @@ fn bucket(admits: f64, burst: f64, status: u16) -> Simulated {
             return (SECOND / 50, busy(status, None));
         }
         tokens.set(tokens.get() - 1.0);
-        // Longer than a refusal, which tells the two apart in the account.
+        // Longer than a refusal, so that the account distinguishes them.
         (SECOND / 40, updated())
     })
 }
 
-/// A server that admits no two requests closer together than its rate, where a request takes up to 0.3 ms to get there, and
-/// one in a thousand up to 15 ms.
+/// A server that refuses a request which arrives too soon after the last admitted request. A request takes up to 0.3 ms to
+/// arrive, and one in a thousand up to 15 ms.
 fn without_burst(admits: u32, status: u16) -> Simulated {
     let random = RefCell::new(fastrand::Rng::new());
     let (last, free) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
@@ -57,7 +57,7 @@ fn without_burst(admits: u32, status: u16) -> Simulated {
     })
 }
 
-async fn settles(limiter: Limiter) {
+async fn check_limiter(limiter: Limiter) {
     let Limiter { rate, admits, burst, status, .. } = limiter;
     let server = match burst {
         0 => without_burst(admits, status),
@@ -82,7 +82,7 @@ async fn settles(limiter: Limiter) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_told_by_429_is_used_and_rarely_exceeded() {
+async fn a_limit_with_429_replies_is_used_and_rarely_exceeded() {
     for limiter in [
         BUCKET,
         Limiter { admits: 30, burst: 30, ..BUCKET },
@@ -90,12 +90,12 @@ async fn a_limit_told_by_429_is_used_and_rarely_exceeded() {
         Limiter { rate: "50", admits: 5, burst: 5, ..BUCKET },
         Limiter { rate: "20", admits: 3, burst: 3, ..BUCKET },
     ] {
-        settles(limiter).await;
+        check_limiter(limiter).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_nine_a_second_and_more_told_by_an_overload_is_used_and_fails_no_row() {
+async fn a_limit_above_nine_per_second_with_overload_replies_is_used_and_fails_no_row() {
     let bucket = Limiter { status: 503, refused: 0.06, ..BUCKET };
     for limiter in [
         bucket,
@@ -108,20 +108,20 @@ async fn a_limit_of_nine_a_second_and_more_told_by_an_overload_is_used_and_fails
         Limiter { rate: "44", admits: 40, burst: 40, ..bucket },
         Limiter { rate: "50", admits: 43, burst: 10, used: 0.9, ..bucket },
     ] {
-        settles(limiter).await;
+        check_limiter(limiter).await;
     }
 }
 
-/// A limit that is documented: `--resume` sends the rows that fail, and `--rate` avoids it.
+/// A documented limit: `--resume` sends the rows that fail, and `--rate` avoids the failures.
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_a_few_a_second_told_by_an_overload_ends_all_the_same() {
+async fn a_run_ends_against_a_limit_of_a_few_per_second_with_overload_replies() {
     let bucket = Limiter { status: 503, refused: 0.6, used: 0.9, failed: 40, ..BUCKET };
     for limiter in [
         Limiter { rate: "1000", admits: 5, burst: 5, status: 502, ..bucket },
         Limiter { rate: "1000", admits: 3, burst: 3, ..bucket },
         Limiter { rate: "10", admits: 2, burst: 2, ..bucket },
     ] {
-        settles(limiter).await;
+        check_limiter(limiter).await;
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_limiter_without_a_burst_is_used_to_seven_tenths() {
         Limiter { rate: "50", admits: 33, ..limiter },
         Limiter { rate: "36", admits: 12, status: 503, failed: 10, ..limiter },
     ] {
-        settles(limiter).await;
+        check_limiter(limiter).await;
     }
 }
 
@@ -168,7 +168,7 @@ async fn the_full_rate_is_back_four_minutes_after_a_throttle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_learn_of_the_rate_once_and_again_where_it_halves() {
+async fn the_rate_is_reported_once_and_again_when_it_halves() {
     let (_, silent) = unbounded_channel::<Interrupt>();
     let notices = Notices::default();
     let limits = settings("100", 64);

@@ -1,12 +1,12 @@
-//! A server that is down, and rows that always fail: which is which, and what becomes of the rows.
+//! A server that is down, and rows that always fail: the run distinguishes them, and each row gets its outcome.
 
 use super::*;
 
-/// A job and a server that is down for some time, with the promise that must hold.
+/// A job and a server with an outage.
 #[derive(Clone)]
 struct Scenario {
     rows: u64,
-    /// Rows take turns among this many customers; 0 is a customer each.
+    /// The number of customers, in turn; 0 gives each row its own customer.
     customers: u64,
     /// Rows that failed in an earlier run.
     failed_before: fn(u64) -> bool,
@@ -15,20 +15,20 @@ struct Scenario {
     max_attempts: u32,
     max_outage: u32,
     adapt: bool,
-    /// Milliseconds that a reply takes.
+    /// The time to a reply, in milliseconds.
     latency: u32,
-    /// When the server is down, in seconds.
+    /// Start and end of the outage, in seconds.
     down: (f64, f64),
-    /// The server goes down with this row instead, and is back that many seconds later.
+    /// Instead of `down`: the row whose arrival begins an outage, and the length of the outage in seconds.
     down_from_row: Option<(u64, u32)>,
-    /// What it answers then.
+    /// The answer during the outage.
     broken: fn() -> Answer,
-    /// Rows that always fail, and how.
-    poison: Poison,
+    /// The rows that always fail, and the answer to them.
+    poison: PoisonRows,
 }
 
-/// Which rows always fail, and what they meet.
-type Poison = (fn(u64) -> bool, fn() -> Answer);
+/// Selects the rows that always fail, and gives the answer to them.
+type PoisonRows = (fn(u64) -> bool, fn() -> Answer);
 
 const FOR_EVER: f64 = 1e6;
 
@@ -68,15 +68,15 @@ const JOB: Scenario = Scenario {
     poison: (none, busy_503),
 };
 
-/// How a scenario ended.
-struct Ended {
+/// The end of a scenario.
+struct ScenarioEnd {
     ending: Ending,
     lines: Lines,
     server: Simulated,
 }
 
-impl Ended {
-    /// What the ending is called in the model.
+impl ScenarioEnd {
+    /// The name of the ending in the model.
     fn stop(&self) -> &'static str {
         match &self.ending.stop {
             None => "none",
@@ -101,7 +101,7 @@ impl Ended {
 }
 
 impl Scenario {
-    async fn run(&self) -> Ended {
+    async fn run(&self) -> ScenarioEnd {
         let job = self.clone();
         let down_since = Cell::new(None);
         let server = Simulated::new(move |arrival| {
@@ -131,12 +131,12 @@ impl Scenario {
             ..settings(self.rate, self.concurrency)
         };
         let (ending, lines) = run(&limits, &server, rows.after_failures(self.failed_before)).await;
-        Ended { ending, lines, server }
+        ScenarioEnd { ending, lines, server }
     }
 }
 
-/// What delivery.md's model gives, and what the code may give.
-fn check(case: &str, ended: &Ended, stop: &str, outcomes: (usize, usize, usize), model_seconds: f64) {
+/// Compares the end of a scenario with the model of delivery.md.
+fn check(case: &str, ended: &ScenarioEnd, stop: &str, outcomes: (usize, usize, usize), model_seconds: f64) {
     let seconds = ended.seconds();
     println!(
         "{case}: {} {:?} {seconds:.0} s, {} attempts (model: {model_seconds} s)",
@@ -146,7 +146,7 @@ fn check(case: &str, ended: &Ended, stop: &str, outcomes: (usize, usize, usize),
     );
     assert_eq!((ended.stop(), ended.outcomes()), (stop, outcomes), "{case}");
     assert!(seconds <= model_seconds * 1.25 + 10.0, "{case}: {seconds} s, the model gives {model_seconds}");
-    // The patience is not shorter than it is promised to be.
+    // The run waits at least as long as the documentation promises.
     assert!(
         stop == "none" || seconds >= model_seconds * 0.9,
         "{case}: {seconds} s, the model gives {model_seconds}"
@@ -167,7 +167,7 @@ async fn an_outage_of_half_an_hour_in_the_middle_costs_no_row() {
         };
         let ended = job.run().await;
         check("half an hour", &ended, "none", (1000, 0, 0), 1905.0);
-        let during = |seen: &&Seen| (22 * SECOND..1820 * SECOND).contains(&seen.began);
+        let during = |seen: &&SeenAttempt| (22 * SECOND..1820 * SECOND).contains(&seen.began);
         let during = ended.server.account().iter().filter(during).count();
         assert!((150..230).contains(&during), "{during} attempts while it was down");
         assert_eq!(ended.ending.tally.outages, 1);
@@ -184,7 +184,7 @@ async fn a_server_that_is_down_for_good_stops_the_run_and_costs_no_row() {
         let again = Scenario { failed_before: |row| row <= 1000, ..job }.run().await;
         assert_eq!(again.stop(), "outage");
     }
-    // What may have been applied says so, and nothing else does.
+    // Exactly the rows that may have been applied are `unknown`.
     let job =
         Scenario { rows: 10_000, rate: "100", down: (0.0, FOR_EVER), latency: 100, broken: lost, ..JOB };
     let ended = job.run().await;
@@ -241,10 +241,9 @@ async fn the_last_rows_survive_an_outage() {
     assert_eq!(left, Some((98, 100)));
 }
 
-/// The time in which three rows of a server that hangs are in flight together is theirs too: the first of them that fails
-/// does not wait alone.
+/// Rows in flight count as waiting rows: the first of three rows to fail is not judged as the only one.
 #[tokio::test(start_paused = true)]
-async fn the_last_rows_survive_a_server_that_hangs() {
+async fn three_or_more_last_rows_survive_a_server_that_hangs() {
     for (left, latency) in [(3, 25_000), (3, 14_000), (6, 40_000)] {
         let down_from_row = Some((101 - left, 200));
         let ended = Scenario { down_from_row, latency, broken: lost, ..JOB }.run().await;
@@ -261,7 +260,7 @@ async fn the_oldest_row_that_others_wait_for_is_the_only_one_recorded_after_an_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_are_told_of_the_whole_patience_for_three_last_rows() {
+async fn the_notice_names_the_whole_patience_for_three_last_rows() {
     let notices = Notices::default();
     let server =
         Simulated::new(|arrival| (SECOND / 500, if arrival.row > 97 { busy(503, None) } else { updated() }));
@@ -298,7 +297,7 @@ async fn a_row_that_always_fails_ends_as_its_own_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_always_fail_do_not_bring_down_a_sound_job() {
-    // The breaker never opens for rows here and there.
+    // Scattered rows that fail never open the breaker.
     for (case, rows, rate, is_poison, failed, seconds) in [
         ("5%", 4000, "200", (|row| row % 20 == 7) as fn(u64) -> bool, 200, 44.0),
         ("10%", 1500, "50", |row| row % 10 == 3, 150, 122.0),
@@ -316,7 +315,7 @@ async fn rows_that_always_fail_do_not_bring_down_a_sound_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_always_fail_side_by_side_are_got_past() {
+async fn the_run_gets_past_consecutive_rows_that_always_fail() {
     for broken in [busy_500, busy_503] {
         for (case, is_poison, failed, seconds) in [
             ("101 to 120", (|row| (101..=120).contains(&row)) as fn(u64) -> bool, 20, 33.0),
@@ -329,7 +328,7 @@ async fn rows_that_always_fail_side_by_side_are_got_past() {
     }
 }
 
-/// A limit that is documented: the message names the rows, and the next run gets past the first row of one customer.
+/// A documented limit: the message names the rows, and the next run gets past the first row of one customer.
 #[tokio::test(start_paused = true)]
 async fn rows_that_always_fail_at_the_end_or_at_the_head_of_a_customer_stop_the_run_with_an_outage() {
     let ended = Scenario { rows: 300, poison: (|row| row > 297, busy_503), ..JOB }.run().await;
@@ -359,7 +358,7 @@ async fn rows_that_failed_before_and_fail_again_are_failures_and_survive_an_outa
             ..JOB
         };
         let ended = Scenario { down: (2.0, 1800.0), ..job }.run().await;
-        // What fails again while others wait is taken for what it was; at most those five.
+        // A row that fails again while others wait is recorded as failed. That concerns at most five rows.
         assert!(ended.outcomes().0 >= 995 && ended.stop() == "none", "{:?}", ended.outcomes());
     }
 }
@@ -425,7 +424,7 @@ async fn replies_that_were_under_way_do_not_end_an_outage() {
         let (ending, lines) = run(&settings("20", 16), &server, Rows::distinct(200)).await;
         assert!(ending.stop.is_none(), "{:?}", ending.stop);
         assert_eq!((lines.count("updated"), ending.tally.outages), (200, 1), "{late} {:?}", broken());
-        let during = |seen: &&Seen| (11 * SECOND..31 * SECOND).contains(&seen.began);
+        let during = |seen: &&SeenAttempt| (11 * SECOND..31 * SECOND).contains(&seen.began);
         let during = server.account().iter().filter(during).count();
         assert!(during <= 5, "{during} attempts while it was down");
     }
@@ -455,14 +454,14 @@ async fn one_probe_at_a_time_goes_out_and_is_charged_to_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_row_met_as_a_probe_is_not_held_against_it_later() {
-    // Three rows probe in turn for two minutes, six times each. Once the server is back, each of them meets one more failure.
-    let met_one_more = RefCell::new(std::collections::HashSet::new());
+async fn the_failures_of_a_probe_are_not_charged_to_its_row_later() {
+    // Three rows probe in turn for two minutes, six times each. Once the server is back, each row fails once more.
+    let failed_once_more = RefCell::new(std::collections::HashSet::new());
     let server = Simulated::new(move |arrival| {
         let is_down = arrival.row > 97 && arrival.now < 120 * SECOND;
-        let is_unlucky = !is_down && arrival.earlier > 4 && met_one_more.borrow_mut().insert(arrival.row);
-        // One of them shows that the server is back.
-        let is_unlucky = is_unlucky && met_one_more.borrow().len() > 1;
+        let is_unlucky = !is_down && arrival.earlier > 4 && failed_once_more.borrow_mut().insert(arrival.row);
+        // One of the rows shows that the server is back.
+        let is_unlucky = is_unlucky && failed_once_more.borrow().len() > 1;
         (SECOND / 500, if is_down || is_unlucky { busy(503, None) } else { updated() })
     });
     let (ending, lines) = run(&settings("50", 16), &server, Rows::distinct(100)).await;
@@ -494,7 +493,7 @@ async fn a_server_that_can_never_be_used_ends_the_run_after_three_probes() {
         assert!(matches!(ending.stop, Some(Stop::Refused(Refusal::Unusable { .. }))), "{:?}", ending.stop);
         assert_eq!((lines.statuses().len(), ending.tally.attempts), (0, 0));
         assert!(server.began.elapsed() < 5 * SECOND);
-        // What was used before comes back.
+        // A server that worked before is waited for.
         let server = Simulated::new(move |arrival| {
             let is_down = (SECOND..60 * SECOND).contains(&arrival.now);
             (SECOND / 100, if is_down { unusable(fault) } else { updated() })
@@ -533,7 +532,7 @@ async fn a_half_broken_server_never_sees_a_multiple_of_the_load() {
     let (ending, lines) = run(&fixed, &server, Rows::distinct(2000)).await;
     assert!(ending.stop.is_none());
     assert_eq!(lines.statuses().len(), 2000);
-    // Retries in vain: a tenth of the first attempts, what there is at first, and what trickles in.
+    // The budget of retries in vain: a tenth of the first attempts, the full bucket at the start, and the refill.
     let in_vain = |row| (1..server.attempts_of(row)).filter(|earlier| is_bad(row, *earlier)).count();
     let in_vain = (1..=2000).map(in_vain).sum::<usize>() as f64;
     let budget = 0.1 * 2000.0 + 20.0 + 0.1 * 100.0 * server.span().as_secs_f64();

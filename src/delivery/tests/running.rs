@@ -1,4 +1,4 @@
-//! What a run does while nothing goes wrong, and how it ends early.
+//! A run without failures, and its early ends.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn latency_does_not_cost_the_rate_while_there_is_concurrency() {
 #[tokio::test(start_paused = true)]
 async fn replies_that_take_about_as_long_as_the_window_do_not_cost_the_rate() {
     for (rate, rows) in [("1", 300), ("10", 1000), ("100", 4000)] {
-        // A reply takes `usually` milliseconds in `part` of a hundred cases, and up to `else_up_to` in the others.
+        // A reply takes `usually` milliseconds in `part` of a hundred cases, and up to `else_up_to` milliseconds else.
         for (part, usually, else_up_to) in
             [(0, 0, 2000), (0, 0, 1500), (50, 300, 1300), (90, 50, 1500), (70, 50, 1500), (97, 50, 1500)]
         {
@@ -62,38 +62,38 @@ async fn a_refusal_of_the_credentials_stops_at_once_and_records_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_lets_the_rows_in_flight_end_and_a_second_one_does_not() {
-    let (wish, wishes) = unbounded_channel();
+    let (sender, interrupts) = unbounded_channel();
     let server = Simulated::new(move |arrival| {
         if arrival.row == 50 {
-            let _ = wish.send(Interrupt::Terminate);
+            let _ = sender.send(Interrupt::Terminate);
         }
         (SECOND, updated())
     });
-    let (ending, lines) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    let (ending, lines) = run_with(&settings("10", 4), &server, Rows::distinct(1000), interrupts).await;
     assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Terminate))));
     assert_eq!(lines.count("updated"), server.account().len());
 
-    let (wish, wishes) = unbounded_channel();
+    let (sender, interrupts) = unbounded_channel();
     let server = Simulated::new(move |_| {
-        (0..2).for_each(|_| wish.send(Interrupt::Interrupt).unwrap_or_default());
+        (0..2).for_each(|_| sender.send(Interrupt::Interrupt).unwrap_or_default());
         (3600 * SECOND, updated())
     });
     let began = Instant::now();
-    let (ending, _) = run_with(&settings("10", 4), &server, Rows::distinct(1000), wishes).await;
+    let (ending, _) = run_with(&settings("10", 4), &server, Rows::distinct(1000), interrupts).await;
     assert!(matches!(ending.stop, Some(Stop::Interrupted(Interrupt::Interrupt))));
     assert!(began.elapsed() < SECOND);
 }
 
 #[tokio::test(start_paused = true)]
 async fn rows_in_flight_are_waited_for_no_longer_than_the_drain_timeout() {
-    let (wish, wishes) = unbounded_channel();
+    let (sender, interrupts) = unbounded_channel();
     let server = Simulated::new(move |_| {
-        let _ = wish.send(Interrupt::Interrupt);
+        let _ = sender.send(Interrupt::Interrupt);
         (3600 * SECOND, updated())
     });
     let began = Instant::now();
     let hurried = Settings { max_attempts: NonZeroU32::MIN, ..settings("1/m", 4) };
-    let (ending, lines) = run_with(&hurried, &server, Rows::distinct(10), wishes).await;
+    let (ending, lines) = run_with(&hurried, &server, Rows::distinct(10), interrupts).await;
     assert!(matches!(ending.stop, Some(Stop::Interrupted(_))));
     assert!((30 * SECOND..31 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
     assert_eq!(lines.statuses().len(), 0);
@@ -101,38 +101,38 @@ async fn rows_in_flight_are_waited_for_no_longer_than_the_drain_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_interrupt_lets_the_rows_in_flight_end_although_the_run_was_ending() {
-    let (wish, wishes) = unbounded_channel();
+    let (sender, interrupts) = unbounded_channel();
     let server = Simulated::new(move |arrival| {
         let is_denied = arrival.row == 1;
         if is_denied {
-            let wish = wish.clone();
+            let sender = sender.clone();
             tokio::spawn(async move {
                 sleep(2 * SECOND).await;
-                wish.send(Interrupt::Terminate)
+                sender.send(Interrupt::Terminate)
             });
         }
         let denied = Reply::Denied { status: 403, text: "no".to_owned() };
         if is_denied { (SECOND, denied.into()) } else { (5 * SECOND, updated()) }
     });
-    let (ending, lines) = run_with(&settings("unlimited", 4), &server, Rows::distinct(10), wishes).await;
+    let (ending, lines) = run_with(&settings("unlimited", 4), &server, Rows::distinct(10), interrupts).await;
     assert!(matches!(ending.stop, Some(Stop::Refused(_))));
     assert_eq!((lines.count("updated"), server.account().len()), (3, 4));
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_after_an_interrupt_announce_no_outage() {
-    let (wish, wishes) = unbounded_channel();
+    let (sender, interrupts) = unbounded_channel();
     let server = Simulated::new(move |_| {
-        let _ = wish.send(Interrupt::Interrupt);
+        let _ = sender.send(Interrupt::Interrupt);
         (SECOND, lost())
     });
     let (notices, limits) = (Notices::default(), settings("unlimited", 16));
     let rows = Rows::distinct(100);
-    // The second interrupt would end the run at once.
+    // Only the first interrupt is passed on: a second interrupt would end the run at once.
     let (first, only_one) = unbounded_channel();
-    let mut wishes = wishes;
+    let mut interrupts = interrupts;
     let forward = async move {
-        let _ = first.send(wishes.recv().await.unwrap());
+        let _ = first.send(interrupts.recv().await.unwrap());
         std::future::pending::<()>().await;
     };
     let run = deliver(&limits, &server, Lines::default(), rows, only_one, notices.clone());
@@ -160,7 +160,7 @@ async fn rows_larger_than_the_bound_of_all_bodies_go_one_at_a_time() {
     assert_eq!((lines.count("updated"), server.most_in_flight()), (4, 1));
 }
 
-/// A limit that is documented: a stream that is silent has not ended.
+/// A documented limit: a silent stream has not ended.
 #[tokio::test(start_paused = true)]
 async fn rows_out_of_attempts_wait_for_the_next_row_of_a_silent_stream() {
     struct Silent(Rows, Pin<Box<Sleep>>);

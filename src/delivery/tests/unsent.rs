@@ -1,18 +1,18 @@
-//! Rows that are only recorded: they need no slot, and go to the disk many at a time.
+//! Rows that are only recorded: their records need no slot and go to the disk in large batches.
 
 use super::*;
 use crate::journal::unsent_together;
 
-/// A disk that takes its time, and the sizes of the batches it got.
+/// A slow disk that keeps the sizes of its batches.
 #[derive(Default, Clone)]
-struct Disk {
+struct SlowDisk {
     lines: Lines,
     busy: Rc<RefCell<Option<Pin<Box<Sleep>>>>>,
-    /// The rows of each batch, and how many of them were not sent.
+    /// For each batch, its rows, and its rows that were not sent.
     batches: Rc<RefCell<Vec<(usize, usize)>>>,
 }
 
-impl Log for Disk {
+impl Log for SlowDisk {
     fn submit(&mut self, batch: Vec<u8>) {
         let text = String::from_utf8(batch.clone()).unwrap();
         let unsent = text.lines().filter(|line| line.split(',').nth(6) == Some("0")).count();
@@ -27,7 +27,7 @@ impl Log for Disk {
     }
 }
 
-/// `count` rows, of which every row whose number `every` divides is sent, and the others are recorded.
+/// `count` rows. Rows whose number is a multiple of `every` are sent; the others are recorded.
 fn mostly_unchanged(count: u64, every: u64, error: &str) -> Rows {
     let mut rows = Rows::distinct(count);
     for job in rows.0.as_mut().unwrap().iter_mut().filter(|job| !job.row.is_multiple_of(every)) {
@@ -41,9 +41,9 @@ fn mostly_unchanged(count: u64, every: u64, error: &str) -> Rows {
     rows
 }
 
-async fn recorded(concurrency: usize, rows: Rows) -> (Disk, Simulated) {
+async fn deliver_to_slow_disk(concurrency: usize, rows: Rows) -> (SlowDisk, Simulated) {
     let server = Simulated::new(|_| (SECOND / 100, updated()));
-    let (disk, (_, silent)) = (Disk::default(), unbounded_channel::<Interrupt>());
+    let (disk, (_, silent)) = (SlowDisk::default(), unbounded_channel::<Interrupt>());
     let limits = settings("unlimited", concurrency);
     let ending = deliver(&limits, &server, disk.clone(), rows, silent, Notices::default()).await;
     assert!(ending.stop.is_none(), "{:?}", ending.stop);
@@ -51,8 +51,8 @@ async fn recorded(concurrency: usize, rows: Rows) -> (Disk, Simulated) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_go_to_the_disk_thousands_at_a_time() {
-    let (disk, server) = recorded(4, mostly_unchanged(40_000, 1000, "")).await;
+async fn unsent_rows_go_to_the_disk_in_batches_of_thousands() {
+    let (disk, server) = deliver_to_slow_disk(4, mostly_unchanged(40_000, 1000, "")).await;
     assert_eq!((disk.lines.count("unchanged"), disk.lines.count("updated")), (39_960, 40));
     assert_eq!(server.account().len(), 40);
     let batches = disk.batches.borrow().len();
@@ -60,9 +60,9 @@ async fn they_go_to_the_disk_thousands_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_batch_is_more_than_a_resumed_run_takes_for_unsynced() {
+async fn no_batch_exceeds_the_loss_that_a_resumed_run_accepts() {
     for every in [2, 30, 1000] {
-        let (disk, _) = recorded(4, mostly_unchanged(20_000, every, "")).await;
+        let (disk, _) = deliver_to_slow_disk(4, mostly_unchanged(20_000, every, "")).await;
         let mut durable = 0;
         for (rows, unsent) in disk.batches.borrow().iter() {
             let most = MIN_OPEN_ROWS as u64 + unsent_together(durable);
@@ -73,9 +73,9 @@ async fn no_batch_is_more_than_a_resumed_run_takes_for_unsynced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_ones_do_not_fill_the_memory() {
+async fn long_records_do_not_fill_the_memory() {
     let error = "e".repeat(600);
-    let (disk, _) = recorded(4, mostly_unchanged(20_000, 1000, &error)).await;
+    let (disk, _) = deliver_to_slow_disk(4, mostly_unchanged(20_000, 1000, &error)).await;
     let most = disk.batches.borrow().iter().map(|(rows, _)| *rows).max().unwrap();
     assert!((500..900).contains(&most), "{most} rows in one batch");
     assert_eq!(disk.lines.count("unchanged"), 19_980);
