@@ -1,4 +1,4 @@
-//! Looks at row after row, counts, and collects what is found.
+//! Checks each row, counts the rows, and collects the findings.
 
 use super::cell::{Cell, find_suspicious};
 use super::duplicates::DuplicateFinder;
@@ -10,27 +10,27 @@ use crate::customer::{Parameter, Update};
 use crate::input::{Error, Input, Mapping, Row, Rows, Transform};
 use crate::resume::{Shard, is_in_shard};
 
-/// Requests that are shown. Chosen: enough to see the mapping at work.
+/// The number of example requests. Chosen: enough to see the effect of the mapping.
 const REQUESTS: usize = 3;
 
-/// What an input is looked at for.
+/// The settings of a check.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// Which rows are looked at; `None` is all.
+    /// The rows that are checked; `None` is all.
     pub shard: Option<Shard>,
-    /// The rate of the run to come.
+    /// The rate of the planned run.
     pub pace: Pace,
-    /// Whether warnings count.
+    /// Whether a warning makes the exit code 3.
     pub strict: bool,
-    /// Whether values are kept as they are, except passwords.
+    /// Whether values are kept unmasked, except passwords.
     pub show_values: bool,
     /// Whether the report for people has example requests.
     pub show_requests: bool,
-    /// Whether customers that several rows name are found. It takes up to 52 MB of memory.
+    /// Whether customers that several rows name are found, which takes up to 52 MB of memory.
     pub finds_duplicates: bool,
 }
 
-/// Looks at all rows of an input, in one pass.
+/// Checks all rows of an input, in one pass.
 ///
 /// # Errors
 /// If the input as a whole cannot be used.
@@ -43,7 +43,7 @@ pub fn lint(input: &Input, terms: &Terms) -> Result<CheckReport, Error> {
     Ok(linter.report(input, &rows, terms))
 }
 
-/// Looks at row after row, for callers that read the rows themselves.
+/// Checks one row after the other, for callers that read the rows themselves.
 pub struct Linter {
     shard: Option<Shard>,
     columns: Vec<Column>,
@@ -57,17 +57,17 @@ pub struct Linter {
 
 /// A column that is sent.
 struct Column {
-    /// From 1.
+    /// The number of the column, from 1.
     number: usize,
     parameter: Parameter,
-    /// What becomes of its cells.
+    /// The transform of the column's cells.
     transform: Option<Transform>,
-    /// How its ids look.
+    /// The shapes of the column's ids.
     shapes: Shapes,
 }
 
 impl Linter {
-    /// Begins with what is suspicious before a row is read: the format, the mapping.
+    /// Begins with the warnings about the format and the mapping, which need no row.
     #[must_use]
     pub fn new(input: &Input, rows: &Rows, terms: &Terms) -> Linter {
         let mut findings = Findings::new(terms.show_values);
@@ -147,7 +147,7 @@ impl Linter {
         }
     }
 
-    /// What was found in all rows; `rows` is the stream they came from, read to its end.
+    /// The report on all rows. `rows` is the stream from which they came, read to its end.
     #[must_use]
     pub fn report(mut self, input: &Input, rows: &Rows, terms: &Terms) -> CheckReport {
         for column in self.columns {
@@ -185,7 +185,7 @@ fn text(bytes: &[u8]) -> &str {
 const MIXED_LINE_ENDS: &str = "different line ends (LF, CRLF, CR): the file was joined from several, or a value contains a \
                                line break without quotes";
 
-/// What is suspicious about an input and its mapping before a row is read: kinds and messages.
+/// The warnings about an input and its mapping that need no row: kinds and messages.
 fn as_a_whole(rows: &Rows, mapping: &Mapping) -> Vec<(&'static str, String)> {
     let mut warnings = Vec::new();
     let format = rows.format();

@@ -93,8 +93,8 @@ impl FingerprintKey {
         self.of_row("invalid", values, scratch)
     }
 
-    /// The fingerprint of a row that has nothing to send and is passed over: never equal to that of an update or of
-    /// an invalid row, so that the row is dealt with anew once such rows are not passed over any more.
+    /// The fingerprint of a row that has nothing to send and is skipped. It never equals the fingerprint of an update or of
+    /// an invalid row, so the row is judged again once such rows are not skipped any more.
     pub fn of_passed_over(&self, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
         self.of_row("passed-over", values, scratch)
     }

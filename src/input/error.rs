@@ -7,7 +7,7 @@ use super::unopened::cannot_open;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the input as a whole cannot be used.
+/// A fault for which the input as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be opened.
@@ -18,7 +18,7 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
-    /// It is something that holds no CSV.
+    /// It is not a CSV.
     #[error("{} {what}", path.display())]
     NotCsv {
         /// The path that was given.
@@ -33,10 +33,10 @@ pub enum Error {
         path: PathBuf,
         /// The header's line.
         line: u64,
-        /// Everything that is wrong, at least one.
+        /// All faults, at least one.
         faults: Vec<HeaderFault>,
     },
-    /// It cannot be read on.
+    /// It cannot be read further.
     #[error("{}: cannot read further than line {line}: {source}", path.display())]
     Read {
         /// The input.
@@ -46,7 +46,7 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
-    /// It is not what it was when it was opened.
+    /// It changed since it was opened.
     #[error(
         "{}: the file changed while it was being read, near line {line}. Wait until it is written completely, then try \
          again; continue a run with --resume",
@@ -55,7 +55,7 @@ pub enum Error {
     Changed {
         /// The input.
         path: PathBuf,
-        /// How far it was read.
+        /// The last line that was read.
         line: u64,
     },
     /// It is compressed, and cannot be unpacked to its end.
@@ -68,12 +68,12 @@ pub enum Error {
         /// The fault, and how much could be unpacked.
         what: String,
     },
-    /// A field or record that never seems to end.
+    /// A field or record is too long.
     #[error("{}: {fault}", path.display())]
     TooLong {
         /// The input.
         path: PathBuf,
-        /// Where it begins, and the limit.
+        /// The place where the field or record begins, and the limit.
         fault: TooLong,
     },
 }
@@ -94,7 +94,7 @@ impl Error {
         }
     }
 
-    /// The line it is about, if it is about one.
+    /// The line of the fault, if it has one.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self {

@@ -44,7 +44,7 @@ enum Source {
 }
 
 impl Input {
-    /// Opens `path`, to be read as `reading` says; `-` is standard input.
+    /// Opens `path`, to be read by the settings `reading`; `-` is standard input.
     ///
     /// # Errors
     /// [`Error::Open`] if it cannot be opened, [`Error::NotCsv`] if it is a directory.

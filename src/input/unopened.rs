@@ -13,20 +13,20 @@ const MOST_NAMES: usize = 10_000;
 /// The end of the names that result files have by default.
 const RESULT: &str = ".result.csv";
 
-/// Says why a file cannot be opened. For a file that does not exist, it suggests the nearest name in the same folder.
+/// The message for a file that cannot be opened. For a file that does not exist, the nearest name in the same folder is suggested.
 #[must_use]
 pub fn cannot_open(path: &Path, error: &io::Error) -> String {
-    let shown = path.display();
+    let shown_path = path.display();
     if error.kind() != io::ErrorKind::NotFound {
-        return format!("{shown}: {error}");
+        return format!("{shown_path}: {error}");
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     if folder != Path::new("") && !folder.exists() {
-        return format!("{shown} not found: the folder {} does not exist", folder.display());
+        return format!("{shown_path} not found: the folder {} does not exist", folder.display());
     }
     match near_file(path) {
-        Some(near) => format!("{shown} not found. Did you mean {}?", near.display()),
-        None => format!("{shown} not found"),
+        Some(near) => format!("{shown_path} not found. Did you mean {}?", near.display()),
+        None => format!("{shown_path} not found"),
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         assert!(message("custmers.result.csv").ends_with("customers.result.csv?"));
         assert!(message("custmers.toml").ends_with("customers.toml?"));
         assert!(message("x.csv").ends_with("x.csv not found"));
-        assert!(message("ab.csv").ends_with("ab.csv not found"), "a name with a line break is not shown");
+        assert!(message("ab.csv").ends_with("ab.csv not found"), "a name with a line break is not suggested");
         assert!(message("none/x.csv").ends_with("none does not exist"));
     }
 }

@@ -12,7 +12,7 @@ pub const MOST_LISTED: usize = 30;
 /// The most unknown columns that a message lists. Chosen: with long names they still fit in 1,000 characters.
 const MOST_UNKNOWN: usize = 10;
 
-/// Why a header cannot be used. Names from the file are made harmless.
+/// A fault for which a header cannot be used. Names from the file are escaped.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum HeaderFault {
     /// Columns that are not Offerit fields.
@@ -48,7 +48,7 @@ pub enum HeaderFault {
         name: String,
         /// The parameter.
         parameter: &'static str,
-        /// Where the constant was set.
+        /// The option or the place in a file that sets the constant.
         origin: String,
     },
     /// A column that has a rule and is missing.
@@ -87,7 +87,7 @@ pub enum HeaderFault {
         describe_known(*columns), list_fields()
     )]
     NoHeader {
-        /// How many there are.
+        /// The number of columns.
         columns: usize,
     },
     /// The header is another line.
@@ -102,7 +102,7 @@ pub enum HeaderFault {
     /// Faults that are counted only.
     #[error("and {} of the header", counted(*count as u64, "more fault"))]
     More {
-        /// How many.
+        /// The number of faults that are not listed.
         count: usize,
     },
     /// No column names the customer.
@@ -131,7 +131,7 @@ pub enum HeaderFault {
         delimiter: Delimiter,
         /// The delimiter that divides it into known columns.
         found: Delimiter,
-        /// Where `delimiter` comes from.
+        /// The source of `delimiter`.
         cause: DelimiterSource,
     },
     /// There is a header and nothing else.

@@ -46,7 +46,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads the header; the reader stands at the first row after it.
+    /// Reads the header. The next row is the first one after it.
     pub fn start(
         path: PathBuf,
         mut opened: Opened,

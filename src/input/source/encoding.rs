@@ -117,21 +117,21 @@ pub struct Finding {
 
 /// The encoding that was given, or else the encoding that the first bytes show. `is_cut`: more bytes follow. The error is
 /// the message.
-pub fn find(head: &[u8], is_cut: bool, said: Option<Charset>) -> Result<Finding, String> {
+pub fn find(head: &[u8], is_cut: bool, given: Option<Charset>) -> Result<Finding, String> {
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         return Err("is UTF-32 text. Save it as CSV (UTF-8)".to_owned());
     }
     let by_mark = Encoding::for_bom(head).map(|(encoding, mark)| (Charset(encoding), mark));
-    match (by_mark, said) {
-        (Some((marked, _)), Some(said)) if marked != said && !(marked.is_utf_16() && said.is_utf_16()) => {
+    match (by_mark, given) {
+        (Some((marked, _)), Some(given)) if marked != given && !(marked.is_utf_16() && given.is_utf_16()) => {
             Err(format!(
-                "begins with the byte order mark of {marked}, but --encoding is {said}. Leave out --encoding"
+                "begins with the byte order mark of {marked}, but --encoding is {given}. Leave out --encoding"
             ))
         }
         (Some((charset, mark)), _) => Ok(Finding { charset, is_guess: false, mark, is_proven: true }),
-        (None, Some(said)) => {
+        (None, Some(given)) => {
             // People rarely know which of the two UTF-16 encodings a file has.
-            let charset = if said.is_utf_16() { wide(head).unwrap_or(said) } else { said };
+            let charset = if given.is_utf_16() { wide(head).unwrap_or(given) } else { given };
             let is_proven = charset == Charset::UTF_8 && utf_8(head, is_cut).0 > 0;
             Ok(Finding { charset, is_guess: false, mark: 0, is_proven })
         }
@@ -323,15 +323,15 @@ mod tests {
 
     #[test]
     fn marks_and_content_tell_the_encoding() {
-        let told = |name: &str, is_guess| (name.to_owned(), is_guess);
-        assert_eq!(found(b"customer_id,city\n1,Riga\n", false), told("UTF-8", false));
-        assert_eq!(found("1,München".as_bytes(), false), told("UTF-8", false));
-        assert_eq!(found(b"\xef\xbb\xbfa", false), told("UTF-8", false));
-        assert_eq!(found(b"\xff\xfea\0", false), told("UTF-16LE", false));
-        assert_eq!(found(b"\xfe\xff\0a", false), told("UTF-16BE", false));
-        assert_eq!(found(&wide("id,city\n1,Orléans", false), false), told("UTF-16LE", true));
-        assert_eq!(found(&wide("id,city\n1,Orléans", true), false), told("UTF-16BE", true));
-        assert_eq!(found(b"1,M\xfcnchen", false), told("Windows-1252", true));
+        let is_found = |name: &str, is_guess| (name.to_owned(), is_guess);
+        assert_eq!(found(b"customer_id,city\n1,Riga\n", false), is_found("UTF-8", false));
+        assert_eq!(found("1,München".as_bytes(), false), is_found("UTF-8", false));
+        assert_eq!(found(b"\xef\xbb\xbfa", false), is_found("UTF-8", false));
+        assert_eq!(found(b"\xff\xfea\0", false), is_found("UTF-16LE", false));
+        assert_eq!(found(b"\xfe\xff\0a", false), is_found("UTF-16BE", false));
+        assert_eq!(found(&wide("id,city\n1,Orléans", false), false), is_found("UTF-16LE", true));
+        assert_eq!(found(&wide("id,city\n1,Orléans", true), false), is_found("UTF-16BE", true));
+        assert_eq!(found(b"1,M\xfcnchen", false), is_found("Windows-1252", true));
     }
 
     /// Names of people and places, in the encoding that programs of their country write.
@@ -360,7 +360,7 @@ mod tests {
     ];
 
     proptest! {
-        /// Ten names are enough to tell an encoding, in any order.
+        /// Ten names in any order are enough to recognise an encoding.
         #[test]
         fn the_letters_of_a_few_names_tell_their_encoding(
             (label, names) in proptest::sample::select(&NAMES[..]).prop_flat_map(|(label, names)| {
@@ -374,7 +374,7 @@ mod tests {
             prop_assert!(finding.is_guess && finding.charset.look_at(&bytes) == text, "{}: {:?}", label, finding);
         }
 
-        /// Zeros of ASCII characters tell UTF-16, whatever its letters are and however few of them are ASCII.
+        /// Zeros of ASCII characters identify UTF-16, for any letters and with few ASCII characters.
         #[test]
         fn zeros_tell_utf_16_whatever_its_letters(
             letters in "[āŁčЛ上一Ā\u{a0a}\u{2c0}\u{d7ff}\u{1f600}a1]{1,40}", is_big: bool, ends in "\n|\r\n|\r",
@@ -429,15 +429,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_wins_unless_a_mark_says_otherwise() {
-        let said = |head: &[u8], label: &str| find(head, false, Some(label.parse().unwrap()));
-        assert_eq!(said(b"M\xfcller", "utf-8").unwrap().charset, Charset::UTF_8);
-        assert_eq!(said(b"abc", "utf-16be").unwrap().charset, Charset(UTF_16BE));
-        assert_eq!(said(&wide("id,city", true), "utf-16").unwrap().charset, Charset(UTF_16BE));
-        assert_eq!(said(&wide("id,city", false), "utf-16").unwrap().charset, Charset(UTF_16LE));
-        assert_eq!(said(b"\xfe\xff\0a", "utf-16").unwrap().charset, Charset(UTF_16BE));
+    fn a_given_encoding_counts_unless_a_mark_contradicts_it() {
+        let given = |head: &[u8], label: &str| find(head, false, Some(label.parse().unwrap()));
+        assert_eq!(given(b"M\xfcller", "utf-8").unwrap().charset, Charset::UTF_8);
+        assert_eq!(given(b"abc", "utf-16be").unwrap().charset, Charset(UTF_16BE));
+        assert_eq!(given(&wide("id,city", true), "utf-16").unwrap().charset, Charset(UTF_16BE));
+        assert_eq!(given(&wide("id,city", false), "utf-16").unwrap().charset, Charset(UTF_16LE));
+        assert_eq!(given(b"\xfe\xff\0a", "utf-16").unwrap().charset, Charset(UTF_16BE));
         assert!(
-            said(b"\xef\xbb\xbfa", "latin1")
+            given(b"\xef\xbb\xbfa", "latin1")
                 .unwrap_err()
                 .contains("mark of UTF-8, but --encoding is Windows-1252")
         );

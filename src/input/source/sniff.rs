@@ -92,11 +92,11 @@ mod tests {
             (b"GIF89a\x01\0", "GIF"),
             (b"", "is empty"),
         ] {
-            assert!(bytes(head).is_some_and(|told| told.contains(what)), "{what}");
+            assert!(bytes(head).is_some_and(|message| message.contains(what)), "{what}");
         }
         let mut tar = vec![b'a'; 600];
         tar[TAR].copy_from_slice(b"ustar");
-        assert!(bytes(&tar).is_some_and(|told| told.contains("tar archive")));
+        assert!(bytes(&tar).is_some_and(|message| message.contains("tar archive")));
         assert_eq!(bytes(b"customer_id,email\n1,a@b\n"), None);
     }
 
@@ -109,10 +109,10 @@ mod tests {
             ("{\n  \"customers\": []}", "JSON"),
             ("[{\"customer_id\": 1}]", "JSON"),
         ] {
-            assert!(text(head, false).is_some_and(|told| told.contains(what)), "{what}");
+            assert!(text(head, false).is_some_and(|message| message.contains(what)), "{what}");
         }
         for head in ["\0\0customer_id,city\n1,a\n", "customer_id,city\0\0\n", "c\0\0\0u\0\0\0"] {
-            assert!(text(head, false).is_some_and(|told| told.contains("NUL")), "{head:?}");
+            assert!(text(head, false).is_some_and(|message| message.contains("NUL")), "{head:?}");
         }
         assert!(text("a\u{1}b\n", true).is_some() && text("a\u{1}b\n", false).is_none());
         for head in ["[customer_id],[email]\n", "{id},x\n", "<id>,x\n", "customer_id,city\n1,a\0b\n"] {
