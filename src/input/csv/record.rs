@@ -25,8 +25,8 @@ impl<'records> Record<'records> {
     pub fn place(self, index: usize) -> Option<(u64, usize)> {
         let field = WrittenFields::new(self.text, self.delimiter).nth(index)?;
         // The place of the value, not of its quote.
-        let is_quoted = self.text.get(field.range.start) == Some(&b'"');
-        let before = &self.text[..field.range.start + usize::from(is_quoted)];
+        let is_quoted = self.text.get(field.start) == Some(&b'"');
+        let before = &self.text[..field.start + usize::from(is_quoted)];
         let line_start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
         let characters = before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
         Some((lines::ended(before), characters))
@@ -59,7 +59,7 @@ impl<'records> Record<'records> {
                 && (text.starts_with(char::is_whitespace) || bare.ends_with('"') && *bare != *text)
         };
         let mut fields = WrittenFields::new(self.text, self.delimiter);
-        fields.position(|field| has_blank(&self.text[field.range])).map(|index| index + 1)
+        fields.position(|field| has_blank(&self.text[field])).map(|index| index + 1)
     }
 
     /// Its cells, without the quotes around them.

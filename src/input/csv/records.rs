@@ -6,7 +6,7 @@
 use super::limits::{Limit, Limits, TooLong};
 use super::lines::{self, LineEnd, LineEnds};
 use super::record::Record;
-use super::written::WrittenFields;
+use super::written::{WrittenFields, is_well_quoted};
 use csv_core::ReadRecordResult;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -303,8 +303,7 @@ impl<R: Read> Records<R> {
         if length <= self.limits.bytes && lines < self.limits.lines {
             return Ok(lines);
         }
-        for (index, field) in WrittenFields::new(text, self.delimiter).enumerate() {
-            let Range { start, end } = field.range;
+        for (index, Range { start, end }) in WrittenFields::new(text, self.delimiter).enumerate() {
             let limit = if end - start > self.limits.bytes {
                 Limit::Bytes(self.limits.bytes)
             } else if lines::ended(&text[start..end]) >= self.limits.lines {
@@ -331,8 +330,7 @@ impl<R: Read> Records<R> {
         // Only quotes enclose line ends.
         let is_within_limits = !has_quote && length <= self.limits.bytes;
         let lines = if is_within_limits { 0 } else { self.lines_within_limits(length)? };
-        let mut fields = WrittenFields::new(text, self.delimiter);
-        self.current.is_well_quoted = !has_quote || fields.all(|field| field.is_well_quoted);
+        self.current.is_well_quoted = is_well_quoted(text, self.delimiter);
         self.current.text = self.start..end;
         self.current.line = self.line;
         self.current.last_line = self.line + lines;

@@ -3,16 +3,8 @@
 
 use std::ops::Range;
 
-/// A field as it is written.
-#[derive(Debug, PartialEq, Eq)]
-pub struct WrittenField {
-    /// Its bytes in the record.
-    pub range: Range<usize>,
-    /// Whether its quotes enclose all of it or are doubled inside (RFC 4180, section 2, rules 5 to 7).
-    pub is_well_quoted: bool,
-}
-
-/// Iterates over the fields of a record without its line end, or of its beginning: then the last field is still open.
+/// Iterates over the fields of a record without its line end, or of its beginning: then the last field is still open. Each
+/// is the range of its bytes in the record.
 pub struct WrittenFields<'text> {
     text: &'text [u8],
     delimiter: u8,
@@ -26,25 +18,36 @@ impl<'text> WrittenFields<'text> {
 }
 
 impl Iterator for WrittenFields<'_> {
-    type Item = WrittenField;
+    type Item = Range<usize>;
 
-    fn next(&mut self) -> Option<WrittenField> {
+    fn next(&mut self) -> Option<Range<usize>> {
         let start = self.next?;
         let field = &self.text[start..];
-        let is_quoted = field.first() == Some(&b'"');
-        let quoted = if is_quoted { quoted_length(field) } else { Some(0) };
         // A delimiter in quotes divides nothing, and a quote that is not closed runs to the end.
-        let behind_quotes = quoted.unwrap_or(field.len());
-        let rest = &field[behind_quotes..];
-        let length = memchr::memchr(self.delimiter, rest);
-        self.next = length.map(|length| start + behind_quotes + length + 1);
-        let rest = &rest[..length.unwrap_or(rest.len())];
-        let is_well_quoted = match is_quoted {
-            true => quoted.is_some() && rest.is_empty(),
-            false => memchr::memchr(b'"', rest).is_none(),
+        let quoted = match field.first() {
+            Some(b'"') => quoted_length(field).unwrap_or(field.len()),
+            _ => 0,
         };
-        Some(WrittenField { range: start..start + behind_quotes + rest.len(), is_well_quoted })
+        let length = memchr::memchr(self.delimiter, &field[quoted..]).map(|length| quoted + length);
+        self.next = length.map(|length| start + length + 1);
+        Some(start..start + length.unwrap_or(field.len()))
     }
+}
+
+/// Whether every quote of a record encloses a whole field or is doubled in one (RFC 4180, section 2, rules 5 to 7).
+pub fn is_well_quoted(text: &[u8], delimiter: u8) -> bool {
+    let mut at = 0;
+    while let Some(before) = memchr::memchr(b'"', &text[at..]) {
+        let start = at + before;
+        let Some(length) = quoted_length(&text[start..]) else { return false };
+        at = start + length;
+        let is_first = start == 0 || text[start - 1] == delimiter;
+        let is_last = text.get(at).is_none_or(|next| *next == delimiter);
+        if !is_first || !is_last {
+            return false;
+        }
+    }
+    true
 }
 
 /// How long the quoted field is that begins `text`, both quotes included; `None` if it is not closed.
@@ -74,13 +77,15 @@ mod tests {
 
     #[test]
     fn fields_keep_their_quotes_and_only_bare_delimiters_divide_them() {
-        let fields = |text: &'static str| -> Vec<(&str, bool)> {
-            let fields = WrittenFields::new(text.as_bytes(), b',');
-            fields.map(|field| (&text[field.range], field.is_well_quoted)).collect()
+        let fields = |text: &'static str| -> (Vec<&str>, bool) {
+            let fields = WrittenFields::new(text.as_bytes(), b',').map(|range| &text[range]);
+            (fields.collect(), is_well_quoted(text.as_bytes(), b','))
         };
-        assert_eq!(fields(""), [("", true)]);
-        assert_eq!(fields("a,,"), [("a", true), ("", true), ("", true)]);
-        assert_eq!(fields("\"a,\"\"b\n\",\"\",c"), [("\"a,\"\"b\n\"", true), ("\"\"", true), ("c", true)]);
-        assert_eq!(fields("\"a\" ,b\",\"c,d"), [("\"a\" ", false), ("b\"", false), ("\"c,d", false)]);
+        assert_eq!(fields(""), (vec![""], true));
+        assert_eq!(fields("a,,"), (vec!["a", "", ""], true));
+        assert_eq!(fields("\"a,\"\"b\n\",\"\",c"), (vec!["\"a,\"\"b\n\"", "\"\"", "c"], true));
+        assert_eq!(fields("\"a\" ,b,c"), (vec!["\"a\" ", "b", "c"], false));
+        assert_eq!(fields("a,b\",c"), (vec!["a", "b\"", "c"], false));
+        assert_eq!(fields("a,\"c,d"), (vec!["a", "\"c,d"], false));
     }
 }
