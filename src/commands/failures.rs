@@ -7,7 +7,7 @@ use super::output::{Existing, Output, Sink};
 use super::plan_input::{is_finished_plan, say_ignored_keys};
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, OF_FAILURES, Original, Reading, Rows, normalize_name};
-use crate::journal::{Keep, Lookup, Marks, Place, ResultFile};
+use crate::journal::{Keep, Marks, RecordLookup, RecordPosition, ResultFile};
 use crate::report::{Counts, say};
 use crate::resume::{ChangeDetector, RowPlan, Shard, SupersededRow, SupersededSearch, is_in_shard};
 use crate::text::counted;
@@ -55,7 +55,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
     let known = Known::read(settings, detector.keep())?;
     refuse_other_input(&input, &settings.result)?;
     let superseded = find_superseded(&input, &known.marks, &mut detector)?;
-    let mut lookup = Lookup::open(&settings.result)?;
+    let mut lookup = RecordLookup::open(&settings.result)?;
     let mut rows = input.rows()?;
     let existing = if settings.may_overwrite { Existing::Replace } else { Existing::Refuse };
     let kept: [&Path; 2] = [&settings.input, &settings.result];
@@ -105,7 +105,7 @@ pub fn failures(settings: &Settings) -> Result<ExitCode, Failure> {
 struct Known {
     marks: Marks,
     /// Where the last record of each row that is not in sync stands.
-    places: HashMap<u64, Place>,
+    places: HashMap<u64, RecordPosition>,
 }
 
 impl Known {
@@ -118,7 +118,7 @@ impl Known {
             if record.status().is_in_sync() {
                 known.places.remove(&record.row());
             } else {
-                known.places.insert(record.row(), record.place());
+                known.places.insert(record.row(), record.position());
             }
         }
         Ok(known)

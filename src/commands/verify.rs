@@ -8,7 +8,7 @@ use super::running::{self, Running, RunningDocument};
 use crate::check::describe_no_rows;
 use crate::exit::{ExitCode, Failure};
 use crate::input::{Input, Mapping, Reading};
-use crate::journal::{Marks, Place, Together};
+use crate::journal::{Marks, RecordPosition, ShardResults};
 use crate::report::{Account, put, say};
 use crate::resume::{Shard, is_in_shard};
 use crate::text::{counted, escape_json};
@@ -50,7 +50,7 @@ pub fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     // Looked up before the records are read, so that the run is still in progress at that time.
     let mut runs = running::find(&settings.results);
     let mut detector = settings.key.clone().detector();
-    let mut together = Together::read(&settings.results, detector.keep()).map_err(no_result_yet)?;
+    let mut together = ShardResults::read(&settings.results, detector.keep()).map_err(no_result_yet)?;
     let mut rows = input.rows()?;
     say_ignored_keys(&input, &rows);
     let mut seen = Seen::default();
@@ -106,11 +106,11 @@ struct Seen {
     /// The highest row that has a record.
     last_row: u64,
     /// Where the first record of that row is.
-    last_row_at: Place,
+    last_row_at: RecordPosition,
 }
 
 impl Seen {
-    fn explain(&self, settings: &Settings, together: &Together) {
+    fn explain(&self, settings: &Settings, together: &ShardResults) {
         for (path, tail) in settings.results.iter().zip(&together.tails).filter(|(_, tail)| tail.torn > 0) {
             let which = match settings.results.len() {
                 1 => "the result file".to_owned(),
@@ -207,7 +207,12 @@ struct Document<'account> {
 }
 
 impl Document<'_> {
-    fn put(settings: &Settings, seen: &Seen, together: &Together, runs: &[Running<'_>]) -> io::Result<()> {
+    fn put(
+        settings: &Settings,
+        seen: &Seen,
+        together: &ShardResults,
+        runs: &[Running<'_>],
+    ) -> io::Result<()> {
         let account = &seen.account;
         let counts = account.counts.iter().map(|(status, count)| (status.name(), count));
         let reason = Reason::of(seen);

@@ -1,5 +1,5 @@
-//! Opening the result file: never through a link, never without the lock, never one that somebody else has a hold on,
-//! never changed before it is sure that the run begins.
+//! Opens the result file: never through a link, never without the lock, never a file that another user could change. The file
+//! stays unchanged until the run begins.
 
 use super::holder::Holder;
 use super::reader::{Records, Tail, is_torn_header};
@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Only the owner may read the result file: it names customers.
+/// The mode of the result file. Only the owner may read the file, because it names customers.
 const MODE: u32 = 0o600;
 
 /// The treatment of a result file that exists.
@@ -20,23 +20,23 @@ const MODE: u32 = 0o600;
 pub enum Existing {
     /// Refuse to run.
     Refuse,
-    /// Go on with it.
+    /// Append to the file.
     Resume,
-    /// Empty it and begin anew.
+    /// Empty the file.
     Overwrite,
 }
 
-/// A result file that is locked, if it exists, and was not changed yet.
+/// A result file that is locked, if the file exists, and still unchanged.
 #[derive(Debug)]
 pub struct ResultFile {
     path: PathBuf,
-    state: State,
+    state: FileState,
 }
 
 #[derive(Debug)]
-enum State {
+enum FileState {
     Absent,
-    /// To be cut behind `tail.whole`.
+    /// [`ResultFile::begin`] truncates the file to `tail.whole`.
     Open {
         file: File,
         tail: Tail,
@@ -44,25 +44,25 @@ enum State {
 }
 
 impl ResultFile {
-    /// Opens and locks the result file and reads its records. Nothing is created or changed before
+    /// Opens and locks the result file and reads its records. The file is not created or changed before
     /// [`ResultFile::begin`].
     ///
     /// # Errors
-    /// If it is no regular file, held by another run, there and not wanted, somebody else's, damaged, or not readable,
-    /// or if its folder cannot be written to.
+    /// If the file is not regular, locked by another run, refused because it exists, owned by another user, damaged, or not
+    /// readable, or if its folder is not writable.
     pub fn open(path: &Path, existing: Existing) -> Result<(ResultFile, Marks), Error> {
         let owned = path.to_path_buf();
         if fs::symlink_metadata(path).is_err() {
             refuse_unwritable_folder(path)?;
         }
         let Some(mut file) = open_regular(path, OpenOptions::new().read(true).append(true))? else {
-            return Ok((ResultFile { path: owned, state: State::Absent }, Marks::default()));
+            return Ok((ResultFile { path: owned, state: FileState::Absent }, Marks::default()));
         };
         lock(path, &file)?;
         if existing == Existing::Refuse {
             return Err(Error::Exists { path: owned });
         }
-        refuse_shared(path, &look_at(path, &file)?)?;
+        refuse_shared(path, &read_metadata(path, &file)?)?;
         let (marks, tail) = if existing == Existing::Resume {
             scan(path, &mut file, Keep::Fingerprint)?
         } else {
@@ -72,51 +72,51 @@ impl ResultFile {
         if tail.torn > 0 {
             open_torn(path)?;
         }
-        Ok((ResultFile { path: owned, state: State::Open { file, tail } }, marks))
+        Ok((ResultFile { path: owned, state: FileState::Open { file, tail } }, marks))
     }
 
-    /// Reads the records of a result file without a lock: another run may be writing it. A torn tail stays
-    /// in the file.
+    /// Reads the records of a result file without a lock, because another run may be writing the file. A torn tail stays in
+    /// the file.
     ///
     /// # Errors
-    /// If there is none, it is no regular file, or it is damaged.
+    /// If the file does not exist, is not regular, or is damaged.
     pub fn read(path: &Path, keep: Keep) -> Result<(Marks, Tail), Error> {
         scan(path, open_to_read(path)?, keep)
     }
 
-    /// The records of a result file one after the other, without a lock, as [`ResultFile::read`] reads them.
+    /// The records of a result file in their order, read without a lock as by [`ResultFile::read`].
     ///
     /// # Errors
-    /// If there is none or it is no regular file.
+    /// If the file does not exist or is not regular.
     pub fn records(path: &Path) -> Result<Records<File>, Error> {
         Ok(Records::new(path, open_to_read(path)?))
     }
 
-    /// The process of the run that is writing a result file, if it can be found. Takes no lock.
+    /// The process of the run that is writing a result file, if the process can be found. Takes no lock.
     #[must_use]
     pub fn holder(path: &Path) -> Option<Holder> {
         Holder::of(&fs::symlink_metadata(path).ok()?)
     }
 
-    /// Whether the file existed, and how it ended.
+    /// The end of the file; `None` if the file does not exist.
     #[must_use]
     pub fn tail(&self) -> Option<Tail> {
         match &self.state {
-            State::Absent => None,
-            State::Open { tail, .. } => Some(*tail),
+            FileState::Absent => None,
+            FileState::Open { tail, .. } => Some(*tail),
         }
     }
 
-    /// Makes the file ready for records: creates it, or saves a torn tail beside it and cuts it off. From here
-    /// on a crash leaves a file that can be resumed.
+    /// Prepares the file for records: creates the file, or saves its torn tail in another file and truncates it. From then
+    /// on, a crash leaves a file that can be resumed.
     ///
     /// # Errors
-    /// If the system refuses, or if a file has appeared in the meantime.
+    /// If the system refuses an operation, or if a file was created at the path in the meantime.
     pub fn begin(self) -> Result<File, Error> {
         let path = self.path;
         let (mut file, tail) = match self.state {
-            State::Absent => (create(&path)?, Tail { whole: 0, torn: 0, records: 0 }),
-            State::Open { file, tail } => (file, tail),
+            FileState::Absent => (create(&path)?, Tail { whole: 0, torn: 0, records: 0 }),
+            FileState::Open { file, tail } => (file, tail),
         };
         make_private(&path, &file)?;
         if tail.torn > 0 {
@@ -132,8 +132,7 @@ impl ResultFile {
     }
 }
 
-/// Opens what is there, if it is a regular file. `O_NOFOLLOW` refuses a link, `O_NONBLOCK` keeps a FIFO from
-/// hanging the open.
+/// Opens a regular file, if it exists. `O_NOFOLLOW` refuses a link; `O_NONBLOCK` keeps a FIFO from blocking the open.
 fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -142,12 +141,12 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, 
     }
     let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     let file = opened.map_err(io_error(path, "cannot open the result file"))?;
-    // Looked at once more: it may have been exchanged in between.
-    refuse_irregular(path, look_at(path, &file)?.file_type())?;
+    // The file may have been replaced between the first check and the open.
+    refuse_irregular(path, read_metadata(path, &file)?.file_type())?;
     Ok(Some(file))
 }
 
-fn look_at(path: &Path, file: &File) -> Result<Metadata, Error> {
+fn read_metadata(path: &Path, file: &File) -> Result<Metadata, Error> {
     file.metadata().map_err(io_error(path, "cannot read the properties of the result file"))
 }
 
@@ -167,8 +166,8 @@ fn refuse_irregular(path: &Path, kind: fs::FileType) -> Result<(), Error> {
     Err(Error::NotAFile { path: path.to_path_buf(), what })
 }
 
-/// Refuses a file that is not this run's alone to write to: its owner may change it, and what is written to it changes
-/// under its other names too.
+/// Refuses a file of another user, who could change it, and a file with several names, because a run would change the file
+/// under all of them.
 fn refuse_shared(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     let path = path.to_path_buf();
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
@@ -179,8 +178,8 @@ fn refuse_shared(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     }
 }
 
-/// Creates a file in the folder that has no name and is gone at once. A folder that is not there or may not be written to
-/// is a wrong path; anything else is a fault of the machine.
+/// Creates a temporary file without a name in the folder. A missing or unwritable folder means that the path is wrong; any
+/// other error is a fault of the machine.
 fn refuse_unwritable_folder(path: &Path) -> Result<(), Error> {
     let Err(error) = tempfile::tempfile_in(folder_of(path)) else { return Ok(()) };
     let what = match error.kind() {
@@ -195,7 +194,7 @@ fn refuse_unwritable_folder(path: &Path) -> Result<(), Error> {
     Err(Error::Folder { path: path.to_path_buf(), what })
 }
 
-/// An advisory lock for the life of the open file; it does not outlive the process.
+/// Takes an advisory lock. The lock lasts as long as the file is open, and at most as long as the process.
 fn lock(path: &Path, file: &File) -> Result<(), Error> {
     match file.try_lock() {
         Ok(()) => Ok(()),
@@ -209,7 +208,7 @@ fn lock(path: &Path, file: &File) -> Result<(), Error> {
     }
 }
 
-/// A file that was there before may be for all to read.
+/// Sets the mode, because an existing file may be readable for everybody.
 fn make_private(path: &Path, file: &File) -> Result<(), Error> {
     file.set_permissions(Permissions::from_mode(MODE)).map_err(|source| Error::Unsupported {
         path: path.to_path_buf(),
@@ -226,10 +225,11 @@ fn create(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Refuses to overwrite anything but a result file or the start of one: a mistyped path must not cost an export.
+/// Refuses to overwrite a file that is neither a result file nor the start of one: a mistyped path must not destroy an
+/// export.
 fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = Vec::new();
-    // One byte more than a file that is a header alone.
+    // One byte more than the header, to recognize a file that is longer.
     let read = file.take(HEADER.len() as u64 + 1).read_to_end(&mut head);
     read.map_err(io_error(path, "cannot read the result file"))?;
     if head.starts_with(HEADER.as_bytes()) || is_torn_header(&head) {
@@ -238,24 +238,24 @@ fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     Err(Error::NotOurs { path: path.to_path_buf() })
 }
 
-/// Where the torn tail goes.
+/// The path of the file for the torn tail.
 fn torn_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".torn");
     PathBuf::from(name)
 }
 
-/// Opens the file for the torn tail, if there is one already.
+/// Opens the file for the torn tail, if the file exists.
 fn open_torn(path: &Path) -> Result<Option<File>, Error> {
     let beside = torn_path(path);
     let file = open_regular(&beside, OpenOptions::new().append(true))?;
     if let Some(file) = &file {
-        refuse_shared(&beside, &look_at(&beside, file)?)?;
+        refuse_shared(&beside, &read_metadata(&beside, file)?)?;
     }
     Ok(file)
 }
 
-/// Appends the torn tail to `RESULT.torn` and syncs that, so that nothing is lost by cutting it off.
+/// Appends the torn tail to `RESULT.torn` and syncs that file, so that the truncation loses nothing.
 fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
     let beside = torn_path(path);
     let saving = || io_error(&beside, "cannot save the incomplete last record");
@@ -274,7 +274,7 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
         .and_then(|_| saved.write_all(b"\n"))
         .and_then(|()| saved.sync_all())
         .inspect_err(|_| {
-            // A part of it helps nobody, and each further try would add one.
+            // An incomplete copy is useless, and each further try would append another one.
             let _ = saved.set_len(before);
         })
         .map_err(saving())?;
@@ -285,7 +285,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A new file is only there after a crash if its folder is synced too.
+/// Syncs the folder, because a new file survives a crash only if its folder is synced too.
 fn sync_folder(path: &Path) -> Result<(), Error> {
     File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())

@@ -14,17 +14,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Holder {
     /// Its process id.
     pub pid: u32,
-    /// When it started, if the system says so.
+    /// The time of its start, if the system reports it.
     pub since: Option<SystemTime>,
 }
 
 impl Holder {
-    /// Finds the process that holds the lock of this file. Takes no lock: a run that starts now is not disturbed.
+    /// Finds the process that holds the lock of this file. Takes no lock, because a lock would block a run that starts now.
     pub(super) fn of(file: &Metadata) -> Option<Holder> {
         let locks = fs::read_to_string("/proc/locks").ok()?;
         let device = format!("{:02x}:{:02x}", libc::major(file.dev()), libc::minor(file.dev()));
         let mut locks = exclusive_locks(&locks, file.ino());
-        // Some file systems (btrfs, overlayfs) list a lock with another device than that of the file.
+        // Some file systems (btrfs, overlayfs) list a lock with a device that differs from the file's device.
         let (pid, _) = locks.find(|(pid, listed)| *listed == device || has_open(*pid, file))?;
         Some(Holder { pid, since: started_at(pid) })
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Process and device of each exclusive `flock` of an inode. Processes that only wait for one have `->` in their line.
+/// Process and device of each exclusive `flock` of an inode. The line of a process that waits for a lock contains `->`.
 fn exclusive_locks(locks: &str, inode: u64) -> impl Iterator<Item = (u32, &str)> {
     locks.lines().filter_map(move |line| {
         let mut fields = line.split_whitespace().skip(1);
@@ -52,14 +52,14 @@ fn exclusive_locks(locks: &str, inode: u64) -> impl Iterator<Item = (u32, &str)>
     })
 }
 
-/// Whether a process has this very file open. Unknown, and so no, for a process of another user.
+/// Whether a process has this file open. False for a process of another user, where the answer is unknown.
 fn has_open(pid: u32, file: &Metadata) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     let is_file = |found: Metadata| (found.dev(), found.ino()) == (file.dev(), file.ino());
     open.flatten().any(|entry| fs::metadata(entry.path()).is_ok_and(is_file))
 }
 
-/// When a process started: clock ticks since the machine did.
+/// The start of a process, computed from the clock ticks since the machine started.
 fn started_at(pid: u32) -> Option<SystemTime> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let machine = fs::read_to_string("/proc/stat").ok()?;
@@ -68,7 +68,7 @@ fn started_at(pid: u32) -> Option<SystemTime> {
     Some(UNIX_EPOCH + Duration::from_secs(booted) + Duration::try_from_secs_f64(ticks).ok()?)
 }
 
-/// Field 22 of the line. Field 2 is the program's name in parentheses, which may hold anything.
+/// Field 22 of the line. Field 2 is the program's name in parentheses, which may contain any character.
 fn start_ticks(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(22 - 3)?.parse().ok()
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_is_read_behind_any_name() {
+    fn the_start_is_read_after_any_program_name() {
         let stat = "7 (a) b) c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 0";
         assert_eq!(start_ticks(stat), Some(4711));
     }

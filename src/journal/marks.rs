@@ -1,13 +1,13 @@
-//! The last record of every row, in little more than 8 bytes a row, and about 1 KiB for a row without neighbours.
+//! The last record of every row, in little more than 8 bytes per row. A row without neighbours needs about 1 KiB.
 
-use super::parse::Place;
+use super::parse::RecordPosition;
 use super::record::Status;
 use crate::customer::Fingerprint;
 
-/// Rows a page: large enough that there are few pages.
+/// Rows per page. Chosen: large enough that there are few pages.
 const PAGE: u64 = 4096;
 
-/// Rows a block of a page: small enough that a single late row costs little.
+/// Rows per block of a page. Chosen: small enough that a row without neighbours costs little.
 const BLOCK: u64 = 64;
 
 /// The words of [`BLOCK`] rows.
@@ -25,25 +25,25 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Whether the row still is what it was: equal in the 60 bits that are kept.
+    /// Whether the row is unchanged: its fingerprint is equal in the 60 bits that are kept.
     #[must_use]
     pub fn is_of(self, fingerprint: Fingerprint) -> bool {
         self.fingerprint == fingerprint.0 & !STATUS_BITS
     }
 }
 
-/// The last record of every row, by row number. Grows by pages, so that memory never doubles on the way.
+/// The last record of every row, by row number. It grows by pages, because a growing vector would double the memory.
 #[derive(Debug, Default)]
 pub struct Marks {
     /// In the order of their rows.
     pages: Vec<Page>,
     last_row: u64,
-    last_row_at: Place,
+    last_row_at: RecordPosition,
     last_in_sync: u64,
     in_sync: u64,
 }
 
-/// The words of [`PAGE`] rows, as far as there are any.
+/// The words of [`PAGE`] rows. Blocks without a record are absent.
 #[derive(Debug)]
 struct Page {
     number: u64,
@@ -56,20 +56,20 @@ impl Page {
     }
 }
 
-/// Where a row's block is in its page, and its word in that.
-fn place_in_page(row: u64) -> (usize, usize) {
+/// The index of a row's block in its page, and of the row's word in that block.
+fn indices_in_page(row: u64) -> (usize, usize) {
     ((row % PAGE / BLOCK) as usize, (row % BLOCK) as usize)
 }
 
 impl Marks {
-    /// Notes a record; a later one of the same row replaces it.
+    /// Keeps a record; a later record of the same row replaces it.
     pub fn set(&mut self, row: u64, status: Status, fingerprint: Fingerprint) {
         let number = row / PAGE;
         let index = self.find(number).unwrap_or_else(|index| {
             self.pages.insert(index, Page::new(number));
             index
         });
-        let (block, word) = place_in_page(row);
+        let (block, word) = indices_in_page(row);
         let word =
             &mut self.pages[index].blocks[block].get_or_insert_with(|| Box::new([0; BLOCK as usize]))[word];
         let was_in_sync = status_of(*word).is_some_and(Status::is_in_sync);
@@ -81,16 +81,22 @@ impl Marks {
         }
     }
 
-    /// As [`Marks::set`], and remembers the record's place in the result file.
-    pub(super) fn set_at(&mut self, place: Place, row: u64, status: Status, fingerprint: Fingerprint) {
+    /// Keeps a record as [`Marks::set`] does, and its position in the result file.
+    pub(super) fn set_at(
+        &mut self,
+        position: RecordPosition,
+        row: u64,
+        status: Status,
+        fingerprint: Fingerprint,
+    ) {
         if row > self.last_row {
-            self.last_row_at = place;
+            self.last_row_at = position;
         }
         self.set(row, status, fingerprint);
     }
 
-    /// Adds the records of another result file. Where a row has records in both, the record of the other file counts, and
-    /// `is_in_both` gets the row.
+    /// Adds the records of another result file. If a row has records in both files, the record of the other file counts, and
+    /// `is_in_both` is called with the row.
     pub(super) fn absorb(&mut self, other: Marks, mut is_in_both: impl FnMut(u64)) {
         if other.last_row > self.last_row {
             self.last_row_at = other.last_row_at;
@@ -121,38 +127,38 @@ impl Marks {
     /// The last record of a row, if it has one.
     #[must_use]
     pub fn get(&self, row: u64) -> Option<Mark> {
-        let (block, word) = place_in_page(row);
+        let (block, word) = indices_in_page(row);
         let word = self.pages[self.find(row / PAGE).ok()?].blocks[block].as_ref()?[word];
         Some(Mark { status: status_of(word)?, fingerprint: word & !STATUS_BITS })
     }
 
-    /// Whether this very row, unchanged, is in sync already.
+    /// Whether the row is unchanged and in sync.
     #[must_use]
     pub fn is_done(&self, row: u64, fingerprint: Fingerprint) -> bool {
         self.get(row).is_some_and(|mark| mark.status.is_in_sync() && mark.is_of(fingerprint))
     }
 
-    /// No row above this one was ever in sync; 0 if none was.
+    /// The highest row that was ever in sync; 0 if no row was.
     #[must_use]
     pub fn last_in_sync(&self) -> u64 {
         self.last_in_sync
     }
 
-    /// How many rows are in sync by their last record, whatever they are now.
+    /// Rows that are in sync by their last record. Their content may have changed since.
     #[must_use]
     pub fn in_sync(&self) -> u64 {
         self.in_sync
     }
 
-    /// The highest row that has a record; 0 if none has.
+    /// The highest row that has a record; 0 if no row has one.
     #[must_use]
     pub fn last_row(&self) -> u64 {
         self.last_row
     }
 
-    /// The place of that row's first record in the result file.
+    /// The position of the first record of [`Marks::last_row`] in the result file.
     #[must_use]
-    pub fn last_row_at(&self) -> Place {
+    pub fn last_row_at(&self) -> RecordPosition {
         self.last_row_at
     }
 }
@@ -161,12 +167,12 @@ fn status_of(word: u64) -> Option<Status> {
     Status::ALL.into_iter().find(|status| *status as u64 == word & STATUS_BITS)
 }
 
-/// Rows by number, a bit each.
+/// A set of row numbers, as a bitmap.
 #[derive(Debug, Default)]
 pub struct RowSet(Vec<u64>);
 
 impl RowSet {
-    /// Puts a row in. Takes the memory of all rows before it.
+    /// Inserts a row. The memory grows with the highest row.
     pub fn insert(&mut self, row: u64) {
         let word = (row / 64) as usize;
         if word >= self.0.len() {
@@ -175,7 +181,7 @@ impl RowSet {
         self.0[word] |= 1 << (row % 64);
     }
 
-    /// Whether a row is in it.
+    /// Whether the set contains a row.
     #[must_use]
     pub fn contains(&self, row: u64) -> bool {
         self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
@@ -201,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_stands_alone_costs_a_kilobyte_and_a_row_among_others_little_more_than_a_word() {
+    fn a_row_without_neighbours_costs_a_kilobyte_and_any_other_row_about_a_word() {
         let bytes = |marks: &Marks| {
             let blocks: usize = marks.pages.iter().map(|page| page.blocks.iter().flatten().count()).sum();
             let page = size_of::<Page>() + size_of_val(&*Page::new(0).blocks);
@@ -218,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn marks_are_a_map_by_row_whatever_the_order(
+        fn marks_are_a_map_by_row_in_any_order(
             records in proptest::collection::vec(
                 (prop_oneof![0_u64..3 * PAGE, any::<u64>()], 0_usize..6, any::<u64>()), 0..60,
             ),
@@ -239,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn a_row_set_holds_what_was_put_in(rows in proptest::collection::btree_set(0_u64..1000, 0..40)) {
+        fn a_row_set_contains_exactly_the_inserted_rows(rows in proptest::collection::btree_set(0_u64..1000, 0..40)) {
             let mut set = RowSet::default();
             rows.iter().for_each(|row| set.insert(*row));
             prop_assert!((0..1100).all(|row| set.contains(row) == rows.contains(&row)));
@@ -247,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_and_fingerprint_is_kept_apart() {
+    fn marks_keep_every_status_and_fingerprint() {
         let mut marks = Marks::default();
         for (row, status) in Status::ALL.into_iter().enumerate() {
             marks.set(row as u64, status, Fingerprint(u64::MAX));

@@ -1,9 +1,9 @@
-//! The result file, which is the job's whole memory. This module alone opens, reads, repairs and appends to
-//! it: the format of a record, the writer that makes it durable, the recovery of a file that a crash left, and
-//! the marks of the last record of each row.
+//! The result file, which is the job's whole memory. Only this module opens, reads, repairs and appends to the file. It
+//! contains the format of a record, the writer that makes records durable, the recovery of a file after a crash, and the
+//! marks of the last record of each row.
 //!
-//! The file is append-only, one record a line, and no field ever holds a raw line break, so that a line feed
-//! means a whole record: bytes after the last line feed are torn and are never read as a result.
+//! The file is append-only, one record per line, and no field ever holds a raw line break. So a line feed marks a whole
+//! record: bytes after the last line feed are torn and are never read as a result.
 
 mod file;
 mod holder;
@@ -16,7 +16,7 @@ mod reason;
 mod record;
 mod unreadable_tail;
 mod scan;
-mod together;
+mod shard_results;
 mod writer;
 
 use std::io;
@@ -24,19 +24,19 @@ use std::path::{Path, PathBuf};
 
 pub use file::{Existing, ResultFile};
 pub use holder::Holder;
-pub use lookup::Lookup;
+pub use lookup::RecordLookup;
 pub use marks::{Mark, Marks, RowSet};
 pub use pace::recent_speed;
-pub use parse::{ParseFault, Place, RecordRef};
+pub use parse::{ParseFault, RecordPosition, RecordRef};
 pub use reader::{Records, Tail};
 pub use reason::{push_reason_key, reason_key};
 pub use record::{HEADER, Record, Status, identity, shown_id};
 pub use scan::{Keep, scan};
-pub use together::Together;
+pub use shard_results::ShardResults;
 pub use unreadable_tail::{MOST_OPEN_ROWS, unsent_together};
 pub use writer::{Log, OwnFile, Storage, Writer};
 
-/// Why the result file cannot be used.
+/// The reason why the result file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file exists, and neither `--resume` nor `--overwrite` is given.
@@ -54,7 +54,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Symlink, FIFO, device, directory.
+    /// A symlink, FIFO, device or directory.
     #[error("{} is {what}. The result file must be a regular file", path.display())]
     NotAFile {
         /// The path.
@@ -71,10 +71,10 @@ pub enum Error {
     Linked {
         /// The file.
         path: PathBuf,
-        /// How many names it has.
+        /// The number of its names.
         links: u64,
     },
-    /// Somebody else could read and change what is written to it.
+    /// The file belongs to another user, who could read and change its records.
     #[error(
         "{} belongs to another user (uid {owner}, not {user}). Run as that user, or choose another --result",
         path.display()
@@ -87,7 +87,7 @@ pub enum Error {
         /// The user of this run.
         user: u32,
     },
-    /// There is no folder for it, or one that may not be written to.
+    /// The folder of the file does not exist or is not writable.
     #[error(
         "cannot create {}: {what}, or choose another --result",
         path.display()
@@ -98,7 +98,7 @@ pub enum Error {
         /// The fault of the folder, and the remedy.
         what: &'static str,
     },
-    /// Another run holds it.
+    /// Another run holds the lock of the file.
     #[error(
         "another run{} is using {}. Wait for it, or choose another --result",
         holder.map(|holder| format!(" ({holder})")).unwrap_or_default(),
@@ -110,7 +110,7 @@ pub enum Error {
         /// The process of that run, if it can be found.
         holder: Option<Holder>,
     },
-    /// A line before the end of the file is no record.
+    /// A line before the end of the file is not a record.
     #[error("{}", damaged(path, *line, *offset, fault))]
     Damaged {
         /// The result file.
@@ -122,25 +122,25 @@ pub enum Error {
         /// The fault of the line.
         fault: ParseFault,
     },
-    /// Two result files that were to be read together are one.
+    /// Two paths of result files lead to one file.
     #[error("{} is given twice. Give each result file once", path.display())]
     Twice {
         /// The file.
         path: PathBuf,
     },
-    /// Result files that were to be read together speak of the same rows.
+    /// Several result files contain records of the same rows.
     #[error(
         "{} and another result file both have results for at least {rows} of the same rows, so they are not the shards of \
          one job. Give only the result files of one job",
         path.display()
     )]
     NotDisjoint {
-        /// The later of them.
+        /// The later file.
         path: PathBuf,
-        /// How many rows were seen in both until then.
+        /// Rows with records in several files, found so far.
         rows: usize,
     },
-    /// The system refused what not every file system knows.
+    /// The system refused an operation that not every file system supports.
     #[error(
         "{}: {doing}: {source}. This file system cannot hold a result file. Choose a --result on another",
         path.display()

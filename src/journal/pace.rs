@@ -1,23 +1,24 @@
 //! The speed of a run, from the end of its result file.
 
 use super::file::open_to_read;
-use super::parse::Parsed;
+use super::parse::ParsedLine;
 use super::{Error, RecordRef};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Time that the speed is measured over: long enough for a rate of a few rows a minute, short enough to be of now.
+/// The time over which the speed is measured. Chosen: long enough for a rate of a few rows per minute, short enough for the
+/// present speed.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Bytes at the end of the file that are read: more than 2,000 records.
+/// Bytes read from the end of the file. Chosen: these are more than 2,000 records.
 const END: u64 = 256 * 1024;
 
-/// Rows a second that were sent and recorded in the last minute before `now`, or since the run began (`since`). `None` in
+/// Rows per second that were sent and recorded in the last minute before `now`, or since the run began (`since`). `None` in
 /// the first second.
 ///
 /// # Errors
-/// If the file cannot be read. Damage is not looked for: a line that is no record does not count.
+/// If the file cannot be read. Damage is no error: a line that is not a record does not count.
 pub fn recent_speed(path: &Path, since: Option<SystemTime>, now: SystemTime) -> Result<Option<f64>, Error> {
     let mut file = open_to_read(path)?;
     let mut end = Vec::new();
@@ -34,8 +35,8 @@ pub fn recent_speed(path: &Path, since: Option<SystemTime>, now: SystemTime) -> 
     Ok(speed(&end, read.map_err(failed)?, since, now))
 }
 
-/// The speed by the end of a file. Where that is not the whole file, its first line may be cut, and it may not reach back
-/// to the beginning of the window.
+/// The speed by the end of a file. If `is_cut`, the first line may be incomplete, and the records may cover less than the
+/// window.
 fn speed(end: &[u8], is_cut: bool, since: Option<SystemTime>, now: SystemTime) -> Option<f64> {
     let lines = end.split_inclusive(|byte| *byte == b'\n').skip(usize::from(is_cut));
     let times: Vec<SystemTime> = lines.filter_map(|line| sent_at(line.strip_suffix(b"\n")?)).collect();
@@ -46,10 +47,10 @@ fn speed(end: &[u8], is_cut: bool, since: Option<SystemTime>, now: SystemTime) -
     (seconds >= 1.0).then(|| rows as f64 / seconds)
 }
 
-/// When a row was finished, if it was sent.
+/// The time at which a row was finished, if the row was sent.
 fn sent_at(text: &[u8]) -> Option<SystemTime> {
-    let parsed = Parsed::from_line(text).ok()?;
-    let record = RecordRef { text, parsed, place: Default::default() };
+    let parsed = ParsedLine::from_line(text).ok()?;
+    let record = RecordRef { text, parsed, position: Default::default() };
     (record.attempts() > 0).then(|| record.finished_at())
 }
 
@@ -88,19 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn the_speed_is_that_of_rows_sent_in_the_last_minute() {
+    fn the_speed_counts_the_rows_sent_in_the_last_minute() {
         // Two rows a second for ten minutes, then nothing.
         let file = records((0..1200).map(|row| row / 2), 1);
         assert_eq!(speed(&file, false, Some(at(0)), at(600)), Some(2.0));
         assert_eq!(speed(&file, false, Some(at(0)), at(630)), Some(1.0));
         assert_eq!(speed(&file, false, Some(at(0)), at(700)), Some(0.0));
-        // A run that is younger than a minute counts none of an earlier run.
+        // A run younger than a minute ignores the rows of an earlier run.
         assert_eq!(speed(&file, false, Some(at(590)), at(600)), Some(2.0));
         assert_eq!(speed(&file, false, Some(at(600)), at(600) + SECOND / 2), None);
-        // The rows before the part that was read are not taken to be missing.
+        // The window begins with the first record that was read.
         let end = &file[file.len() - 2000..];
         assert!(speed(end, true, Some(at(0)), at(600)).is_some_and(|speed| (1.5..2.5).contains(&speed)));
-        // Rows that were only recorded are no speed.
+        // Rows that were only recorded do not count.
         assert_eq!(speed(&records(0..60, 0), false, Some(at(0)), at(60)), Some(0.0));
     }
 }

@@ -1,4 +1,4 @@
-//! Reads one line of the result file, strictly: a line that this program does not write is a fault.
+//! Parses one line of the result file, strictly: a line that this program never writes is a fault.
 
 use super::record::{FIELDS, Status, hash, safe_error, shown_id};
 use crate::customer::Fingerprint;
@@ -6,50 +6,50 @@ use crate::input::quoted_length;
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-/// Why a line is no record.
+/// The reason why a line is not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFault {
-    /// The first line is another.
+    /// The first line is not the header.
     #[error("is not a result file, or was saved by a spreadsheet")]
     Header,
-    /// It does not end in a fingerprint.
+    /// The line does not end in a fingerprint.
     #[error("the record does not end in a fingerprint of 16 hex digits")]
     Unfinished,
-    /// Fields are missing, or there are too many.
+    /// The number of fields is wrong.
     #[error("the record does not have 11 fields")]
     Fields,
-    /// A field holds what it cannot hold.
+    /// The value of a field is not valid.
     #[error("the field '{0}' is not valid")]
     Field(&'static str),
-    /// A control character, or bytes that are no UTF-8.
+    /// The line contains a control character or invalid UTF-8.
     #[error("the record contains a control character or is not valid UTF-8")]
     Text,
-    /// A line that no record can be.
+    /// The line is longer than any record.
     #[error("the line is longer than any record")]
     TooLong,
 }
 
-/// Where a line begins in the result file.
+/// The position of a record: the start of its line in the result file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct RecordPosition {
     /// The physical line, from 1; the header is line 1.
     pub line: u64,
     /// The byte offset.
     pub offset: u64,
 }
 
-/// A record of the result file, every field of it checked. Its texts are as safe as [`super::Record`] writes them, whatever
-/// an edited file holds: one line each, no control character, no spreadsheet formula.
+/// A record of the result file with checked fields. Its texts are as safe as [`super::Record`] writes them, even in an edited
+/// file: each is one line, without a control character or a spreadsheet formula.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRef<'file> {
     pub(super) text: &'file [u8],
-    pub(super) parsed: Parsed,
-    pub(super) place: Place,
+    pub(super) parsed: ParsedLine,
+    pub(super) position: RecordPosition,
 }
 
-/// The fields of a line that are parsed once.
+/// The fields of a line that are parsed at once; texts are parsed on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parsed {
+pub(super) struct ParsedLine {
     row: u64,
     line: u64,
     status: Status,
@@ -58,11 +58,11 @@ pub(super) struct Parsed {
     duration_ms: u64,
     finished_at: SystemTime,
     fingerprint: Fingerprint,
-    ends: Ends,
+    ends: FieldEnds,
 }
 
-/// Where each field ends; the next one begins behind the comma there.
-type Ends = [usize; FIELDS];
+/// The end of each field. The next field begins after the comma at this index.
+type FieldEnds = [usize; FIELDS];
 
 impl<'file> RecordRef<'file> {
     /// The row's number in the input, from 1.
@@ -77,13 +77,13 @@ impl<'file> RecordRef<'file> {
         self.parsed.line
     }
 
-    /// The row's `customer_id` as it is shown; empty if it has none.
+    /// The row's `customer_id` for display; empty if the row has none.
     #[must_use]
     pub fn customer_id(&self) -> Cow<'file, str> {
         safe_id(self.unquoted(2))
     }
 
-    /// The row's `subscription_id` as it is shown; empty if it has none.
+    /// The row's `subscription_id` for display; empty if the row has none.
     #[must_use]
     pub fn subscription_id(&self) -> Cow<'file, str> {
         safe_id(self.unquoted(3))
@@ -101,53 +101,53 @@ impl<'file> RecordRef<'file> {
         self.parsed.http_status
     }
 
-    /// How many attempts were made in the run that wrote it.
+    /// Attempts in the run that wrote the record.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.parsed.attempts
     }
 
-    /// How long the last attempt took, in whole milliseconds; zero if there was none.
+    /// The duration of the last attempt, in whole milliseconds; zero without an attempt.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.parsed.duration_ms)
     }
 
-    /// When the outcome was known.
+    /// The time of the outcome.
     #[must_use]
     pub fn finished_at(&self) -> SystemTime {
         self.parsed.finished_at
     }
 
-    /// Why the row is not in sync, or was not sent; empty for `updated`.
+    /// The reason why the row is not in sync, or was not sent; empty for `updated`.
     #[must_use]
     pub fn error(&self) -> Cow<'file, str> {
         safe_error(self.unquoted(9))
     }
 
-    /// Of the row as it was in the run that wrote it.
+    /// The fingerprint of the row in the run that wrote the record.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.parsed.fingerprint
     }
 
-    /// Stands for the ids, see [`super::identity`].
+    /// The hash of the ids, see [`super::identity`].
     #[must_use]
     pub fn identity(&self) -> Fingerprint {
         hash(&self.text[self.parsed.ends[1] + 1..self.parsed.ends[3]])
     }
 
-    /// Where the record begins in the result file.
+    /// The position of the record in the result file.
     #[must_use]
-    pub fn place(&self) -> Place {
-        self.place
+    pub fn position(&self) -> RecordPosition {
+        self.position
     }
 
     fn field(&self, index: usize) -> &'file [u8] {
         field(self.text, &self.parsed.ends, index)
     }
 
-    /// A text field without the quotes that the CSV may have put around it. It is UTF-8: the line was checked.
+    /// A text field without its CSV quotes. The text is UTF-8, because the line was checked.
     fn unquoted(&self, index: usize) -> Cow<'file, str> {
         let text = self.field(index);
         match text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) {
@@ -158,7 +158,7 @@ impl<'file> RecordRef<'file> {
     }
 }
 
-/// An id by [`shown_id`] once more: an edited file may hold anything.
+/// Applies [`shown_id`] again, because an edited file may contain any text.
 fn safe_id(id: Cow<'_, str>) -> Cow<'_, str> {
     match id {
         Cow::Borrowed(id) => shown_id(id),
@@ -166,24 +166,24 @@ fn safe_id(id: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-fn field<'line>(line: &'line [u8], ends: &Ends, index: usize) -> &'line [u8] {
+fn field<'line>(line: &'line [u8], ends: &FieldEnds, index: usize) -> &'line [u8] {
     let start = if index == 0 { 0 } else { ends[index - 1] + 1 };
     &line[start..ends[index]]
 }
 
-impl Parsed {
-    /// Reads one line, its line feed cut off.
-    pub(super) fn from_line(line: &[u8]) -> Result<Parsed, ParseFault> {
-        let fingerprint = ending(line).ok_or(ParseFault::Unfinished)?;
+impl ParsedLine {
+    /// Parses one line without its line feed.
+    pub(super) fn from_line(line: &[u8]) -> Result<ParsedLine, ParseFault> {
+        let fingerprint = final_fingerprint(line).ok_or(ParseFault::Unfinished)?;
         if line.iter().any(u8::is_ascii_control) || std::str::from_utf8(line).is_err() {
             return Err(ParseFault::Text);
         }
-        let ends = split(line).ok_or(ParseFault::Fields)?;
+        let ends = find_field_ends(line).ok_or(ParseFault::Fields)?;
         let field = |index: usize| field(line, &ends, index);
         let number = |index, name| number(field(index)).ok_or(ParseFault::Field(name));
         let row = number(0, "row")?;
         let line_number = number(1, "line")?;
-        // Row 1 starts behind the header, and every row takes a line at least.
+        // Row 1 follows the header, and every row has at least one line.
         if row == 0 || line_number <= row {
             return Err(ParseFault::Field("line"));
         }
@@ -198,7 +198,7 @@ impl Parsed {
         let attempts = number(6, "attempts")?;
         let duration_ms = number(7, "duration_ms")?;
         let finished_at = time(field(8)).ok_or(ParseFault::Field("finished_at"))?;
-        Ok(Parsed {
+        Ok(ParsedLine {
             row,
             line: line_number,
             status,
@@ -212,16 +212,16 @@ impl Parsed {
     }
 }
 
-/// The fingerprint that a whole record ends in, with the comma before it. Where the fields are as many as they must
-/// be, it is the whole of the last one: a last field in quotes would end in a quote.
-fn ending(line: &[u8]) -> Option<Fingerprint> {
+/// The fingerprint at the end of a whole record. The comma before the fingerprint is required, so that the fingerprint is the
+/// whole last field: a field in quotes would end in a quote.
+fn final_fingerprint(line: &[u8]) -> Option<Fingerprint> {
     let (rest, digits) = line.split_at_checked(line.len().checked_sub(Fingerprint::DIGITS)?)?;
     (rest.last() == Some(&b',')).then(|| Fingerprint::parse(digits))?
 }
 
-/// Where the fields of a line end, quotes included; `None` unless there are exactly as many as there must be
-/// and every quote is where RFC 4180 allows one.
-fn split(line: &[u8]) -> Option<Ends> {
+/// The ends of the fields of a line, quotes included; `None` if the number of fields is wrong or a quote is at a place that
+/// RFC 4180 forbids.
+fn find_field_ends(line: &[u8]) -> Option<FieldEnds> {
     let mut ends = [0; FIELDS];
     let mut start = 0;
     for (index, end) in ends.iter_mut().enumerate() {
@@ -291,7 +291,7 @@ mod tests {
         }
     }
 
-    /// Without its line feed.
+    /// The line of a record, without its line feed.
     fn written(record: &Record<'_>) -> Vec<u8> {
         let mut line = Vec::new();
         record.write(&mut line);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Result<RecordRef<'_>, ParseFault> {
-        Ok(RecordRef { text, parsed: Parsed::from_line(text)?, place: Place::default() })
+        Ok(RecordRef { text, parsed: ParsedLine::from_line(text)?, position: RecordPosition::default() })
     }
 
     #[test]
@@ -331,14 +331,14 @@ mod tests {
         #[test]
         fn a_strict_prefix_is_never_a_record(id in any::<String>(), error in any::<String>()) {
             let line = written(&record(&id, &error));
-            // An error that itself ends in a comma and 16 hex digits still leaves fields missing.
+            // Fields are missing even if the error ends in a comma and 16 hex digits.
             for end in 0..line.len() {
                 prop_assert!(read(&line[..end]).is_err());
             }
         }
 
         #[test]
-        fn garbage_is_a_fault_and_no_panic(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn garbage_is_a_fault_and_causes_no_panic(line in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&line);
             let mut finished = line;
             finished.extend_from_slice(b",0123456789abcdef");
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_program_never_writes_is_a_fault() {
+    fn a_line_that_this_program_never_writes_is_a_fault() {
         let good = String::from_utf8(written(&Record { subscription_id: "", ..record("1", "no") })).unwrap();
         assert!(read(good.as_bytes()).is_ok());
         for (old, new) in [

@@ -1,4 +1,4 @@
-//! A model of power cuts: records are appended and synced, the power is cut, the file is resumed, again and again.
+//! A model of power cuts: in each round, records are appended and synced, the power is cut, and the file is resumed.
 
 use super::*;
 use crate::customer::Fingerprint;
@@ -16,13 +16,13 @@ const OPEN_ROWS: u64 = 24;
 /// The most rows of a batch that were not sent.
 const MOST_UNSENT: u64 = 400;
 
-/// Stands for the length of the error of a row that was not sent.
+/// The error length that marks a row that was not sent.
 const UNSENT: usize = usize::MAX;
 
 /// The unit in which a disk loses data, in bytes.
 const SECTOR: usize = 512;
 
-/// A disk in memory: what is not synced is lost by a power cut, or some of it.
+/// A disk in memory. A power cut loses all or some of its unsynced bytes.
 #[derive(Clone, Default)]
 struct Disk(Arc<Mutex<DiskState>>);
 
@@ -30,15 +30,15 @@ struct Disk(Arc<Mutex<DiskState>>);
 struct DiskState {
     written: Vec<u8>,
     synced: usize,
-    failure: Option<Failure>,
+    failure: Option<DiskFailure>,
 }
 
-/// How the disk fails the next time it is used.
+/// The next failure of the disk.
 #[derive(Debug, Clone, Copy)]
-enum Failure {
-    /// After this number of bytes.
+enum DiskFailure {
+    /// An append fails after this number of bytes.
     Append(usize),
-    /// And may have synced all the same.
+    /// A sync fails, although it may have synced the bytes.
     Sync { is_synced: bool },
 }
 
@@ -47,7 +47,7 @@ impl Disk {
         self.0.lock().unwrap()
     }
 
-    /// The file after a cut: the synced part, and of the other sectors up to `length` those that `survives` marks.
+    /// The file after a power cut: the synced bytes, and the sectors up to `length` that `survives` marks.
     fn after_cut(&self, length: usize, survives: &[bool]) -> Vec<u8> {
         let state = self.state();
         let unsynced = state.written.len() - state.synced;
@@ -65,7 +65,7 @@ impl Disk {
 impl Storage for Disk {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
-        if let Some(Failure::Append(length)) = state.failure {
+        if let Some(DiskFailure::Append(length)) = state.failure {
             state.written.extend_from_slice(&bytes[..length.min(bytes.len())]);
             return Err(io::Error::other("no space"));
         }
@@ -75,7 +75,7 @@ impl Storage for Disk {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.state();
-        if let Some(Failure::Sync { is_synced }) = state.failure {
+        if let Some(DiskFailure::Sync { is_synced }) = state.failure {
             if is_synced {
                 state.synced = state.written.len();
             }
@@ -109,27 +109,29 @@ fn record(row: u64, error_length: usize) -> Vec<u8> {
     line
 }
 
-/// One run: batches, each with a row's record after the other, and how it ends.
+/// One run and its power cut.
 #[derive(Debug, Clone)]
-struct Run {
+struct SimulatedRun {
+    /// The error length of each record of each batch.
     batches: Vec<Vec<usize>>,
-    failure: Option<Failure>,
-    /// Whether the power goes before the last batch is acknowledged: it is written then, but not synced.
+    failure: Option<DiskFailure>,
+    /// Whether the power is cut after the last batch was written and before it was synced.
     is_cut_before_sync: bool,
-    /// How much of what is not synced the length of the file takes in.
+    /// The unsynced bytes that the length of the file includes.
     length: usize,
+    /// For each sector, whether its unsynced bytes survive.
     survives: Vec<bool>,
 }
 
-fn any_run() -> impl Strategy<Value = Run> {
+fn any_run() -> impl Strategy<Value = SimulatedRun> {
     let error_length = prop_oneof![6 => Just(0_usize), 1 => 1_usize..40, 1 => 200_usize..700];
     let sent = proptest::collection::vec(error_length, 1..=OPEN_ROWS as usize);
-    // More than this are cut down to what may be unsynced.
+    // `live` shortens a batch to the records that may be unsynced.
     let batch = prop_oneof![4 => sent, 1 => (1..MOST_UNSENT as usize).prop_map(|rows| vec![UNSENT; rows])];
     let failure = prop_oneof![
         3 => Just(None),
-        1 => (0_usize..5000).prop_map(|length| Some(Failure::Append(length))),
-        1 => any::<bool>().prop_map(|is_synced| Some(Failure::Sync { is_synced })),
+        1 => (0_usize..5000).prop_map(|length| Some(DiskFailure::Append(length))),
+        1 => any::<bool>().prop_map(|is_synced| Some(DiskFailure::Sync { is_synced })),
     ];
     (
         proptest::collection::vec(batch, 1..6),
@@ -138,7 +140,7 @@ fn any_run() -> impl Strategy<Value = Run> {
         prop_oneof![Just(usize::MAX), 0_usize..20_000],
         proptest::collection::vec(any::<bool>(), 1..60),
     )
-        .prop_map(|(batches, failure, is_cut_before_sync, length, survives)| Run {
+        .prop_map(|(batches, failure, is_cut_before_sync, length, survives)| SimulatedRun {
             batches,
             failure,
             is_cut_before_sync,
@@ -149,18 +151,18 @@ fn any_run() -> impl Strategy<Value = Run> {
 
 /// The facts about the rows that every file must agree with.
 #[derive(Default)]
-struct Truth {
+struct RowFacts {
     next_row: u64,
-    /// In sync: its request was confirmed before its record was handed over.
+    /// Rows in sync: their request was confirmed before their record was submitted.
     confirmed: BTreeSet<u64>,
-    /// In sync, and reported as durable.
+    /// Rows in sync whose records were reported as durable.
     acknowledged: BTreeSet<u64>,
 }
 
-impl Truth {
-    /// Writes the batches to the disk that holds `file`, and cuts the power at the end. Gives what is left, and how
-    /// much of it was synced.
-    async fn live(&mut self, file: Vec<u8>, run: &Run) -> (Vec<u8>, usize) {
+impl RowFacts {
+    /// Writes the batches to a disk that contains `file`, and cuts the power at the end. Returns the remaining file and the
+    /// number of synced bytes.
+    async fn live(&mut self, file: Vec<u8>, run: &SimulatedRun) -> (Vec<u8>, usize) {
         let disk = Disk(Arc::new(Mutex::new(DiskState {
             synced: file.len(),
             written: file,
@@ -200,7 +202,7 @@ impl Truth {
     }
 }
 
-/// Reads a file of which a power cut can have taken this many records.
+/// Reads a file of which a power cut can have taken at most `most_lost` records.
 fn read(file: &[u8], most_lost: u64) -> Result<(Marks, Tail), Error> {
     let mut records = Records::with_most_lost(Path::new("r"), file, most_lost);
     let mut marks = Marks::default();
@@ -210,16 +212,16 @@ fn read(file: &[u8], most_lost: u64) -> Result<(Marks, Tail), Error> {
     Ok((marks, records.tail()))
 }
 
-/// The part of the file that a resumed run keeps, and the marks it reads.
-fn recovered(left: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
+/// The part of the file that a resumed run keeps, and its marks.
+fn recover(left: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
     let (marks, tail) = read(left, OPEN_ROWS + MOST_UNSENT)?;
     assert_eq!(tail.whole + tail.torn, left.len() as u64);
     let kept = if tail.whole == 0 { HEADER.as_bytes() } else { &left[..tail.whole as usize] };
     Ok((kept.to_vec(), marks))
 }
 
-/// Where, how much, and with what it is overwritten, or taken out.
-fn any_harm() -> impl Strategy<Value = (prop::sample::Index, usize, Option<u8>)> {
+/// Damage to a file: the position, the length, and the byte that overwrites the bytes, or `None` if they are removed.
+fn any_damage() -> impl Strategy<Value = (prop::sample::Index, usize, Option<u8>)> {
     let length = prop_oneof![3 => 1_usize..3000, 1 => 3000_usize..40_000];
     let fill = prop_oneof![Just(Some(0)), any::<u8>().prop_map(Some), Just(None)];
     (any::<prop::sample::Index>(), length, fill)
@@ -231,7 +233,7 @@ fn most_cut_off(records: &[u8], most_lost: u64) -> usize {
     most_lost as usize * longest.max(256)
 }
 
-/// How many records of rows that were not sent are in there.
+/// The number of records of rows that were not sent.
 fn unsent_in(records: &[u8]) -> u64 {
     let records = records.split(|byte| *byte == b'\n');
     records.filter(|line| line.split(|byte| *byte == b',').nth(4) == Some(b"unchanged")).count() as u64
@@ -240,41 +242,40 @@ fn unsent_in(records: &[u8]) -> u64 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever part of the unsynced data survives, run after run: no row is read as in sync that was not confirmed,
-    /// none is lost that was called durable, and every file can be resumed whose open rows have records as long as
-    /// those before.
+    /// For any surviving part of the unsynced data in any number of runs: a row that was not confirmed is never read as in
+    /// sync, no durable record is lost, and a file can be resumed if its open rows have no longer records than those before.
     #[test]
-    fn a_power_cut_loses_nothing_that_was_called_durable(runs in proptest::collection::vec(any_run(), 1..5)) {
+    fn a_power_cut_loses_no_durable_record(runs in proptest::collection::vec(any_run(), 1..5)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut truth = Truth::default();
+        let mut facts = RowFacts::default();
         let mut file = HEADER.as_bytes().to_vec();
         for run in &runs {
-            let (left, synced) = runtime.block_on(truth.live(file, run));
-            let Ok((kept, marks)) = recovered(&left) else {
+            let (left, synced) = runtime.block_on(facts.live(file, run));
+            let Ok((kept, marks)) = recover(&left) else {
                 let unsynced = left.len() - synced;
                 assert!(unsynced > most_cut_off(&left[..synced], OPEN_ROWS + MOST_UNSENT), "{unsynced} bytes are refused");
                 break;
             };
-            for row in 1..=truth.next_row + 1 {
+            for row in 1..=facts.next_row + 1 {
                 let is_done = marks.is_done(row, Fingerprint(row << 8));
-                assert!(!is_done || truth.confirmed.contains(&row), "row {row} was never confirmed");
-                assert!(is_done || !truth.acknowledged.contains(&row), "row {row} was durable");
+                assert!(!is_done || facts.confirmed.contains(&row), "row {row} was never confirmed");
+                assert!(is_done || !facts.acknowledged.contains(&row), "row {row} was durable");
             }
             file = kept;
         }
     }
 
-    /// Damage to what was synced, of any shape: it is refused, or what is cut off is no more than was open. Never
-    /// does a row become done that was not.
+    /// Any damage to synced bytes is refused, or the reader cuts off at most as many records as were open. No row becomes done
+    /// by damage.
     #[test]
     fn damage_is_refused_or_costs_few_rows(
         rows in 1_u64..400,
-        harms in proptest::collection::vec(any_harm(), 1..3),
+        damages in proptest::collection::vec(any_damage(), 1..3),
         is_aligned: bool,
     ) {
         let mut file = HEADER.as_bytes().to_vec();
         (1..=rows).for_each(|row| file.extend(record(row, usize::from(row % 7 == 0))));
-        for (at, length, fill) in harms {
+        for (at, length, fill) in damages {
             let mut at = at.index(file.len().max(1)).min(file.len());
             if is_aligned {
                 at = at / SECTOR * SECTOR;
@@ -301,8 +302,8 @@ proptest! {
 #[test]
 fn a_first_run_that_lost_power_before_its_header_was_synced_can_be_resumed() {
     for length in 0..=HEADER.len() {
-        let (kept, marks) = recovered(&vec![0; length]).unwrap();
+        let (kept, marks) = recover(&vec![0; length]).unwrap();
         assert_eq!((kept.as_slice(), marks.last_row()), (HEADER.as_bytes(), 0), "{length} bytes");
     }
-    assert!(recovered(&vec![0; HEADER.len() + 1]).is_err());
+    assert!(recover(&vec![0; HEADER.len() + 1]).is_err());
 }

@@ -1,36 +1,36 @@
-//! Reads a result file from its start to its end: every whole record, and where the torn tail of a crash begins.
-//! Holds one buffer, whatever the length of the file.
+//! Reads a result file from its start to its end: every whole record, and the start of the torn tail of a crash. The memory is
+//! one buffer for a file of any length.
 
 use super::Error;
-use super::parse::{ParseFault, Parsed, Place, RecordRef};
+use super::parse::{ParseFault, ParsedLine, RecordPosition, RecordRef};
 use super::record::HEADER;
 use super::unreadable_tail::{LONGEST_RECORD, MOST_LOST_RECORDS, UnreadableTail};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Longer than any record that is written, its line feed included: what is longer is no record.
+/// The most bytes of a line, its line feed included. Chosen: longer than any record.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
-/// How much is held at a time.
+/// Bytes of the buffer. Chosen: several times the longest line.
 const BUFFER: usize = 256 * 1024;
 
-/// How a result file ends.
+/// The end of a result file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tail {
-    /// The byte offset behind the last whole record.
+    /// The byte offset of the end of the last whole record.
     pub whole: u64,
-    /// The number of bytes of a torn record after the last whole one.
+    /// The bytes of a torn record after the last whole record.
     pub torn: u64,
-    /// How many records there are.
+    /// The number of whole records.
     pub records: u64,
 }
 
-/// The records of a result file in the order in which they were written, each of them checked strictly. A row
-/// may have several; the last one counts.
+/// The records of a result file in the order of writing, each checked strictly. A row may have several records; its last
+/// record counts.
 ///
-/// The one reader of result files: resume, `verify` and everything that is derived from a result file go through
-/// it. [`super::ResultFile::records`] opens one.
+/// All code that reads a result file (resume, `verify` and others) uses this reader. [`super::ResultFile::records`] opens a
+/// file.
 ///
 /// ```
 /// use offerit_sync::journal::{Error, HEADER, Records};
@@ -52,15 +52,15 @@ pub struct Records<R> {
     buffer: Box<[u8]>,
     /// The part of the buffer that was read from the file and is not consumed yet.
     ahead: Range<usize>,
-    /// Where `ahead` begins.
-    place: Place,
+    /// The position of the start of `ahead`.
+    position: RecordPosition,
     /// The bytes of the longest record so far.
     longest: u64,
     tail: Tail,
     is_done: bool,
 }
 
-/// Whether a crash can have left this of the header as the whole file: its start, or its length and no data.
+/// Whether a crash can have left this file: the start of the header, or NULs in place of the header.
 pub(super) fn is_torn_header(file: &[u8]) -> bool {
     let is_empty = file.len() <= HEADER.len() && file.iter().all(|byte| *byte == 0);
     HEADER.as_bytes().starts_with(file) || is_empty
@@ -72,8 +72,8 @@ enum LineEnd {
     LineFeed(usize),
     /// The file ends after this number of bytes, without a line feed.
     OfFile { torn: u64 },
-    /// It goes on beyond any record.
-    TooFar,
+    /// The line is longer than any record.
+    TooLong,
 }
 
 impl<R: Read> Records<R> {
@@ -82,7 +82,7 @@ impl<R: Read> Records<R> {
         Records::with_most_lost(path, file, MOST_LOST_RECORDS)
     }
 
-    /// The same, where a power cut can have taken fewer records.
+    /// Reads `file`, of which a power cut can have taken at most `most_lost` records.
     pub(super) fn with_most_lost(path: &Path, file: R, most_lost: u64) -> Records<R> {
         Records {
             path: path.to_path_buf(),
@@ -90,19 +90,19 @@ impl<R: Read> Records<R> {
             most_lost,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             ahead: 0..0,
-            place: Place { line: 1, offset: 0 },
+            position: RecordPosition { line: 1, offset: 0 },
             longest: 0,
             tail: Tail::default(),
             is_done: false,
         }
     }
 
-    /// The next whole record, or `None` behind the last: see [`Records::tail`] then.
+    /// The next whole record, or `None` after the last; then [`Records::tail`] is the end of the file.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
+    /// [`Error::Damaged`] if a line before the tail is not a record, [`Error::Io`] if the file cannot be read.
     pub fn next_record(&mut self) -> Result<Option<RecordRef<'_>>, Error> {
-        if self.is_done || (self.place.offset == 0 && !self.pass_header()?) {
+        if self.is_done || (self.position.offset == 0 && !self.pass_header()?) {
             return Ok(None);
         }
         let length = match self.read_line()? {
@@ -112,13 +112,13 @@ impl<R: Read> Records<R> {
                 return Ok(None);
             }
             LineEnd::OfFile { .. } => return self.end_unsynced(ParseFault::Unfinished),
-            LineEnd::TooFar => return self.end_unsynced(ParseFault::TooLong),
+            LineEnd::TooLong => return self.end_unsynced(ParseFault::TooLong),
         };
         let line = self.ahead.start..self.ahead.start + length;
-        let place = self.place;
-        let parsed = match Parsed::from_line(&self.buffer[line.clone()]) {
+        let position = self.position;
+        let parsed = match ParsedLine::from_line(&self.buffer[line.clone()]) {
             Ok(parsed) => parsed,
-            // An unfinished last line is torn even with a line feed; with records behind it, it is damage.
+            // An unfinished last line is torn even with a line feed. An unfinished line before other records is damage.
             Err(ParseFault::Unfinished) if self.is_torn_record(length)? => {
                 self.end(length as u64 + 1);
                 return Ok(None);
@@ -128,23 +128,23 @@ impl<R: Read> Records<R> {
         self.pass(length + 1);
         self.longest = self.longest.max(length as u64 + 1);
         self.tail.records += 1;
-        Ok(Some(RecordRef { text: &self.buffer[line], parsed, place }))
+        Ok(Some(RecordRef { text: &self.buffer[line], parsed, position }))
     }
 
-    /// How the file ends. Known once [`Records::next_record`] gave `None`.
+    /// The end of the file. Valid after [`Records::next_record`] has returned `None`.
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.tail
     }
 
-    /// Whether there is a whole header to go on behind.
+    /// Consumes the header. False if the header is torn, so that the file has no records.
     fn pass_header(&mut self) -> Result<bool, Error> {
         let header = HEADER.as_bytes();
         let end = self.read_line()?;
         let held = &self.buffer[self.ahead.clone()];
         match end {
             LineEnd::LineFeed(length) if &held[..=length] == header => self.pass(header.len()),
-            // Not even the header is whole: a crash in the very first write.
+            // The first write of the file was interrupted by a crash.
             LineEnd::OfFile { torn } if is_torn_header(held) => {
                 self.end(torn);
                 return Ok(false);
@@ -155,7 +155,7 @@ impl<R: Read> Records<R> {
     }
 
     fn end(&mut self, torn: u64) {
-        self.tail = Tail { whole: self.place.offset, torn, ..self.tail };
+        self.tail = Tail { whole: self.position.offset, torn, ..self.tail };
         self.is_done = true;
     }
 
@@ -167,12 +167,12 @@ impl<R: Read> Records<R> {
             if let Some(found) = memchr::memchr(b'\n', &held[seen..]) {
                 return match seen + found {
                     length if length < LONGEST_LINE => Ok(LineEnd::LineFeed(length)),
-                    _ => Ok(LineEnd::TooFar),
+                    _ => Ok(LineEnd::TooLong),
                 };
             }
             seen = held.len();
             if seen >= LONGEST_LINE {
-                return Ok(LineEnd::TooFar);
+                return Ok(LineEnd::TooLong);
             }
             if self.fill()? == 0 {
                 return Ok(LineEnd::OfFile { torn: seen as u64 });
@@ -180,11 +180,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The end, if a crash can have left the file like that from the held line on; else the line is damage.
+    /// Ends the reading at the present line, if a crash explains the rest of the file. Else the line is damage.
     fn end_unsynced(&mut self, fault: ParseFault) -> Result<Option<RecordRef<'_>>, Error> {
-        let mut tail = UnreadableTail::at(self.place.offset);
+        let mut tail = UnreadableTail::at(self.position.offset);
         loop {
-            tail.take(&self.buffer[self.ahead.clone()]);
+            tail.add(&self.buffer[self.ahead.clone()]);
             self.ahead = 0..0;
             if self.fill()? == 0 {
                 break;
@@ -197,8 +197,8 @@ impl<R: Read> Records<R> {
         Ok(None)
     }
 
-    /// Reads more behind what is held, which is moved to the buffer's start; 0 at the end of the file. Only called
-    /// with less than a line of the longest kind held.
+    /// Moves the unconsumed bytes to the start of the buffer and reads more bytes after them; 0 at the end of the file. Only
+    /// called with fewer unconsumed bytes than the longest line.
     fn fill(&mut self) -> Result<usize, Error> {
         self.buffer.copy_within(self.ahead.clone(), 0);
         self.ahead = 0..self.ahead.len();
@@ -217,22 +217,22 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether the buffered line of this length may be a part of one record, and the file ends after its line feed.
+    /// Whether the buffered line of this length may be an incomplete record, and the file ends after its line feed.
     fn is_torn_record(&mut self, length: usize) -> Result<bool, Error> {
         let line = &self.buffer[self.ahead.start..self.ahead.start + length];
         let may_be = (length as u64) < LONGEST_RECORD && memchr::memchr(0, line).is_none();
         Ok(may_be && self.ahead.len() == length + 1 && self.fill()? == 0)
     }
 
-    /// Goes on behind a held line.
+    /// Consumes a buffered line.
     fn pass(&mut self, length: usize) {
         self.ahead.start += length;
-        self.place.offset += length as u64;
-        self.place.line += 1;
+        self.position.offset += length as u64;
+        self.position.line += 1;
     }
 
     fn damaged(&self, fault: ParseFault) -> Error {
-        let Place { line, offset } = self.place;
+        let RecordPosition { line, offset } = self.position;
         Error::Damaged { path: self.path.clone(), line, offset, fault }
     }
 }
@@ -242,14 +242,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Yields at most `most` bytes a read, and an interrupt before each read.
-    struct Drops<'file> {
+    /// Returns at most `most` bytes per read, and an interrupt before each read.
+    struct SlowReader<'file> {
         rest: &'file [u8],
         most: usize,
         is_interrupted: bool,
     }
 
-    impl Read for Drops<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.is_interrupted = !self.is_interrupted;
             if self.is_interrupted {
@@ -260,14 +260,14 @@ mod tests {
         }
     }
 
-    /// The number of a row, the length of its line, and where the line begins.
-    type Seen = (u64, usize, Place);
+    /// The number of a row, the length of its line, and the position of the line.
+    type Seen = (u64, usize, RecordPosition);
 
     fn all(file: impl Read) -> Result<(Vec<Seen>, Tail), String> {
         let mut records = Records::with_most_lost("in.result.csv".as_ref(), file, 0);
         let mut all = Vec::new();
         while let Some(record) = records.next_record().map_err(|error| error.to_string())? {
-            all.push((record.row(), record.text.len() + 1, record.place()));
+            all.push((record.row(), record.text.len() + 1, record.position()));
         }
         assert!(records.next_record().unwrap().is_none(), "the end stays the end");
         Ok((all, records.tail()))
@@ -300,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_how_the_file_comes(
+        fn the_records_do_not_depend_on_the_size_of_the_reads(
             errors in proptest::collection::vec(prop_oneof![0_usize..40, 30_000_usize..66_000], 0..8),
             tail in prop_oneof![Just(String::new()), "[0-9,\n\"]{1,30}", (60_000_usize..300_000).prop_map(|length| "0".repeat(length))],
             cut in any::<prop::sample::Index>(),
@@ -308,8 +308,8 @@ mod tests {
         ) {
             let mut file = file(&errors, &tail);
             file.truncate(cut.index(file.len() * 2).min(file.len()));
-            let drops = Drops { rest: &file, most, is_interrupted: false };
-            prop_assert_eq!(all(drops), all(file.as_slice()));
+            let slow = SlowReader { rest: &file, most, is_interrupted: false };
+            prop_assert_eq!(all(slow), all(file.as_slice()));
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::customer::Parameter;
 
-/// Replaces what differs from row to row.
+/// Replaces the parts of an error that differ from row to row.
 const BLANK: char = '…';
 
-/// Appends an error to `key` without what differs from row to row: numbers, ids with a digit in them, and what was masked
-/// already become `…`, several with only blanks and signs between them one. Errors with equal keys have one reason.
+/// Appends an error to `key` without the parts that differ from row to row: each number, each id with a digit and each mask
+/// becomes `…`. Several with only blanks and signs between them become one `…`. Errors with equal keys have one reason.
 pub fn push_reason_key(key: &mut String, error: &str) {
     let mut rest = error;
     while let Some(letter) = rest.chars().next() {
@@ -37,7 +37,7 @@ fn push_blank(key: &mut String) {
     }
 }
 
-/// [`push_reason_key`] to an empty key.
+/// The reason key of an error, by [`push_reason_key`].
 #[must_use]
 pub fn reason_key(error: &str) -> String {
     let mut key = String::with_capacity(error.len());
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_ids_and_masks_make_no_other_reason() {
+    fn errors_that_differ_in_numbers_ids_and_masks_have_one_reason() {
         for (one, other, key) in [
             ("customer 123 not found", "customer 45678 not found", "customer … not found"),
             ("no id 3fa85f64-5717-4562", "no id 00000000-0000-4562", "no id …"),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn words_make_another_reason() {
+    fn errors_that_differ_in_words_have_different_reasons() {
         for (one, other) in [
             ("customer 123 not found", "customer 123 not allowed"),
             (r#"{"message":"not found"}"#, r#"{"message":"not allowed"}"#),

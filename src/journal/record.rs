@@ -1,4 +1,4 @@
-//! One line of the result file, as it is written.
+//! Writes one line of the result file.
 
 use crate::customer::Fingerprint;
 use crate::text::{disarm_formula, escape_line, push_csv_field, shorten};
@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime};
 /// The first line of every result file.
 pub const HEADER: &str = "row,line,customer_id,subscription_id,status,http_status,attempts,duration_ms,finished_at,error,fingerprint\n";
 
-/// How many fields a record has.
+/// The number of fields of a record.
 pub(super) const FIELDS: usize = 11;
 
-/// The longest id that is written, in characters. Longer ones are cut with a mark.
+/// The most characters of an id in a record. Chosen. A longer id is cut with a mark.
 const LONGEST_ID: usize = 200;
 
-/// The longest `error` that is written, in characters. Longer ones are cut with a mark.
+/// The most characters of an `error` in a record. Chosen: a few sentences. A longer text is cut with a mark.
 const LONGEST_ERROR: usize = 600;
 
 /// The outcome of a row in a run.
@@ -26,13 +26,13 @@ const LONGEST_ERROR: usize = 600;
 pub enum Status {
     /// The server confirmed the update.
     Updated = 1,
-    /// Not sent: this very update was delivered by an earlier run.
+    /// Not sent: an earlier run delivered the same update.
     Unchanged = 2,
     /// Never sent: the row is wrong.
     Invalid = 3,
     /// The server refused the update.
     Rejected = 4,
-    /// No attempt got through.
+    /// Every attempt failed, and none can have been applied.
     Failed = 5,
     /// Sent, and never confirmed.
     Unknown = 6,
@@ -62,7 +62,7 @@ impl Status {
         }
     }
 
-    /// Whether the row needs nothing more.
+    /// Whether the customer has the update.
     #[must_use]
     pub fn is_in_sync(self) -> bool {
         matches!(self, Status::Updated | Status::Unchanged)
@@ -79,7 +79,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// One row's outcome. Texts may come from outside: they are escaped when the line is written.
+/// The outcome of one row. Its texts may come from outside, so [`Record::write`] escapes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'text> {
     /// The row's number, from 1.
@@ -94,15 +94,15 @@ pub struct Record<'text> {
     pub status: Status,
     /// The last attempt's HTTP status, if there was a reply.
     pub http_status: Option<u16>,
-    /// How many attempts were made in this run.
+    /// Attempts in this run.
     pub attempts: u32,
-    /// How long the last attempt took; zero if there was none.
+    /// The duration of the last attempt; zero without an attempt.
     pub duration: Duration,
-    /// When the outcome was known.
+    /// The time of the outcome.
     pub finished_at: SystemTime,
-    /// Why the row is not in sync; empty if it is.
+    /// The reason why the row is not in sync; empty if the row is in sync.
     pub error: &'text str,
-    /// Of the row as it was in this run.
+    /// The fingerprint of the row in this run.
     pub fingerprint: Fingerprint,
 }
 
@@ -142,20 +142,20 @@ fn push_number(line: &mut Vec<u8>, number: u64) {
     line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends a time of the years 1970 to 9999 in RFC 3339, UTC, with milliseconds. A clock that is further off is written as the
-/// nearest of these times.
+/// Appends a time in RFC 3339, UTC, with milliseconds. A time before 1970 or after 9999 (a wrong clock) becomes the nearest
+/// time in this range.
 fn push_time(line: &mut Vec<u8>, time: SystemTime) {
     const LATEST: Duration = Duration::from_millis(253_402_300_799_999);
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LATEST);
     let time = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_1970);
-    // A vector takes all that is written.
+    // Writing to a vector cannot fail.
     let _ = write!(line, "{time}");
 }
 
-/// An id as it is written. A signed number is no formula and stays what it is.
+/// An id for display. A signed number is not a formula and stays unchanged.
 #[must_use]
 pub fn shown_id(id: &str) -> Cow<'_, str> {
-    // Nearly all ids are letters and figures, which mean nothing but themselves.
+    // Fast path: nearly all ids are letters and digits.
     if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Cow::Borrowed(id);
     }
@@ -165,13 +165,13 @@ pub fn shown_id(id: &str) -> Cow<'_, str> {
     Cow::Owned(shorten(if is_number { id } else { disarm_formula(id) }, LONGEST_ID))
 }
 
-/// An error as it is written, and as it is read again: an edited file may hold anything.
+/// An error for the file. Also applied to an error that was read, because an edited file may contain any text.
 pub(super) fn safe_error(error: Cow<'_, str>) -> Cow<'_, str> {
     let safe = shorten(disarm_formula(escape_line(&error)), LONGEST_ERROR);
     if *error == safe { error } else { Cow::Owned(safe) }
 }
 
-/// Stands for a row's ids as its record shows them: what can be compared without the key.
+/// The hash of a row's ids in the form that its record shows. It can be compared without the API key.
 #[must_use]
 pub fn identity(customer_id: &str, subscription_id: &str) -> Fingerprint {
     let mut fields = Vec::new();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_far_off_does_no_harm() {
+    fn a_time_out_of_range_becomes_the_nearest_time_in_range() {
         for (time, expected) in [
             (SystemTime::UNIX_EPOCH - Duration::from_secs(9), "1970-01-01T00:00:00.000Z"),
             (SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40), "9999-12-31T23:59:59.999Z"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_starts_a_formula_and_none_is_endless() {
+    fn an_error_never_starts_a_formula_and_has_a_maximum_length() {
         for text in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "  =1", "＝1"] {
             let line = written(&record("1", text));
             let error = line.split(',').nth(9).unwrap();

@@ -6,17 +6,17 @@ use crate::customer::Fingerprint;
 use std::io::Read;
 use std::path::Path;
 
-/// The part of a record that a mark keeps, to be compared with the input's row.
+/// The part of a record that a mark keeps for the comparison with the row of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Its fingerprint, which takes the key to compare.
+    /// Its fingerprint, which can only be compared with the API key.
     Fingerprint,
     /// Its ids ([`super::identity`]).
     Identity,
 }
 
 impl Keep {
-    /// The part of `record` that is kept.
+    /// The part of `record` that its mark keeps.
     #[must_use]
     pub fn of(self, record: &RecordRef<'_>) -> Fingerprint {
         match self {
@@ -26,15 +26,15 @@ impl Keep {
     }
 }
 
-/// Reads every record into marks. The file itself is not touched.
+/// Reads every record into marks. The file stays unchanged.
 ///
 /// # Errors
-/// [`Error::Damaged`] if anything but the tail is no record, [`Error::Io`] if it cannot be read.
+/// [`Error::Damaged`] if a line before the tail is not a record, [`Error::Io`] if the file cannot be read.
 pub fn scan(path: &Path, file: impl Read, keep: Keep) -> Result<(Marks, Tail), Error> {
     let mut records = Records::new(path, file);
     let mut marks = Marks::default();
     while let Some(record) = records.next_record()? {
-        marks.set_at(record.place(), record.row(), record.status(), keep.of(&record));
+        marks.set_at(record.position(), record.row(), record.status(), keep.of(&record));
     }
     Ok((marks, records.tail()))
 }

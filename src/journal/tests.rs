@@ -1,4 +1,4 @@
-//! The result file as a whole: written, cut, damaged, read again.
+//! The result file as a whole: it is written, cut or damaged, and read again.
 
 use super::unreadable_tail::MOST_LOST_RECORDS;
 use super::*;
@@ -36,9 +36,9 @@ fn whole_file(rows: u64) -> Vec<u8> {
     file
 }
 
-/// Resumes from `bytes` in a folder of its own and gives the bytes of the file then, and its marks.
-fn resumed(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
-    // In memory where that can be: thousands of syncs show nothing more on a disk.
+/// Resumes a file with these bytes in a new folder. Returns the bytes of the resumed file and its marks.
+fn resume(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
+    // In memory if possible, because thousands of syncs would be slow on a disk.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let path = folder.path().join("in.result.csv");
     fs::write(&path, bytes).unwrap();
@@ -56,10 +56,10 @@ fn resumed(bytes: &[u8]) -> Result<(Vec<u8>, Marks), Error> {
 }
 
 #[test]
-fn a_file_cut_at_any_byte_keeps_its_whole_records_and_no_other() {
+fn a_file_cut_at_any_byte_keeps_exactly_its_whole_records() {
     let file = whole_file(20);
     for end in 0..=file.len() {
-        let (kept, marks) = resumed(&file[..end]).unwrap();
+        let (kept, marks) = resume(&file[..end]).unwrap();
         let whole = file[..end].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1) as u64;
         assert_eq!(kept, whole_file(whole), "cut at {end}");
         for row in 1..=20 {
@@ -69,7 +69,7 @@ fn a_file_cut_at_any_byte_keeps_its_whole_records_and_no_other() {
 }
 
 #[test]
-fn a_byte_changed_anywhere_never_makes_a_row_done_that_was_not() {
+fn a_changed_byte_never_makes_a_row_done() {
     let file = whole_file(20);
     for at in 0..file.len() {
         for byte in (0..8).map(|bit| file[at] ^ 1 << bit).chain([0, 0xff, b'\n', b',', b'"']) {
@@ -89,47 +89,47 @@ fn a_byte_changed_anywhere_never_makes_a_row_done_that_was_not() {
 }
 
 #[test]
-fn damage_before_the_tail_is_refused_with_its_place() {
+fn damage_before_the_tail_is_refused_with_its_position() {
     let file = whole_file(20);
     let offset = file.len() - line(20).len() - line(19).len();
     let mut hole = file.clone();
     hole[offset + 2..offset + 12].fill(0);
-    let error = resumed(&hole).unwrap_err().to_string();
+    let error = resume(&hole).unwrap_err().to_string();
     assert!(error.contains(&format!("line 20 (byte {offset})")), "{error}");
 
     let garbage = [&file[..offset], b"garbage\n", &file[offset..]].concat();
-    assert!(resumed(&garbage).unwrap_err().to_string().contains("16 hex digits"));
+    assert!(resume(&garbage).unwrap_err().to_string().contains("16 hex digits"));
     let endless = [&file[..offset], &[0; 100_000], &file[offset..]].concat();
-    assert!(resumed(&endless).unwrap_err().to_string().contains("longer than any record"));
-    assert!(resumed(b"customer_id,email\n1,a@b\n").unwrap_err().to_string().contains("not a result file"));
+    assert!(resume(&endless).unwrap_err().to_string().contains("longer than any record"));
+    assert!(resume(b"customer_id,email\n1,a@b\n").unwrap_err().to_string().contains("not a result file"));
 }
 
 #[test]
-fn a_torn_end_is_cut_off_as_long_as_it_is_what_a_crash_leaves() {
+fn a_torn_end_is_cut_off_if_a_crash_explains_it() {
     let file = whole_file(3);
     let with = |end: &[u8]| [file.as_slice(), end].concat();
     let longest_hole = MOST_LOST_RECORDS as usize * 256;
     for end in [&vec![0; longest_hole][..], &[b'4'; 5 * 1024], b"4,5,c4,,upd\n"] {
-        assert_eq!(resumed(&with(end)).unwrap().0, file);
+        assert_eq!(resume(&with(end)).unwrap().0, file);
     }
     let line = |byte: u8, length: usize| [vec![byte; length], b"\n".to_vec()].concat();
     for end in [vec![0; longest_hole + 1], vec![b'4'; 5 * 1024 + 1], line(b'4', 5 * 1024), line(0, 3)] {
-        let error = resumed(&with(&end)).unwrap_err().to_string();
+        let error = resume(&with(&end)).unwrap_err().to_string();
         assert!(error.contains(&format!("line 5 (byte {})", file.len())), "{error}");
     }
 }
 
 #[test]
-fn damage_up_to_the_end_is_not_taken_for_a_torn_record() {
-    // The records of this half are more than a power cut can take.
+fn damage_up_to_the_end_is_not_treated_as_a_torn_record() {
+    // This half contains more records than a power cut can take.
     let mut file = whole_file(8 * MOST_LOST_RECORDS);
     let half = file.len() / 2 / 512 * 512;
     file[half..].fill(0);
-    assert!(matches!(resumed(&file), Err(Error::Damaged { .. })));
+    assert!(matches!(resume(&file), Err(Error::Damaged { .. })));
 }
 
 #[test]
-fn a_new_file_is_made_only_by_begin_and_only_for_its_owner() {
+fn begin_creates_a_new_file_that_only_its_owner_can_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.result.csv");
     let (file, _) = ResultFile::open(&path, Existing::Refuse).unwrap();
@@ -141,7 +141,7 @@ fn a_new_file_is_made_only_by_begin_and_only_for_its_owner() {
 }
 
 #[test]
-fn overwriting_is_for_result_files_only() {
+fn only_a_result_file_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.csv");
     fs::write(&path, "customer_id,email\n1,a@b\n").unwrap();
@@ -154,7 +154,7 @@ fn overwriting_is_for_result_files_only() {
 }
 
 #[test]
-fn overwriting_and_resuming_take_the_same_for_the_start_of_a_result_file() {
+fn overwriting_and_resuming_accept_the_same_starts_of_a_result_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
     let long = [&[0; 3][..], HEADER.as_bytes()].concat();
@@ -177,7 +177,7 @@ fn overwriting_and_resuming_take_the_same_for_the_start_of_a_result_file() {
 }
 
 #[test]
-fn what_was_torn_off_is_for_the_owner_only_although_its_file_was_not() {
+fn only_its_owner_can_read_the_file_of_torn_records_even_if_it_existed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
     let beside = folder.path().join("in.result.csv.torn");
@@ -202,7 +202,7 @@ fn a_second_run_is_kept_out_until_the_first_ends() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_untouched() {
+fn an_irregular_file_is_refused_and_stays_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("target");
     fs::write(&target, whole_file(1)).unwrap();
@@ -219,7 +219,7 @@ fn what_is_no_regular_file_is_refused_untouched() {
     assert_eq!(fs::read(&target).unwrap(), whole_file(1));
 }
 
-/// A disk in memory: what is not synced is lost by a power cut.
+/// A disk in memory that counts its syncs.
 #[derive(Clone, Default)]
 struct Disk {
     state: std::sync::Arc<std::sync::Mutex<DiskState>>,
@@ -251,7 +251,7 @@ impl Storage for Disk {
 }
 
 #[test]
-fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
+fn a_write_fails_after_the_file_was_removed_or_changed_by_another_program() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
     let harms: [fn(&Path); 5] = [
@@ -271,11 +271,11 @@ fn a_file_that_is_taken_away_or_changed_under_the_run_is_no_storage() {
     }
 }
 
-/// Writes to a file in place, its length kept, as `dd conv=notrunc` does, and sets its time if asked to.
+/// Overwrites a byte of a file in place, as `dd conv=notrunc` does, and sets its modification time to `time` if given.
 fn overwrite(path: &Path, time: Option<SystemTime>) {
     let changed = || fs::metadata(path).map(|now| (now.ctime(), now.ctime_nsec())).unwrap();
     let before = changed();
-    // Until the clock of the file system has gone on.
+    // Repeated until the clock of the file system has advanced.
     while changed() == before {
         let file = File::options().write(true).open(path).unwrap();
         file.write_all_at(b"x", HEADER.len() as u64 + 1).unwrap();
@@ -284,14 +284,14 @@ fn overwrite(path: &Path, time: Option<SystemTime>) {
 }
 
 #[test]
-fn what_is_appended_after_another_program_wrote_to_the_file_is_not_written() {
+fn nothing_is_appended_after_another_program_wrote_to_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("in.result.csv");
     let file = ResultFile::open(&path, Existing::Refuse).unwrap().0.begin().unwrap();
     let mut own = OwnFile::new(path.clone(), file).unwrap();
     own.append(&line(1)).unwrap();
     overwrite(&path, None);
-    // Neither is the line of before durable.
+    // The line before the change is not durable either.
     assert!(own.sync().is_err());
     let before = fs::read(&path).unwrap();
     assert!(own.append(&line(2)).is_err());
@@ -303,7 +303,7 @@ async fn durable(writer: &mut Writer) -> io::Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn what_is_called_durable_survives_a_power_cut() {
+async fn a_durable_record_survives_a_power_cut() {
     let disk = Disk::default();
     let mut writer = Writer::start(disk.clone()).unwrap();
     for row in 1..=5 {
@@ -315,7 +315,7 @@ async fn what_is_called_durable_survives_a_power_cut() {
 }
 
 #[tokio::test]
-async fn after_a_failed_sync_nothing_more_is_written_or_called_durable() {
+async fn no_record_is_written_or_durable_after_a_failed_sync() {
     let disk = Disk::default();
     disk.state.lock().unwrap().failing_sync = Some(2);
     let mut writer = Writer::start(disk.clone()).unwrap();
@@ -328,10 +328,10 @@ async fn after_a_failed_sync_nothing_more_is_written_or_called_durable() {
     assert!(!disk.state.lock().unwrap().written.ends_with(&line(3)));
 }
 
-/// A storage with a bug.
-struct Buggy;
+/// A storage that panics.
+struct PanickingStorage;
 
-impl Storage for Buggy {
+impl Storage for PanickingStorage {
     fn append(&mut self, _: &[u8]) -> io::Result<()> {
         panic!("a bug, on purpose")
     }
@@ -342,8 +342,8 @@ impl Storage for Buggy {
 }
 
 #[tokio::test]
-async fn a_writer_that_dies_calls_nothing_durable_and_hangs_nobody() {
-    let mut writer = Writer::start(Buggy).unwrap();
+async fn a_writer_that_dies_returns_errors_and_never_blocks() {
+    let mut writer = Writer::start(PanickingStorage).unwrap();
     for row in 1..=3 {
         writer.submit(line(row));
         assert!(durable(&mut writer).await.unwrap_err().to_string().contains("ended unexpectedly"));
@@ -352,7 +352,7 @@ async fn a_writer_that_dies_calls_nothing_durable_and_hangs_nobody() {
 
 proptest! {
     #[test]
-    fn no_bytes_at_all_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
+    fn the_reader_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), header: bool) {
         let file = if header { [HEADER.as_bytes(), &bytes].concat() } else { bytes };
         let _ = scan(Path::new("r"), file.as_slice(), Keep::Identity);
     }

@@ -1,31 +1,32 @@
 //! The end of a result file from its first unreadable line on: the remains of a power cut, or damage.
 //!
-//! A power cut keeps everything up to the last fsync, which is the end of a record. Of the bytes appended later it keeps any
-//! part: a file system may have written the length and not the data, or a later page and not an earlier page. Pages that it
-//! did not write read as NULs: a hole. The number of rows in a hole is unknown, so that records after it do not help. The
-//! reader cuts all of it off, and the run sends these rows again: they were open, and thus few, or never sent.
+//! A power cut keeps all bytes up to the last fsync, which is the end of a record. Any subset of the later bytes may survive: a
+//! file system may have written the length and not the data, or a later page and not an earlier page. Unwritten pages read as
+//! NULs: a hole. The number of rows in a hole is unknown, so the records after a hole are useless. The reader cuts off the
+//! whole tail, and the run sends these rows again: the rows were open, and therefore few, or never sent.
 //!
-//! A hole elsewhere has lost records that were on the disk. Its place, its length and the bytes after it distinguish it from a
-//! power cut. The length is compared with the longest record before the hole, as the records in it cannot be counted.
+//! A hole elsewhere has lost records that were on the disk. Its position, its length and the bytes after it distinguish this
+//! damage from a power cut. The length is compared with the longest record before the hole, because the lost records cannot be
+//! counted.
 
-/// The smallest unit in which a disk writes, and therefore loses, data.
+/// Bytes of a sector, the smallest unit in which a disk writes, and therefore loses, data.
 const SECTOR: u64 = 512;
 
-/// More than any record takes: two ids of 200 characters and an error of 600, four bytes each at most.
+/// The most bytes of a record: two ids of 200 characters and an error of 600 characters, at most four bytes each.
 pub(super) const LONGEST_RECORD: u64 = 5 * 1024;
 
-/// The bytes of a lost record with an error of some words, which may follow shorter records. Chosen: a smaller number would
-/// refuse a file after a power cut, a larger number would cut off records that were on the disk.
+/// Bytes of a lost record with an error of some words, which may follow shorter records. Chosen: a smaller number would refuse
+/// a file after a power cut, a larger number would cut off records that were on the disk.
 const LIKELY_RECORD: u64 = 256;
 
-/// The most rows that a run has open at once: 4 for each of 10,000 requests in flight, which is the most that `--concurrency`
-/// takes. The result file does not hold the number of its run.
+/// The most rows that a run has open at once: 4 for each of 10,000 requests in flight, the largest `--concurrency`. The result
+/// file does not contain the `--concurrency` of its run.
 pub const MOST_OPEN_ROWS: u64 = 40_000;
 
-/// The most records that a power cut can have taken: one of each open row, and those of rows that were not sent.
+/// The most records that a power cut can have taken: one record of each open row, and the records of rows that were not sent.
 pub(super) const MOST_LOST_RECORDS: u64 = MOST_OPEN_ROWS + MOST_UNSENT;
 
-/// The most records of rows that were not sent which go to the disk together, whatever the file holds already.
+/// The most unsynced records of rows that were not sent. Chosen: an fsync per batch of this size costs little.
 const MOST_UNSENT: u64 = 4096;
 
 /// The most unsynced records of rows that are not sent, besides the records of open rows. Losing such a record repeats no
@@ -36,46 +37,46 @@ pub fn unsent_together(durable: u64) -> u64 {
     durable.min(MOST_UNSENT)
 }
 
-/// The end of a file, from the start of a line that is no record.
+/// The end of a file, from the start of a line that is not a record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnreadableTail {
-    /// Where it begins.
+    /// The byte offset of its start.
     offset: u64,
-    /// How long it is.
+    /// Its length in bytes.
     bytes: u64,
-    /// How many lines end in it.
+    /// The number of its line feeds.
     line_feeds: u64,
     hole: Hole,
 }
 
 impl UnreadableTail {
-    /// Begins at this byte offset of the file.
+    /// An empty tail that begins at this byte offset of the file.
     pub(super) fn at(offset: u64) -> UnreadableTail {
         UnreadableTail { offset, bytes: 0, line_feeds: 0, hole: Hole::default() }
     }
 
-    /// Looks at the next bytes of it.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
-        self.hole.look(bytes, self.offset + self.bytes);
+    /// Adds the next bytes of the tail.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.hole.extend(bytes, self.offset + self.bytes);
         self.bytes += bytes.len() as u64;
         self.line_feeds += memchr::memchr_iter(b'\n', bytes).count() as u64;
     }
 
-    /// How long it is, all of it taken.
+    /// Its length in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether a crash explains it. Without a hole it is one torn record: all others of its write are whole. With
-    /// one it is of a power cut, and no more than `together` records, which is the most that can be unsynced at
-    /// once; each of them as long as the `longest` before, in bytes.
-    pub(super) fn is_unsynced(&self, together: u64, longest: u64) -> bool {
-        if !self.hole.is_there() {
+    /// Whether a crash explains the tail. A tail without a hole must be one torn record, because a write tears only its last
+    /// record. A tail with a hole must come from a power cut and contain at most `most_lost` records of `longest` bytes, the
+    /// length of the longest record before the tail.
+    pub(super) fn is_unsynced(&self, most_lost: u64, longest: u64) -> bool {
+        if !self.hole.exists() {
             return self.line_feeds == 0 && self.bytes <= LONGEST_RECORD;
         }
         self.hole.is_of_a_power_cut(self.offset, self.offset + self.bytes)
-            && self.line_feeds <= together
-            && self.bytes <= together.saturating_mul(longest.max(LIKELY_RECORD))
+            && self.line_feeds <= most_lost
+            && self.bytes <= most_lost.saturating_mul(longest.max(LIKELY_RECORD))
     }
 }
 
@@ -83,12 +84,12 @@ impl UnreadableTail {
 #[derive(Debug, Clone, Copy, Default)]
 struct Hole {
     start: Option<u64>,
-    /// `None`: up to the end of the file.
+    /// `None`: the hole extends to the end of the file.
     end: Option<u64>,
 }
 
 impl Hole {
-    fn look(&mut self, bytes: &[u8], offset: u64) {
+    fn extend(&mut self, bytes: &[u8], offset: u64) {
         if self.start.is_none() {
             self.start = memchr::memchr(0, bytes).map(|index| offset + index as u64);
         }
@@ -99,11 +100,11 @@ impl Hole {
         }
     }
 
-    fn is_there(&self) -> bool {
+    fn exists(&self) -> bool {
         self.start.is_some()
     }
 
-    /// It begins where a record ended, which `first` is, or with a sector, and it ends with a sector or the file.
+    /// Whether the hole begins at `first`, the end of a record, or at the start of a sector, and ends with a sector or the file.
     fn is_of_a_power_cut(&self, first: u64, last: u64) -> bool {
         self.start.is_some_and(|start| start == first || start.is_multiple_of(SECTOR))
             && self.end.is_none_or(|end| end == last || end.is_multiple_of(SECTOR))
@@ -121,21 +122,21 @@ mod tests {
         line
     }
 
-    /// Whether it is unsynced data, however the file is cut into line and rest.
+    /// Whether `rest` is unsynced data. The answer must not depend on the chunks in which `rest` is added.
     #[track_caller]
     fn is_unsynced(rest: &[u8], offset: u64, open_rows: u64) -> bool {
         is_unsynced_behind(76, rest, offset, open_rows)
     }
 
-    /// The same after records of which the longest has `longest` bytes.
+    /// Like [`is_unsynced`], after records of which the longest has `longest` bytes.
     #[track_caller]
     fn is_unsynced_behind(longest: u64, rest: &[u8], offset: u64, open_rows: u64) -> bool {
         let answers: Vec<bool> = [1, rest.len() / 2, rest.len()]
             .map(|end| {
                 let (line, behind) = rest.split_at(end);
                 let mut read = UnreadableTail::at(offset);
-                read.take(line);
-                behind.chunks(300).for_each(|bytes| read.take(bytes));
+                read.add(line);
+                behind.chunks(300).for_each(|bytes| read.add(bytes));
                 assert_eq!(read.bytes(), rest.len() as u64);
                 read.is_unsynced(open_rows, longest)
             })
@@ -148,7 +149,7 @@ mod tests {
     fn a_hole_from_the_last_sync_to_a_sector_is_unsynced_data() {
         let rest = [vec![0; 412], line(70), line(70)].concat();
         assert!(is_unsynced(&rest, 100, 8));
-        // Elsewhere it is none: what it lost was on the disk.
+        // A hole elsewhere has lost data that was on the disk.
         assert!(!is_unsynced(&rest, 101, 8) && !is_unsynced(&rest, 99, 8));
         assert!(!is_unsynced(&[b"1".to_vec(), rest].concat(), 99, 8));
     }
@@ -160,19 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_with_more_behind_it_than_was_open_is_damage() {
+    fn a_hole_before_more_records_than_were_open_is_damage() {
         let rest = |lines: usize| [vec![0; 412], line(70).repeat(lines)].concat();
         assert!(is_unsynced(&rest(8), 100, 8) && !is_unsynced(&rest(9), 100, 8));
     }
 
     #[test]
-    fn a_hole_is_as_long_as_what_was_open_can_have_been() {
+    fn a_hole_longer_than_the_open_records_can_have_been_is_damage() {
         let hole = |bytes: usize| vec![0; bytes];
-        // To the end of the file or to more records: eight of 256 bytes each.
+        // The hole extends to the end of the file or to more records: at most eight records of 256 bytes.
         assert!(is_unsynced(&hole(2048), 100, 8) && !is_unsynced(&hole(2049), 100, 8));
         let and_line = |bytes: usize| [hole(bytes), line(70)].concat();
         assert!(is_unsynced(&and_line(1436), 100, 8) && !is_unsynced(&and_line(1436 + 1024), 100, 8));
-        // Where records were longer, what was lost may have been as long.
+        // After longer records, the lost records may have been as long.
         assert!(
             is_unsynced_behind(300, &hole(2400), 100, 8) && !is_unsynced_behind(300, &hole(2401), 100, 8)
         );

@@ -1,5 +1,5 @@
-//! Makes records durable: group commit on a thread of its own. While one batch is on its way to the disk the
-//! next one gathers.
+//! Makes records durable: group commit on a separate thread. While one batch is on its way to the disk, the next batch
+//! gathers.
 
 use super::Error;
 use super::file::io_error;
@@ -13,19 +13,19 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// Where records become durable. One batch is under way at most.
+/// A log that makes records durable. At most one batch is under way.
 pub trait Log {
-    /// Hands over a batch of whole lines. Only when no other is under way.
+    /// Submits a batch of whole lines. Only called when no batch is under way.
     fn submit(&mut self, batch: Vec<u8>);
 
-    /// Ready when the batch is durable, with its buffer back for the next.
+    /// Ready when the batch is durable. Returns the emptied buffer of the batch.
     ///
     /// # Errors
-    /// The first failed write or sync. Nothing after it is trusted: the log takes no further batch.
+    /// The first failed write or sync. The log accepts no batch after an error, because the state of the file is unknown.
     fn poll_durable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>>;
 }
 
-/// The storage behind the writer.
+/// The storage that the writer appends to.
 pub trait Storage: Send + 'static {
     /// Appends all bytes.
     ///
@@ -33,41 +33,41 @@ pub trait Storage: Send + 'static {
     /// The error of the system; some of the bytes may be written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes everything appended survive a power cut.
+    /// Makes all appended bytes survive a power cut.
     ///
     /// # Errors
     /// The error of the system; bytes appended since the last success may be lost.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// The result file as the writer owns it. Each write and each sync makes sure that nobody else has written to the file
-/// since the writer's own last write, and each sync that it is still the one at its path: a record in a file that was
-/// removed, replaced, emptied or overwritten meanwhile is none. Two writes within one tick of the file system's clock
-/// that keep the length cannot be distinguished.
+/// The result file that this run writes. Each write and each sync checks that no other program has written to the file since
+/// the last write, and each sync checks that the file is still at its path. So a record in a file that was removed, replaced,
+/// emptied or overwritten is never reported as durable. A foreign write within one tick of the file system's clock that keeps
+/// the length is not detected.
 ///
 /// After a failed fdatasync the file is truncated to the last synced length: the page cache may still show records that never
-/// reach the disk. A later run must not treat them as done, nor append after a hole.
+/// reach the disk. A later run must not treat these records as done, nor append after a hole.
 pub struct OwnFile {
     path: PathBuf,
     file: File,
-    /// The file as the last write of our own left it.
+    /// The properties of the file after the last write of this run.
     left: Snapshot,
-    /// The length that is on the disk.
+    /// The synced length in bytes.
     synced: u64,
 }
 
 impl OwnFile {
-    /// Takes the file that [`super::ResultFile::begin`] has made ready.
+    /// Takes over the file that [`super::ResultFile::begin`] has prepared.
     ///
     /// # Errors
-    /// If its length cannot be read.
+    /// If the properties of the file cannot be read.
     pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
         let left = file.metadata().map(|own| Snapshot::of(&own));
         let left = left.map_err(io_error(&path, "cannot read the properties of the result file"))?;
         Ok(OwnFile { path, file, left, synced: left.length() })
     }
 
-    fn is_as_left(&self, own: &Metadata) -> bool {
+    fn is_unchanged(&self, own: &Metadata) -> bool {
         Snapshot::of(own) == self.left
     }
 
@@ -76,10 +76,10 @@ impl OwnFile {
             .is_ok_and(|there| (own.dev(), own.ino()) == (there.dev(), there.ino()))
     }
 
-    /// Cuts off what was not synced, if that is all ours. The disk fails already: nothing more can be done if this
-    /// fails too.
-    fn take_back(&self) {
-        if self.file.metadata().is_ok_and(|own| self.is_as_left(&own) && self.is_at_its_path(&own)) {
+    /// Truncates the file to its synced length, unless another program has changed the file. An error is ignored: the disk has
+    /// failed already.
+    fn truncate_unsynced(&self) {
+        if self.file.metadata().is_ok_and(|own| self.is_unchanged(&own) && self.is_at_its_path(&own)) {
             let _ = self.file.set_len(self.synced);
         }
     }
@@ -87,34 +87,34 @@ impl OwnFile {
 
 impl Storage for OwnFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !self.is_as_left(&self.file.metadata()?) {
-            return Err(changed());
+        if !self.is_unchanged(&self.file.metadata()?) {
+            return Err(changed_error());
         }
         self.file.write_all(bytes)?;
         let length = self.left.length() + bytes.len() as u64;
         self.left = Snapshot::of(&self.file.metadata()?);
-        if self.left.length() == length { Ok(()) } else { Err(changed()) }
+        if self.left.length() == length { Ok(()) } else { Err(changed_error()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data().inspect_err(|_| self.take_back())?;
+        self.file.sync_data().inspect_err(|_| self.truncate_unsynced())?;
         let own = self.file.metadata()?;
         if !self.is_at_its_path(&own) {
             return Err(io::Error::other("the file was removed or replaced while the run wrote to it"));
         }
-        if !self.is_as_left(&own) {
-            return Err(changed());
+        if !self.is_unchanged(&own) {
+            return Err(changed_error());
         }
         self.synced = self.left.length();
         Ok(())
     }
 }
 
-fn changed() -> io::Error {
+fn changed_error() -> io::Error {
     io::Error::other("the file was changed by another program while the run wrote to it")
 }
 
-/// The one owner of the result file while a run goes on.
+/// Writes the result file during a run, on a thread that owns the file.
 pub struct Writer {
     /// Dropped to end the thread.
     batches: Option<SyncSender<Vec<u8>>>,
@@ -135,10 +135,10 @@ impl Writer {
                 let outcome = storage.append(&batch).and_then(|()| storage.sync());
                 let failed = outcome.is_err();
                 batch.clear();
-                // Nobody listens after a stop at once: the batch is durable all the same.
+                // The receiver is gone after an immediate stop. The batch is durable nevertheless.
                 let _ = done.send(outcome.map(|()| batch));
                 if failed {
-                    // After a failed sync the kernel may call lost pages clean: a later success proves nothing.
+                    // After a failed sync the kernel may mark lost pages as clean, so a later success proves nothing.
                     return;
                 }
             }
@@ -150,7 +150,7 @@ impl Writer {
 impl Log for Writer {
     fn submit(&mut self, batch: Vec<u8>) {
         if let Some(batches) = &self.batches {
-            // A thread that has ended shows in `poll_durable`.
+            // `poll_durable` reports a thread that has ended.
             let _ = batches.send(batch);
         }
     }
@@ -164,7 +164,7 @@ impl Log for Writer {
     }
 }
 
-/// Waits for the batch under way, so that the lock is not given up under it.
+/// Waits for the batch under way, so that the lock of the file lasts until the batch is durable.
 impl Drop for Writer {
     fn drop(&mut self) {
         self.batches = None;

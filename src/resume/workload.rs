@@ -2,7 +2,7 @@
 
 use super::RowPlan;
 use crate::customer::Fingerprint;
-use crate::journal::{Marks, Place};
+use crate::journal::{Marks, RecordPosition};
 
 /// The rows of an input, counted by what a run does with each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub enum InputMismatch {
         /// The rows of the input.
         rows: u64,
         /// The position of the first record of that row.
-        at: Place,
+        at: RecordPosition,
     },
     /// Most rows in sync belong to other shards.
     #[error("{elsewhere} of its {finished} rows in sync belong to other shards")]

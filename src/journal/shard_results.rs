@@ -1,4 +1,4 @@
-//! Several result files read together: those of the shards of one job.
+//! The result files of the shards of one job, read together.
 
 use super::file::ResultFile;
 use super::reader::Tail;
@@ -10,24 +10,24 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// The most rows in several files (chosen). A row is in two files where its id was corrected, which moved it to another shard.
-/// More rows mean that the files are not the shards of one job.
+/// The most rows with records in several files. Chosen: a row is in two files if its id was corrected and it moved to another
+/// shard. More rows mean that the files are not the shards of one job.
 const MOST_IN_SEVERAL: usize = 100_000;
 
-/// The records of several result files together.
+/// The records of several result files.
 #[derive(Debug, Default)]
-pub struct Together {
+pub struct ShardResults {
     /// The last record of every row, by the time of the records.
     pub marks: Marks,
-    /// How each file ends.
+    /// The end of each file.
     pub tails: Vec<Tail>,
-    /// Which of the files has a record of the highest row.
+    /// The index of the file that has a record of the highest row.
     pub highest_in: usize,
     /// Rows that have records in more than one file.
     pub in_several: u64,
 }
 
-/// The last record of a row that several files have.
+/// The last record of a row that has records in several files.
 #[derive(Default)]
 struct LastRecord {
     finished_at: Option<SystemTime>,
@@ -36,23 +36,23 @@ struct LastRecord {
     record: Option<(Status, Fingerprint)>,
 }
 
-impl Together {
-    /// Reads result files as [`ResultFile::read`] reads one. Takes the memory of two.
+impl ShardResults {
+    /// Reads each file with [`ResultFile::read`]. The memory is that of two files.
     ///
     /// # Errors
-    /// If one cannot be read, if two are one file, or if they plainly are not of one job.
-    pub fn read(paths: &[PathBuf], keep: Keep) -> Result<Together, Error> {
-        let mut together = Together::default();
+    /// If a file cannot be read, if two paths lead to one file, or if the files plainly belong to different jobs.
+    pub fn read(paths: &[PathBuf], keep: Keep) -> Result<ShardResults, Error> {
+        let mut results = ShardResults::default();
         let mut several = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
             let (marks, tail) = ResultFile::read(path, keep)?;
-            refuse_twice(paths, index)?;
-            if marks.last_row() > together.marks.last_row() {
-                together.highest_in = index;
+            refuse_same_file(paths, index)?;
+            if marks.last_row() > results.marks.last_row() {
+                results.highest_in = index;
             }
-            together.tails.push(tail);
+            results.tails.push(tail);
             let mut rows = several.len();
-            together.marks.absorb(marks, |row| {
+            results.marks.absorb(marks, |row| {
                 if several.len() < MOST_IN_SEVERAL {
                     several.insert(row, LastRecord::default());
                 }
@@ -62,16 +62,16 @@ impl Together {
                 return Err(Error::NotDisjoint { path: path.clone(), rows });
             }
         }
-        together.in_several = several.len() as u64;
+        results.in_several = several.len() as u64;
         if !several.is_empty() {
-            together.settle(paths, keep, several)?;
+            results.find_last_records(paths, keep, several)?;
         }
-        Ok(together)
+        Ok(results)
     }
 
-    /// Finds the last record of the rows that several files have. Of two at the same time, that of the later file
+    /// Finds the last record of the rows in several files. Of two records with the same time, the record of the later file
     /// counts.
-    fn settle(
+    fn find_last_records(
         &mut self,
         paths: &[PathBuf],
         keep: Keep,
@@ -81,7 +81,7 @@ impl Together {
             let mut records = ResultFile::records(path)?;
             while let Some(record) = records.next_record()? {
                 let Some(last) = several.get_mut(&record.row()) else { continue };
-                // Within a file the order counts, whatever the clock was set to.
+                // Within a file, the order of the records counts and not their time, because the clock may have been set.
                 let finished_at = Some(record.finished_at());
                 if file != last.file && finished_at < last.finished_at {
                     continue;
@@ -100,8 +100,8 @@ impl Together {
     }
 }
 
-/// Refuses two paths that lead to one file: the same name may be spelt in two ways.
-fn refuse_twice(paths: &[PathBuf], index: usize) -> Result<(), Error> {
+/// Refuses two paths that lead to one file. The paths may be spelt differently.
+fn refuse_same_file(paths: &[PathBuf], index: usize) -> Result<(), Error> {
     let found = |path: &PathBuf| fs::canonicalize(path).ok();
     let path = &paths[index];
     if paths[..index]
@@ -142,12 +142,12 @@ mod tests {
         path
     }
 
-    fn read(paths: &[PathBuf]) -> Result<Together, Error> {
-        Together::read(paths, Keep::Fingerprint)
+    fn read(paths: &[PathBuf]) -> Result<ShardResults, Error> {
+        ShardResults::read(paths, Keep::Fingerprint)
     }
 
     #[test]
-    fn the_last_record_of_a_row_counts_in_whichever_file_it_stands() {
+    fn the_last_record_of_a_row_counts_in_any_file() {
         let folder = tempfile::tempdir().unwrap();
         let one = written(
             &folder,
@@ -165,24 +165,24 @@ mod tests {
             ],
         );
         for paths in [[one.clone(), other.clone()], [other.clone(), one.clone()]] {
-            let together = read(&paths).unwrap();
-            let (marks, highest) = (&together.marks, &paths[together.highest_in]);
+            let results = read(&paths).unwrap();
+            let (marks, highest) = (&results.marks, &paths[results.highest_in]);
             let statuses: Vec<_> = (1..9).map(|row| marks.get(row).map(|mark| mark.status)).collect();
             let (updated, failed) = (Some(Status::Updated), Some(Status::Failed));
             assert_eq!(statuses, [updated, updated, updated, updated, None, None, None, failed]);
             assert!(marks.is_done(3, Fingerprint(2 << 4)) && marks.is_done(4, Fingerprint(6 << 4)));
-            assert_eq!((marks.in_sync(), marks.last_row(), together.in_several), (4, 8, 2));
+            assert_eq!((marks.in_sync(), marks.last_row(), results.in_several), (4, 8, 2));
             assert_eq!((highest, marks.last_row_at().line), (&other, 5));
-            assert_eq!(together.tails.iter().map(|tail| tail.records).sum::<u64>(), 7);
+            assert_eq!(results.tails.iter().map(|tail| tail.records).sum::<u64>(), 7);
         }
     }
 
     #[test]
-    fn one_file_is_read_as_it_is_and_the_same_file_not_twice() {
+    fn one_file_is_read_alone_and_the_same_file_is_refused_twice() {
         let folder = tempfile::tempdir().unwrap();
         let one = written(&folder, "one", &[(2, 5, Status::Updated, 1), (2, 1, Status::Failed, 1)]);
         let alone = read(std::slice::from_ref(&one)).unwrap();
-        // Within a file the order of the records counts, whatever the clock was set to.
+        // Within a file, the order of the records counts and not their time.
         assert_eq!((alone.marks.get(2).unwrap().status, alone.in_several), (Status::Failed, 0));
         let spelt = folder.path().join(".").join("one");
         assert!(matches!(read(&[one, spelt]), Err(Error::Twice { .. })));
