@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process;
 
-/// How the program ends. The numbers are a contract.
+/// The exit codes of the program. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -29,8 +29,9 @@ pub enum ExitCode {
     Terminated = 143,
 }
 
-/// The columns of the table of `--help`, of which the code and blanks take the first ones.
+/// Columns of the table in `--help`. Chosen: the width of the other help texts.
 const WIDTH: usize = 100;
+/// Columns of the table that the code and blanks take: three digits and three blanks.
 const INDENT: usize = 6;
 
 impl ExitCode {
@@ -54,7 +55,7 @@ impl ExitCode {
         self as u8
     }
 
-    /// What it means, in the words of `--help`.
+    /// The meaning of the code, in the words of `--help`.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
@@ -110,14 +111,14 @@ impl From<ExitCode> for process::ExitCode {
     }
 }
 
-/// Why a command ended before its work was done, in words for people, with the code to end with.
+/// The reason why a command ended before its work was done, for people, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The code.
     pub code: ExitCode,
-    /// What is wrong and what to do next. Holds no secret.
+    /// The problem and the next step. Contains no secret.
     pub message: String,
-    /// What is wrong besides, found in the same look.
+    /// Further problems that were found at the same time.
     pub more: Vec<String>,
 }
 
@@ -132,10 +133,10 @@ impl Failure {
         Failure::new(ExitCode::Usage, message)
     }
 
-    /// Several things that are wrong with usage, configuration or input; none of them is no failure.
+    /// A failure for several problems of usage, configuration or input, if there are any.
     ///
     /// # Errors
-    /// If there is one message at least.
+    /// If there is a message.
     pub fn all(messages: Vec<String>) -> Result<(), Failure> {
         let mut messages = messages.into_iter();
         match messages.next() {
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_those_of_the_contract() {
+    fn the_exit_codes_have_the_numbers_of_the_contract() {
         let numbers = ExitCode::ALL.map(ExitCode::number);
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]);
         let table = ExitCode::table();

@@ -1,7 +1,7 @@
-//! Sends a CSV of customers to Offerit, one rate-limited `PATCH` a row, and keeps the job's whole memory in one
-//! result file: whatever happens to a run, the next one goes on from that file.
+//! Sends a CSV of customers to Offerit, one rate-limited `PATCH` per row. One result file is the job's whole memory: after any
+//! end of a run, the next run continues from that file.
 //!
-//! Each module is one idea and imports only from those below it:
+//! Each module contains one idea and imports only from the modules below it:
 
 pub mod cli;
 pub mod config;

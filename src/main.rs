@@ -1,4 +1,4 @@
-//! The program: parses, runs, says what went wrong, returns the exit code.
+//! The program: it parses the command line, runs the command, prints the error and returns the exit code.
 
 use offerit_sync::cli::{Cli, Command, Typed};
 use offerit_sync::config::Environment;
@@ -17,12 +17,12 @@ fn main() -> process::ExitCode {
                 report::show_usage(error.render());
                 return ExitCode::Usage.into();
             }
-            // A closed standard output is no reason to fail.
+            // A closed standard output is ignored: the reader wants no more lines.
             let _ = error.print();
             return ExitCode::InSync.into();
         }
     };
-    // A bug must neither look like success nor like another ending.
+    // A panic must not look like success or like another exit code.
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(typed)))
         .unwrap_or_else(|_| Err(Failure::fault("this is a bug")));
     match outcome {

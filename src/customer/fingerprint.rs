@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 /// A keyed hash of an update's lookup and fields: 16 hex digits in the result file. Equal updates have equal
-/// fingerprints whatever the order of the input's columns.
+/// fingerprints for any order of the input's columns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u64);
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn it_depends_on_key_lookup_field_and_value() {
+    fn a_fingerprint_depends_on_key_lookup_field_and_value() {
         let base = fingerprint("key", &ROW);
         let others = [
             fingerprint("other", &ROW),
@@ -214,9 +214,9 @@ mod tests {
     }
 
     proptest! {
-        /// However long values are, and wherever one ends: each list has a fingerprint of its own.
+        /// Lists of values that differ only in the lengths of the values have different fingerprints.
         #[test]
-        fn no_two_lists_look_the_same(
+        fn two_lists_of_values_never_have_one_fingerprint(
             lengths in proptest::collection::vec(0_usize..600, 1..4),
             index: proptest::sample::Index,
             by in 1_usize..600,
@@ -231,7 +231,7 @@ mod tests {
             let one = index.get_mut(&mut others[..]);
             *one = (*one + by) % 600;
             prop_assert_eq!(of(&lengths) == of(&others), lengths == others);
-            // What one value loses the next one gains.
+            // The characters of the first value move to the second value.
             if let [first, second, ..] = &mut others[..] {
                 *second += std::mem::take(first);
                 prop_assert_eq!(of(&lengths) == of(&others), lengths == others);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_in_which_values_come_does_not_matter() {
+    fn a_fingerprint_does_not_depend_on_the_order_of_the_values() {
         assert_eq!(fingerprint("key", &ROW), fingerprint("key", &[ROW[1], ROW[0]]));
         let key = FingerprintKey::from_secret(b"key");
         let of = |values: [(Parameter, &str); 2]| key.of_invalid(&row(&values), &mut Vec::new());
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sixteen_lower_case_digits_are_one() {
+    fn a_fingerprint_is_sixteen_lower_case_digits() {
         let fingerprint = Fingerprint(0x0123_4567_89ab_cdef);
         assert_eq!(fingerprint.to_string(), "0123456789abcdef");
         assert_eq!(Fingerprint::parse(b"0123456789abcdef"), Some(fingerprint));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_of_all_is_a_digit_or_none_wherever_it_stands() {
+    fn each_byte_at_each_position_is_a_hex_digit_or_refused() {
         for (place, byte) in
             (0..Fingerprint::DIGITS).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte)))
         {

@@ -1,13 +1,14 @@
-//! When two ids may be one.
+//! The normal form of an id, to recognize ids that the server may treat as equal.
 
 use std::borrow::Cow;
 
-/// An id as a server might compare it, which the API page does not tell: blanks, case and leading zeros aside.
-/// Taking two ids for one customer costs a little waiting, taking one customer for two would cost the order.
+/// The normal form of an id, without surrounding blanks, case and leading zeros. The API page does not specify how the server
+/// compares ids. Treating two customers as one costs some waiting; treating one customer as two would lose the order of its
+/// rows.
 #[must_use]
 pub fn alike(id: &str) -> Cow<'_, str> {
     let bare = id.trim().trim_start_matches('0');
-    // Nearly all ids are digits.
+    // Fast path: nearly all ids are digits.
     if bare.bytes().all(|byte| byte.is_ascii_digit()) {
         return Cow::Borrowed(bare);
     }

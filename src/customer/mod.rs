@@ -1,5 +1,5 @@
-//! The domain: which parameters a customer update may carry, which updates are valid, and what makes two
-//! updates the same. It does no I/O and knows neither CSV nor HTTP.
+//! The domain: the parameters of a customer update, the rules of a valid update, and the identity of an update. This module
+//! does no I/O and knows neither CSV nor HTTP.
 
 mod fingerprint;
 mod id;

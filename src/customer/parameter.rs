@@ -26,14 +26,14 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    /// How many parameters there are.
+    /// The number of parameters.
     pub const COUNT: usize = 18;
 
-    /// How many of [`Parameter::ALL`], the first ones, name the customer.
+    /// The number of parameters that name the customer. They come first in [`Parameter::ALL`].
     pub const LOOKUPS: usize = 2;
 
-    /// Every parameter, in the order of the API page. Requests and fingerprints use this order, whatever the
-    /// order of the input's columns.
+    /// Every parameter, in the order of the API page. Requests and fingerprints do not depend on the order of the input's
+    /// columns.
     pub const ALL: [Parameter; Self::COUNT] = [
         Parameter::CustomerId,
         Parameter::SubscriptionId,
@@ -86,13 +86,13 @@ impl Parameter {
         Self::ALL.into_iter().find(|parameter| parameter.name() == name)
     }
 
-    /// Whether it names the customer (`customer_id`, `subscription_id`) rather than a field to set.
+    /// Whether the parameter names the customer (`customer_id`, `subscription_id`) rather than a field to set.
     #[must_use]
     pub fn is_lookup(self) -> bool {
         matches!(self, Parameter::CustomerId | Parameter::SubscriptionId)
     }
 
-    /// Whether the value `REMOVE` removes it: a field other than `password` (API page, "Parameters").
+    /// Whether the value `REMOVE` removes the field: true for all fields except `password` (API page, "Parameters").
     #[must_use]
     pub fn is_removable(self) -> bool {
         !self.is_lookup() && self != Parameter::Password
@@ -109,7 +109,7 @@ impl Parameter {
 mod tests {
     use super::*;
 
-    /// The list as it stands on the API page, so that a slip in the enum shows.
+    /// The list of the API page, to find a mistake in the enum.
     const PAGE: &str = "customer_id subscription_id firstname lastname email address1 address2 city state country zip \
                         custom1 custom2 custom3 custom4 custom5 password username";
 

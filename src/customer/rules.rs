@@ -3,20 +3,19 @@
 use super::{Parameter, Values};
 use std::fmt;
 
-/// The value that removes a field (API page, "Parameters"). Exactly these six letters; `password` has no such
-/// option.
+/// The value that removes a field (API page, "Parameters"): exactly these six letters. The field `password` cannot be removed.
 pub const REMOVE: &str = "REMOVE";
 
 /// A rule that a row must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// A short name that never changes.
+    /// A short name. It never changes, because scripts may use it.
     pub name: &'static str,
-    /// The fault, and what to do. The text stands alone, and never holds the value.
+    /// The fault and the remedy, in one sentence or two. The text never contains the value.
     pub message: &'static str,
 }
 
-/// Its message.
+/// Shows the message.
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.message)
@@ -55,7 +54,7 @@ const fn rule(name: &'static str, message: &'static str) -> Rule {
     Rule { name, message }
 }
 
-/// The rule that a value breaks, if it breaks one. An empty value is no value and breaks none.
+/// The rule that a value breaks, if any. An empty value counts as no value and breaks no rule.
 #[must_use]
 pub fn value_fault(parameter: Parameter, value: &str) -> Option<Rule> {
     match () {
@@ -76,7 +75,7 @@ fn id_fault(id: &str) -> Option<Rule> {
     }
 }
 
-/// Every rule that a row's values break: by parameter in the order of the API page, those of the row as a whole last.
+/// Every rule that a row's values break, by parameter in the order of the API page. Rules about the whole row come last.
 pub(super) fn violations(values: &Values) -> impl Iterator<Item = Violation> {
     let of_value = |parameter| {
         let rule = match values.get(parameter) {

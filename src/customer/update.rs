@@ -4,14 +4,13 @@ use super::rules::violations;
 use super::{Parameter, Values, Violation};
 use std::fmt;
 
-/// A row's values that keep every rule: the API can be asked to carry them out. They name a customer and set or remove at
-/// least one field.
+/// A row's values that keep every rule, so that they can be sent. They name a customer and set or remove at least one field.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Update(Values);
 
 impl Update {
-    /// The update of a row's values. `broken` holds the rules that the row is known to break, and receives all others that
-    /// it breaks.
+    /// The update of a row's values. `broken` contains the rules that the row is known to break, and receives all other broken
+    /// rules.
     ///
     /// # Errors
     /// The values again, if a rule is broken.
@@ -39,7 +38,7 @@ impl AsRef<Values> for Update {
     }
 }
 
-/// Names only: values are personal data and may be passwords.
+/// Shows the names of the parameters only: values are personal data and may be passwords.
 impl fmt::Debug for Update {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.values().map(|(parameter, _)| parameter.name());
@@ -132,7 +131,7 @@ mod tests {
         }
     }
 
-    /// A letter cut in two, each half the end or the beginning of another value.
+    /// The two halves of a letter are the end of one value and the start of the next.
     #[test]
     fn halves_of_a_letter_in_two_values_are_two_faults() {
         let values: [(Parameter, &[u8]); 3] =

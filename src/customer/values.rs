@@ -9,9 +9,9 @@ use std::ops::Range;
 pub struct Values {
     /// All values that are text, in the order of [`Parameter::ALL`].
     text: String,
-    /// The end of each parameter's value in `text`. It begins where the one before ends.
+    /// The end of each parameter's value in `text`. A value begins at the end of the value before.
     ends: [u32; Parameter::COUNT],
-    /// Values that are no text: bytes that are no character in the encoding of the file.
+    /// Values with bytes that are not valid in the encoding of the file.
     damaged: Vec<(Parameter, Box<[u8]>)>,
 }
 

@@ -3,7 +3,7 @@
 use super::body::{ReplyBody, RequestBody};
 use super::failure::{Failure, innermost};
 use super::reply::{Class, asked_pause, class, meaning};
-use super::words::Row;
+use super::words::WordFilter;
 use super::{Attempt, AttemptEvents, Credentials, Endpoint, Reply, Request, Route, Transport};
 use crate::customer::{Parameter, Update};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 /// The longest time for a connection, within the attempt's own timeout. Chosen.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// Connections that were idle for this long are closed. Chosen: many servers and balancers close after 60 to 75 s.
+/// The idle time after which a connection is closed. Chosen: many servers and load balancers close after 60 to 75 s.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// The longest wait for the body of a denial, whose status alone ends the run. Chosen.
@@ -127,7 +127,7 @@ impl Client {
             Ok(RawReply { status, headers, body, .. }) => {
                 let (update, key) = (&request.update, self.settings.credentials.key());
                 let body = body.decompress(&headers);
-                let reply = meaning(status, &headers, &body, || Row::new(update, key));
+                let reply = meaning(status, &headers, &body, || WordFilter::new(update, key));
                 if let (Some(show), false) =
                     (self.settings.show_reply, matches!(reply, Reply::Confirmed { .. }))
                 {

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_header_is_refused() {
+    fn a_credential_that_cannot_be_a_header_is_refused() {
         assert_eq!(ApiKey::new(" \n"), Err(BadCredential::Empty));
         for text in ["a b", "a\nb", "clé", "a\u{7f}"] {
             assert_eq!(ApiKey::new(text), Err(BadCredential::NotAHeader));

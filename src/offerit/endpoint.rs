@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base_url_is_refused() {
+    fn a_text_that_is_not_a_base_url_is_refused() {
         assert_eq!(Endpoint::new("a.example", false), Err(BadUrl::Scheme));
         assert!(matches!(Endpoint::new("https://[", false), Err(BadUrl::Malformed(_))));
         assert_eq!(Endpoint::new("ftp://a.example", true), Err(BadUrl::Scheme));

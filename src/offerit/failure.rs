@@ -46,7 +46,7 @@ fn is_invalid_http(error: &reqwest::Error) -> bool {
     causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
 }
 
-/// What keeps TLS from working, if waiting does not heal it.
+/// The permanent fault of TLS, if there is one.
 fn tls_fault(error: &reqwest::Error) -> Option<Fault> {
     let io_errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
     match io_errors.flat_map(wrapped).find_map(|inner| inner.downcast_ref::<rustls::Error>())? {
@@ -56,13 +56,13 @@ fn tls_fault(error: &reqwest::Error) -> Option<Fault> {
     }
 }
 
-/// What an I/O error wraps, the outermost first: its `source` is that of the error within.
+/// The errors that an I/O error wraps, the outermost first. Needed because `source` of an I/O error skips the wrapped error.
 fn wrapped(error: &io::Error) -> impl Iterator<Item = &(dyn Error + Send + Sync + 'static)> {
     successors(error.get_ref(), |inner| inner.downcast_ref::<io::Error>()?.get_ref())
 }
 
-/// Recognizes errors by their text, as their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here, or
-/// as they have none (the resolver's).
+/// Recognizes errors by their text, because their types (hyper-util's `TunnelError`, webpki's `Error`) cannot be named here,
+/// or because they have no type (the resolver's errors).
 fn wording(text: &str) -> Option<Failure> {
     if text.contains("proxy authorization required") {
         return Some(Failure::ProxyDenied(text.to_owned()));
@@ -70,7 +70,7 @@ fn wording(text: &str) -> Option<Failure> {
     if text.contains("tunnel error: unsuccessful") {
         return Some(Failure::NotSent("it refuses to".to_owned(), None));
     }
-    // EAI_NONAME and EAI_NODATA of glibc and musl, and EAI_NONAME of macOS; a resolver that fails says EAI_AGAIN.
+    // EAI_NONAME and EAI_NODATA of glibc and musl, and EAI_NONAME of macOS. A resolver that fails reports EAI_AGAIN.
     let no_such_name = [
         "Name or service not known",
         "Name does not resolve",

@@ -2,7 +2,7 @@
 
 use super::body::ReplyBody;
 use super::retry_after::retry_after;
-use super::words::Row;
+use super::words::WordFilter;
 use http::StatusCode;
 use http::header::{HeaderMap, LOCATION};
 use serde::de::IgnoredAny;
@@ -57,7 +57,7 @@ pub enum Reply {
     NotSent {
         /// The reason.
         text: String,
-        /// What waiting may not heal, if it is that.
+        /// The permanent fault, if it is one.
         fault: Option<Fault>,
     },
     /// A connection of the pool ended before the head of a reply. Most likely the server had closed it while it was idle, so
@@ -70,12 +70,12 @@ pub enum Reply {
     Lost {
         /// The reason.
         text: String,
-        /// What waiting may not heal, if it is that.
+        /// The permanent fault, if it is one.
         fault: Option<Fault>,
     },
 }
 
-/// A fault that is mostly one of the address, and that waiting does not heal.
+/// A permanent fault, mostly a wrong address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The server's certificate cannot be trusted.
@@ -84,7 +84,7 @@ pub enum Fault {
     NoTls,
     /// The server speaks no HTTP.
     NoHttp,
-    /// The resolver says that the host name does not exist.
+    /// The resolver reports that the host name does not exist.
     UnknownName,
 }
 
@@ -130,7 +130,7 @@ pub(super) fn meaning<'row>(
     status: StatusCode,
     headers: &HeaderMap,
     body: &ReplyBody,
-    row: impl FnOnce() -> Row<'row>,
+    row: impl FnOnce() -> WordFilter<'row>,
 ) -> Reply {
     let (code, class) = (status.as_u16(), class(status.as_u16()));
     if class == Class::Success && is_confirmation(body) {
@@ -161,7 +161,7 @@ fn is_confirmation(body: &ReplyBody) -> bool {
 }
 
 /// 2xx without `true`: JSON refuses, anything else confirms nothing (both inferred).
-fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &Row<'_>) -> Reply {
+fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &WordFilter<'_>) -> Reply {
     let unconfirmed = |text: &str| Reply::Unconfirmed { status, text: text.to_owned() };
     if body.is_cut {
         return unconfirmed("the reply is far longer than the API's 'true'");
@@ -188,7 +188,7 @@ fn json(body: &ReplyBody) -> &[u8] {
 }
 
 /// The reason of a 2xx reply with JSON other than `true`: its message, else the reply itself.
-fn refusal(value: &Value, row: &Row<'_>) -> String {
+fn refusal(value: &Value, row: &WordFilter<'_>) -> String {
     match (message(value), value) {
         (Some(Value::String(text)), _) => row.keep_words(text),
         (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
@@ -197,7 +197,7 @@ fn refusal(value: &Value, row: &Row<'_>) -> String {
 }
 
 /// The message of a JSON reply, its data or the whole of it, else the body as text, else the meaning of the status.
-fn text(status: StatusCode, body: &ReplyBody, row: &Row<'_>) -> String {
+fn text(status: StatusCode, body: &ReplyBody, row: &WordFilter<'_>) -> String {
     let text = match serde_json::from_slice::<Value>(json(body)) {
         Ok(value) => match message(&value).unwrap_or(&value) {
             Value::String(text) => row.keep_words(text),
@@ -219,7 +219,7 @@ fn message(value: &Value) -> Option<&Value> {
 
 /// The target of a redirect, without query and fragment. Its host is not a word of the server but shown as it is, as the base
 /// URL has to be corrected to it.
-fn target(headers: &HeaderMap, row: &Row<'_>) -> String {
+fn target(headers: &HeaderMap, row: &WordFilter<'_>) -> String {
     let Some(location) = headers.get(LOCATION) else { return "an unnamed place".to_owned() };
     let location = String::from_utf8_lossy(location.as_bytes());
     let location = location.split(['?', '#']).next().unwrap_or_default();
@@ -244,7 +244,7 @@ mod tests {
         values.set(Parameter::City, "Riga");
         let (update, key) =
             (Update::new(values, &mut Vec::new()).unwrap(), ApiKey::new("44b5498dbcb4").unwrap());
-        meaning(status, &HeaderMap::new(), &body, || Row::new(&update, &key))
+        meaning(status, &HeaderMap::new(), &body, || WordFilter::new(&update, &key))
     }
 
     #[test]

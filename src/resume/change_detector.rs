@@ -1,4 +1,4 @@
-//! Whether a row of the input still is the row of its record, with the API key or without it.
+//! Whether a row of the input has changed since its record, with or without the API key.
 
 use crate::customer::{Fingerprint, FingerprintKey};
 use crate::input::Row;

@@ -1,10 +1,10 @@
-//! What the delivery needs to know of earlier runs.
+//! The facts about earlier runs that the delivery needs.
 
 use super::{LaneKeys, SupersededRow};
 use crate::journal::{RowSet, Status};
 use std::collections::HashMap;
 
-/// What earlier runs have done with the rows of an input.
+/// The rows of an input, by the work that earlier runs have done.
 #[derive(Default)]
 pub struct Done {
     /// Rows in sync and unchanged, and rows of other shards: neither sent nor recorded.
@@ -15,11 +15,11 @@ pub struct Done {
     pub failed: RowSet,
     /// The rows of `failed` that may have been applied.
     pub unknown: RowSet,
-    /// Rows whose last record, in the result file or in that of `--since`, is not in sync.
+    /// Rows whose last record, in the result file or in the file of `--since`, is not in sync.
     pub not_in_sync: RowSet,
     /// Rows that would overwrite a newer row of their customer: recorded and not sent.
     pub superseded: HashMap<u64, SupersededRow>,
-    /// Knows the ids of the rows already, if the input is a file.
+    /// The lanes of the rows. If the input is a file, they know the ids of all rows.
     pub lanes: LaneKeys,
 }
 

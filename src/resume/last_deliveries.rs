@@ -1,4 +1,4 @@
-//! The update that was last delivered to each customer, by the result files of earlier runs. Takes 16 bytes an id.
+//! The update that was last delivered to each customer, by the result files of earlier runs. Needs 16 bytes per id.
 
 use super::id_index::IdIndex;
 use crate::customer::Fingerprint;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// Entries that are gathered before the entries of one id are merged. Chosen: 16 MiB.
 const MIN_BEFORE_MERGE: usize = 1 << 20;
 
-/// Marks an id whose last record failed: nobody knows whether its update was applied. A real fingerprint that equals one of
+/// Marks an id whose last record failed, so that its update may have been applied or not. A real fingerprint that equals one of
 /// these four marks is treated as this mark, and its row is sent.
 const UNSETTLED: Fingerprint = Fingerprint(0);
 
@@ -38,19 +38,19 @@ pub struct LastDeliveries {
     index: IdIndex,
 }
 
-/// What is known of a row's customer.
+/// The last delivery to a row's customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastDelivery {
     /// The result files do not know the customer.
     Unknown,
-    /// The last row of the customer did not get through.
+    /// The last row of the customer failed.
     Failed,
     /// An earlier row of the input names the customer and is sent.
     Sent {
         /// Whether that row was the first such row, and differed from the last delivery.
         first_was_another: bool,
     },
-    /// The last delivery was this very update.
+    /// The last delivery was the same update.
     Same,
     /// The last delivery was another update.
     Another,
@@ -130,7 +130,7 @@ impl LastDeliveries {
     }
 }
 
-/// What is remembered of a record's customer, if anything.
+/// The fingerprint or mark to keep for a record's customer, if any.
 fn print_to_remember(record: &RecordRef<'_>) -> Option<Fingerprint> {
     let print = Some(record.fingerprint()).filter(|print| is_delivered(*print)).unwrap_or(UNSETTLED);
     match record.status() {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_update_that_was_certainly_delivered_last_is_the_same() {
+    fn an_update_is_the_same_only_if_it_was_certainly_delivered_last() {
         use Status::{Failed, Invalid, Rejected, Unchanged, Unknown, Updated};
         let one = ["1", ""];
         for (later, same) in [

@@ -1,4 +1,4 @@
-//! What is left to do of a job: the rows of the input compared with the records of earlier runs.
+//! The remaining work of a job: the rows of the input are compared with the records of earlier runs.
 //!
 //! [`Triage`] decides for each row whether it is skipped, recorded without being sent, or sent. It sums these decisions up
 //! in a [`Workload`] and hands them to the delivery in a [`Done`].
@@ -8,10 +8,10 @@
 //! | `row_plan` | Does this row's record leave something to do? |
 //! | `workload` | How many rows are there of each plan, and do the records belong to this input? |
 //! | `superseded`, `customer_ids` | Would this row overwrite a newer row of its customer that was delivered? |
-//! | `last_deliveries`, `id_index`, `changes_since` | `--since`: does the customer have this very update already? |
-//! | `shard`, `split_customers` | `--shard`: is this row one of this machine's, and can the file be split? |
+//! | `last_deliveries`, `id_index`, `changes_since` | `--since`: does the customer have this update already? |
+//! | `shard`, `split_customers` | `--shard`: does this row belong to this machine, and can the file be split? |
 //! | `lane_keys` | Which rows must wait for each other? |
-//! | `change_detector` | `verify` and `failures`: is this row still the row of its record? |
+//! | `change_detector` | `verify` and `failures`: has this row changed since its record? |
 
 mod change_detector;
 mod changes_since;

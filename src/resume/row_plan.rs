@@ -1,9 +1,9 @@
-//! What a run does with one row, by its last record.
+//! The decision of a run about one row, by its last record.
 
 use crate::customer::Fingerprint;
 use crate::journal::{Marks, Status};
 
-/// What a run does with a row.
+/// The decision of a run about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowPlan {
     /// Skip the row: it is in sync and unchanged.

@@ -1,5 +1,5 @@
-//! Whether `--shard` can split a file: no subscription may be named in the rows of two shards, because nobody could keep
-//! these rows in order.
+//! Whether `--shard` can split a file: no subscription may be named in the rows of two shards, because the shards run on
+//! different machines and could not keep the order of these rows.
 //!
 //! The `customer_id` of a row decides its shard. So a row that names both ids binds its subscription to the shard of that
 //! customer, while other rows may name the subscription alone or with another customer.

@@ -61,7 +61,7 @@ pub struct SupersededSearch {
     has_grown: bool,
 }
 
-/// What was delivered with one id.
+/// The deliveries with one id.
 #[derive(Default)]
 struct IdDeliveries {
     /// The newest delivered row; 0 is none.

@@ -32,7 +32,7 @@ pub struct Triage<'run> {
 }
 
 impl<'run> Triage<'run> {
-    /// Begins with the records in `marks`, and with `changes` if `--since` is in force.
+    /// Begins with the records in `marks`, and with `changes` if `--since` is used.
     #[must_use]
     pub fn new(
         terms: TriageTerms<'run>,
@@ -57,7 +57,7 @@ impl<'run> Triage<'run> {
             self.done.rows.insert(row.number);
             return false;
         }
-        // Without a record the row is new, whatever its fingerprint. Hashing costs more than reading the row.
+        // Without a record the row is new for any fingerprint. Hashing would cost more than reading the row.
         let is_compared = self.changes.is_some() || self.marks.get(row.number).is_some();
         let print = match is_compared {
             true => row.fingerprint(self.terms.key, &mut self.scratch),

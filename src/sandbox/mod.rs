@@ -1,4 +1,4 @@
-//! A local server that behaves as the API page of `set_customer_details` says, for tests, trials and
+//! A local server that behaves as the API page of `set_customer_details` specifies, for tests, trials and
 //! demonstrations. On request it makes faults.
 //!
 //! The server shares no code with the client, so that a bug of the client is not mirrored here. Where the API page

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// A part of a whole in per cent, never rounded up to all.
+/// A fraction in per cent, rounded down, so that only the whole is 100.0%.
 #[must_use]
 pub fn share(part: u64, whole: u64) -> String {
     let tenths = if whole == 0 { 1000 } else { u128::from(part) * 1000 / u128::from(whole) };
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
-/// A number with commas between its thousands.
+/// A number with thousands separators: `1,000`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -29,7 +29,8 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A duration as people say it and as options take it: `2d 3h`, `25m 20s`, in whole seconds, or milliseconds below one.
+/// A duration in the form of the options: `2d 3h`, `25m 20s`. Rounded down to whole seconds, or to milliseconds below one
+/// second.
 #[must_use]
 pub fn rounded(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -45,7 +46,7 @@ pub fn rounded(duration: Duration) -> String {
     parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
-/// A time to go: whole seconds, the last of which is still to come.
+/// A remaining time, rounded up to whole seconds.
 #[must_use]
 pub fn rounded_up(left: Duration) -> String {
     rounded(Duration::from_secs(left.as_millis().div_ceil(1000) as u64))
@@ -56,20 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_told_apart() {
+    fn thousands_are_separated() {
         let texts = [0, 999, 1000, 4812, 1_000_000].map(grouped);
         assert_eq!(texts, ["0", "999", "1,000", "4,812", "1,000,000"]);
     }
 
     #[test]
-    fn nearly_all_is_not_all() {
+    fn a_share_below_the_whole_is_below_100_per_cent() {
         assert_eq!(share(999_999, 1_000_000), "99.9%");
         assert_eq!(share(5, 5), "100.0%");
         assert_eq!(share(0, 0), "100.0%");
     }
 
     #[test]
-    fn a_duration_has_the_units_that_options_take() {
+    fn a_duration_has_the_units_of_the_options() {
         for (milliseconds, text) in [
             (0, "0s"),
             (40, "40ms"),

@@ -9,7 +9,7 @@ pub fn disarm_formula(mut text: String) -> String {
     text
 }
 
-/// Appends one field, in quotes where RFC 4180 asks for them. `text` is on one line already.
+/// Appends one field, in quotes if RFC 4180 requires them. `text` must be one line.
 pub fn push_csv_field(line: &mut Vec<u8>, text: &str) {
     if !text.contains([',', '"']) {
         line.extend_from_slice(text.as_bytes());

@@ -1,14 +1,14 @@
-//! Text on one line, without a character that a terminal or an editor obeys.
+//! Text on one line, without control characters of a terminal or an editor.
 
 use std::fmt::Write;
 
-/// The end of a text that was cut.
+/// The mark at the end of a text that was cut.
 pub const CUT_MARK: &str = "… (cut)";
 
-/// The longest text from outside that a message holds, in characters. Chosen: a screen of a terminal.
+/// The most characters of a text from outside in a message. Chosen: a screen of a terminal.
 const LONGEST: usize = 1000;
 
-/// The longest name of a column that a message holds, in characters. Chosen: the half of a line.
+/// The most characters of a column's name in a message. Chosen: half a line.
 const LONGEST_NAME: usize = 60;
 
 /// `text` on one line. Control characters, line and paragraph separators and marks of writing direction become escapes.
@@ -39,7 +39,7 @@ pub fn escape_and_shorten(text: &str) -> String {
     shorten(escape_line(text), LONGEST)
 }
 
-/// A column's name in a message, in quotes there: escaped as Rust escapes it, with at most 60 characters.
+/// A column's name for a message, where it is in quotes: escaped by the rules of Rust, with at most 60 characters.
 #[must_use]
 pub fn escape_name(name: &str) -> String {
     let end = end_of(name, LONGEST_NAME);
@@ -47,8 +47,8 @@ pub fn escape_name(name: &str) -> String {
     name[..end.unwrap_or(name.len())].escape_debug().chain(mark.chars()).collect()
 }
 
-/// JSON with the characters that [`escape_line`] escapes as `\u` escapes: a reader of the JSON gets them back. Line breaks,
-/// which JSON has only between its values, stay.
+/// JSON in which the characters that [`escape_line`] escapes are `\u` escapes, which a JSON parser decodes. Line breaks stay,
+/// because JSON has them only between its values.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
@@ -73,7 +73,7 @@ pub fn is_escaped(letter: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` with at most `longest` characters. [`CUT_MARK`] follows where some were cut off.
+/// `text` with at most `longest` characters. [`CUT_MARK`] follows if characters were cut off.
 #[must_use]
 pub fn shorten(mut text: String, longest: usize) -> String {
     if let Some(end) = end_of(&text, longest) {
@@ -96,7 +96,7 @@ mod tests {
     const HOSTILE: &str = "a\u{1b}[2Jb\u{7}c\r\nd\te\u{202e}f\u{9b}g\u{2028}h";
 
     #[test]
-    fn a_line_escapes_what_a_terminal_obeys() {
+    fn a_line_escapes_control_characters() {
         let escaped = r"a\u{1b}[2Jb\u{7}c\r\nd\te\u{202e}f\u{9b}g\u{2028}h";
         assert_eq!(escape_line(HOSTILE), escaped);
         assert_eq!(escape_line("Ærø, 東京 🙂 é"), "Ærø, 東京 🙂 é");
@@ -119,7 +119,7 @@ mod tests {
             prop_assert!(!escape_lines(&text).chars().any(|letter| is_escaped(letter) && letter != '\n'));
         }
 
-        /// What was read from a result file may be escaped and shortened once more.
+        /// A text from a result file may be escaped and shortened again.
         #[test]
         fn a_text_that_was_escaped_and_shortened_stays_the_same(text in any::<String>(), longest in 0_usize..40) {
             let once = shorten(escape_line(&text), longest);

@@ -1,4 +1,4 @@
-//! Text for people and for programs that read a line: made safe for one line, a terminal, a CSV, a spreadsheet, a shell
+//! Text for people and for programs that read a line: safe for one line, a terminal, a CSV, a spreadsheet, a shell
 //! and TOML; numbers and durations in words. Text from outside is untrusted: it may hold control sequences of a terminal,
 //! marks that reverse the direction of writing, or a spreadsheet formula.
 

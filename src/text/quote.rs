@@ -1,18 +1,18 @@
-//! Text in quotes: as a word of a shell, as a string of TOML.
+//! Text in quotes: a word of a shell, a string of TOML.
 
 use super::line::{escape_line, is_escaped};
 use std::fmt::Write;
 
-/// `text` as one word of a shell that stays on one line, in quotes where it needs them.
+/// `text` as one word of a shell on one line, in quotes if necessary.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,@%+".contains(letter);
     if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { quote_for_shell(text) }
 }
 
-/// `text` as one word of a shell that stays on one line: in single quotes, or, with a character that a terminal obeys, in
-/// `$'…'` ([POSIX.1-2024, 2.2.4](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html); bash, ksh
-/// and zsh have had it for long). `##[`, which opens an old kind of command of GitHub Actions anywhere in a line, is broken up.
+/// `text` as one word of a shell on one line: in single quotes, or, with a control character, in `$'…'`
+/// ([POSIX.1-2024, 2.2.4](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html); bash, ksh and zsh
+/// support `$'…'`). `##[` is split, because it begins an old kind of command of GitHub Actions anywhere in a line.
 #[must_use]
 pub fn quote_for_shell(text: &str) -> String {
     if escape_line(text) == text {
@@ -23,7 +23,7 @@ pub fn quote_for_shell(text: &str) -> String {
         match letter {
             '\'' | '\\' => word.extend(['\\', letter]),
             '\n' => word.push_str("\\n"),
-            // By its bytes, in three octal digits: fewer would take in a digit behind them.
+            // Always three octal digits per byte, because a shell would include a following digit in a shorter escape.
             _ if is_escaped(letter) => letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
                 let _ = write!(word, "\\{byte:03o}");
             }),

@@ -9,8 +9,8 @@ fn category(letter: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(letter)
 }
 
-/// The value of a decimal digit of any script: 3 of `3`, `３` and `٣`. Unicode encodes the ten digits of a script in
-/// order and side by side (The Unicode Standard, section 4.6).
+/// The value of a decimal digit of any script: 3 of `3`, `３` and `٣`. The ten digits of a script have consecutive code points
+/// (The Unicode Standard, section 4.6).
 #[must_use]
 pub fn decimal_digit(letter: char) -> Option<u32> {
     if letter.is_ascii() {
@@ -23,8 +23,8 @@ pub fn decimal_digit(letter: char) -> Option<u32> {
     is_digit(code).then(|| (1..code).take_while(|before| is_digit(code - before)).count() as u32 % 10)
 }
 
-/// Whether people write it between the digits of one number: a blank, dash, bracket or slash, a point, comma, plus, colon
-/// or apostrophe.
+/// Whether people write a character between the digits of one number: a blank, dash, bracket or slash, a point, comma, plus,
+/// colon or apostrophe.
 #[must_use]
 pub fn is_digit_separator(letter: char) -> bool {
     matches!(letter, '.' | ',' | '/' | '+' | ':' | '\'' | '’')
@@ -37,7 +37,8 @@ pub fn is_digit_separator(letter: char) -> bool {
         )
 }
 
-/// Whether nobody sees it, or sees it as a common blank: default ignorable, format or separator by Unicode's properties.
+/// Whether a character is invisible, or looks like a common blank: default ignorable, format or separator by Unicode's
+/// properties.
 #[must_use]
 pub fn is_unseen(letter: char) -> bool {
     let is_separator = || {
@@ -54,15 +55,14 @@ pub fn is_unseen(letter: char) -> bool {
         && (is_separator() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter))
 }
 
-/// Whether it joins or varies the character before it, as in many emoji and in Persian.
+/// Whether a character joins or varies the character before, as in many emoji and in Persian.
 #[must_use]
 pub fn is_joiner(letter: char) -> bool {
     CodePointSetData::new::<JoinControl>().contains(letter)
         || CodePointSetData::new::<VariationSelector>().contains(letter)
 }
 
-/// Whether the bytes of a word are UTF-8 that does not come about by chance in another encoding: two letters or more of one
-/// script.
+/// Whether the bytes of a word are UTF-8 that other encodings do not produce by chance: two letters or more of one script.
 #[must_use]
 pub fn is_word_of_utf_8(word: &[u8]) -> bool {
     std::str::from_utf8(word).is_ok_and(|word| {
@@ -72,8 +72,8 @@ pub fn is_word_of_utf_8(word: &[u8]) -> bool {
     })
 }
 
-/// Letters beyond ASCII, the signs of Latin-1, and what takes three bytes. No rare letters and marks (U+01C0 to U+037F):
-/// `CHLOÉ’S`, `«École»` and `LIBERTÉ…` would be damaged.
+/// Whether a character indicates UTF-8: letters beyond ASCII, the signs of Latin-1, and characters of three bytes or more. Rare
+/// letters and marks (U+01C0 to U+037F) are excluded, because `CHLOÉ’S`, `«École»` and `LIBERTÉ…` would be damaged.
 #[must_use]
 pub fn is_sign_of_utf_8(letter: char) -> bool {
     match letter {
@@ -83,7 +83,8 @@ pub fn is_sign_of_utf_8(letter: char) -> bool {
     }
 }
 
-/// Of the letters that take two bytes or one. Those of three do not come about by chance, and Japanese mixes scripts.
+/// Whether all letters of one or two bytes are of one script. Letters of three bytes are ignored, because they do not occur by
+/// chance and Japanese mixes scripts.
 #[must_use]
 pub fn has_one_script(word: &str) -> bool {
     let scripts = CodePointMapData::<Script>::new();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_known_by_its_property() {
+    fn an_invisible_character_is_recognized_by_its_property() {
         for unseen in
             "\u{a0}\u{ad}\u{34f}\u{115f}\u{180e}\u{2003}\u{200b}\u{202e}\u{2028}\u{2060}\u{3000}\u{feff}"
                 .chars()

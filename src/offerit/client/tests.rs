@@ -43,7 +43,7 @@ enum Server {
 }
 
 impl Server {
-    /// Its base URL. What it does ends with the test's process.
+    /// Its base URL. Its threads end with the test's process.
     fn start(self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -181,7 +181,7 @@ fn every_failure_shows_whether_the_request_can_have_left() {
             assert!(causes.iter().any(|cause| lower.contains(&cause.to_lowercase())), "{server:?}: {text}");
         }
     }
-    // The status and Retry-After count, whatever happens to the body.
+    // The status and Retry-After count even if the body is broken.
     for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
         for (reply, events) in replies(server) {
             assert!(matches!(reply, Reply::Overloaded { status: 503, .. }), "{reply:?}");
@@ -205,24 +205,24 @@ fn client(url: &str, timeout: Duration) -> Client {
     .unwrap()
 }
 
-/// A server that serves one connection after the other with `serve`, which waits for a word of the test in between.
+/// A server that serves one connection after the other with `serve`, which can wait for a signal of the test.
 fn scripted(
     connections: usize,
     serve: impl Fn(usize, &mut TcpStream, &dyn Fn()) + Send + 'static,
 ) -> (String, impl Fn()) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (go_on, word) = mpsc::channel::<()>();
+    let (go_on, signal) = mpsc::channel::<()>();
     let (done, is_done) = mpsc::channel();
     thread::spawn(move || {
         for number in 0..connections {
             let (mut stream, _) = listener.accept().unwrap();
-            serve(number, &mut stream, &|| word.recv().unwrap());
+            serve(number, &mut stream, &|| signal.recv().unwrap());
             drop(stream);
             done.send(()).unwrap();
         }
     });
-    // The test's word, and the wait for what the server does upon it.
+    // Signals the server and waits until the server has ended the connection.
     let turn = move || {
         go_on.send(()).unwrap();
         is_done.recv().unwrap();
@@ -230,7 +230,7 @@ fn scripted(
     (url, turn)
 }
 
-/// Reads a request to its end, which is that of [`request`].
+/// Reads a request to its end. Every request is [`request`], whose end is known.
 fn read_request(stream: &mut TcpStream) {
     let mut request = Vec::new();
     while !request.ends_with(b"%0A") {
@@ -249,7 +249,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
+fn a_connection_is_reused_and_a_connection_closed_while_idle_costs_no_attempt() {
     let (url, close) = scripted(3, |_, stream, wait| {
         for _ in 0..2 {
             read_request(stream);
@@ -257,21 +257,21 @@ fn a_connection_is_used_again_and_one_closed_while_idle_costs_no_attempt() {
         }
         wait();
     });
-    // Far longer than the test takes: an attempt that was put on a dead connection would last as long.
+    // Far longer than the test: an attempt over a dead connection would last as long as the timeout.
     let client = client(&url, Duration::from_secs(60));
     block_on(async {
         for _ in 0..3 {
             assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
             assert_eq!(client.attempt(&request(), &Events::default()).await.reply, CONFIRMED);
             close();
-            // The runtime hears of it, as it does between requests of any run.
+            // Lets the runtime notice the end of the connection.
             tokio::task::yield_now().await;
         }
     });
 }
 
 #[test]
-fn what_comes_unasked_is_not_taken_for_the_next_reply() {
+fn an_unrequested_reply_is_not_treated_as_the_next_reply() {
     let (url, speak) = scripted(2, |number, stream, wait| {
         read_request(stream);
         if number == 0 {
@@ -293,7 +293,7 @@ fn what_comes_unasked_is_not_taken_for_the_next_reply() {
 }
 
 #[test]
-fn a_connection_on_which_a_request_was_not_read_whole_is_not_used_again() {
+fn a_connection_is_not_reused_if_the_server_did_not_read_the_whole_request() {
     let (url, _turn) = scripted(2, |number, stream, wait| {
         let mut some = [0; 100];
         stream.read_exact(&mut some).unwrap();
@@ -380,7 +380,7 @@ fn a_compressed_reply_is_read_up_to_the_limit() {
         assert_eq!(decompressed(&vec![b' '; 1 << 20]), (vec![b' '; 1 << 16], true), "{coding}");
         assert_eq!(decompressed(&vec![b' '; 1 << 16]), (vec![b' '; 1 << 16], false), "{coding}");
     }
-    // A body that is not compressed stays as it is, whatever its header claims.
+    // A body that is not compressed stays unchanged even if its header claims a compression.
     let mut headers = HeaderMap::new();
     headers.insert("content-encoding", HeaderValue::from_static("gzip"));
     let mut body = ReplyBody::default();

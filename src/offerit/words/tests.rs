@@ -1,4 +1,4 @@
-//! What is kept of a server's text: refusals stay readable, and no text leaves anything but listed words, ids and numbers.
+//! Refusals stay readable, and no text leaves anything but listed words, ids and numbers.
 
 use super::*;
 use crate::customer::{Update, Values};
@@ -15,7 +15,7 @@ fn update(values: &[(Parameter, &str)]) -> Update {
 
 fn kept(text: &str, values: &[(Parameter, &str)]) -> String {
     let values = [&[(Parameter::CustomerId, "10254"), (Parameter::Custom5, "-")], values].concat();
-    Row::new(&update(&values), &ApiKey::new(KEY).unwrap()).keep_words(text)
+    WordFilter::new(&update(&values), &ApiKey::new(KEY).unwrap()).keep_words(text)
 }
 
 /// Refusals as servers word them, with `@` for the row's e-mail address, and what is kept of them.
@@ -125,7 +125,7 @@ fn blanks_are_folded_and_a_long_text_is_cut_at_a_word() {
 }
 
 #[test]
-fn the_list_is_one_of_plain_words() {
+fn the_list_contains_only_plain_words() {
     let words: Vec<&str> = include_str!("../words.txt").split_whitespace().collect();
     assert!((400..=1000).contains(&words.len()), "{}", words.len());
     assert!(words.is_sorted_by(|one, next| one < next), "sorted, each once");
@@ -138,7 +138,7 @@ fn the_list_is_one_of_plain_words() {
 fn the_host_of_a_redirect_is_searched_for_whole_values() {
     let (update, key) =
         (update(&[(Parameter::CustomerId, "1"), (Parameter::City, "Riga")]), ApiKey::new(KEY).unwrap());
-    let row = Row::new(&update, &key);
+    let row = WordFilter::new(&update, &key);
     assert!(row.has_value_in("rigA.example") && row.has_value_in(KEY) && !row.has_value_in("rig.example"));
 }
 
@@ -165,8 +165,8 @@ fn piece() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// The law: whatever came in, the result is made of the list, the row's ids, short numbers and signs, and no word or
-    /// number of it is one of a value.
+    /// For any text, the result consists of listed words, the row's ids, short numbers and signs, and contains no word or
+    /// number of a value.
     #[test]
     fn nothing_but_listed_words_ids_and_numbers_is_kept(
         pieces in prop::collection::vec((piece(), select(vec![" ", "", "'", ": ", "-", "\n"])), 0..12),
@@ -179,7 +179,7 @@ proptest! {
         values.iter().for_each(|value| text.push_str(&format!(" not {value} found {value}")));
         let mut row = vec![(Parameter::CustomerId, id.as_str()), (Parameter::Country, "not-here")];
         row.extend(fields.into_iter().zip(values.iter().map(String::as_str)));
-        let kept = Row::new(&update(&row), &ApiKey::new(KEY).unwrap()).keep_words(&text);
+        let kept = WordFilter::new(&update(&row), &ApiKey::new(KEY).unwrap()).keep_words(&text);
 
         let list: HashSet<&str> =
             include_str!("../words.txt").split_whitespace().chain(Parameter::ALL.map(Parameter::name)).collect();
