@@ -60,9 +60,8 @@ struct Dispatcher<'run, T, L, F, O> {
     shutdown: Shutdown,
     /// The last failure, for people, and whether the server's name is unknown.
     last_failure: (String, bool),
-    /// Rows that were sent and have an outcome.
+    /// Rows that were sent and have an outcome, and the number of them that are `failed` or `unknown`.
     ended: u64,
-    /// Rows that were sent and ended as `failed` or `unknown`.
     lost: u64,
     /// The pause that was reported to the observer: whether it is a hold, and its end.
     reported_pause: Option<(bool, Time)>,
@@ -156,7 +155,6 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.recorder.is_idle() && if self.shutdown.has_begun() { is_drained } else { is_done }
     }
 
-    /// Ends the run early. The first reason stays.
     fn stop(&mut self, reason: Stop) {
         self.shutdown.begin(reason, self.clock.now());
     }
@@ -392,19 +390,13 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
     }
 
-    fn handle_failure(
-        &mut self,
-        start: AttemptStart,
-        failure: AttemptFailure,
-        duration: Duration,
-        now: Time,
-    ) {
+    fn handle_failure(&mut self, start: AttemptStart, failure: AttemptFailure, took: Duration, now: Time) {
         let was_closed = self.breaker.is_closed();
         let row = self.rows.get_mut(start.key);
         let is_suspect = self.breaker.is_suspect(&row.log);
         row.log.add_failure(&failure, was_closed, now);
         let (http_status, why) = (failure.http_status(), failure.why.clone());
-        row.last_failure = Some(LastFailure { http_status, duration, why });
+        row.last_failure = Some(LastFailure { http_status, duration: took, why });
         self.last_failure = (failure.why.clone(), failure.is_name_unknown());
         self.patience.failed(now);
         if was_closed
@@ -560,7 +552,6 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         !left.is_empty()
     }
 
-    /// Records a row that ends without a success.
     fn record_lost(&mut self, key: RowKey, now: Time, given_up: GivenUp) {
         let outcome = self.rows.get(key).lost_outcome(given_up);
         self.record(key, &outcome, now);
