@@ -1,6 +1,5 @@
-//! Typed options and the environment become validated settings. Each module owns its settings type; this one
-//! fills them in. The defaults are in the options, where clap shows them. Nothing is read or sent before all of it is
-//! valid.
+//! Typed options and the environment become validated settings. Each module owns its settings type, and this module fills the
+//! settings in. The defaults are in the options, where clap shows them. Nothing is read or sent before all settings are valid.
 
 mod brakes;
 mod columns;
@@ -102,7 +101,7 @@ impl RunOptions {
         duration("--timeout", &self.timeout)
     }
 
-    /// What was delivered before, for a run that writes `result`.
+    /// The settings of `--since`, for a run that writes `result`.
     fn since(&self, result: &Path) -> Result<Option<run::Since>, Failure> {
         let Some(since) = &self.since else { return Ok(None) };
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -171,7 +170,7 @@ impl VerifyOptions {
             mapping: self.mapping.mapping()?,
             shard,
             results: self.results(shard)?,
-            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
+            key: comparison_key(self.sandbox, self.api_key_file.as_deref(), environment)?,
             json: self.json,
         })
     }
@@ -192,13 +191,17 @@ impl FailuresOptions {
             result: result_path(&self.input, self.result.as_deref(), shard)?,
             output: Output::to(&self.output),
             may_overwrite: self.overwrite,
-            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
+            key: comparison_key(self.sandbox, self.api_key_file.as_deref(), environment)?,
         })
     }
 }
 
-/// What the rows of an input are compared with their records by.
-fn compared_by(is_trial: bool, key_file: Option<&Path>, environment: &Environment) -> Result<Key, Failure> {
+/// The key of the fingerprints, to compare the rows of an input with their records.
+fn comparison_key(
+    is_trial: bool,
+    key_file: Option<&Path>,
+    environment: &Environment,
+) -> Result<Key, Failure> {
     if is_trial {
         return Ok(Key::Sandbox);
     }

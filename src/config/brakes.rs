@@ -1,4 +1,4 @@
-//! The options that end a run early, and when a clock time comes next.
+//! The options that end a run early, and the next occurrence of a local time.
 
 use super::grammar::{LIMITS, duration, positive};
 use crate::commands::run::MaxInvalid;
@@ -58,13 +58,13 @@ impl BrakeOptions {
         })
     }
 
-    /// How many rows may be invalid.
+    /// The limit of `--max-invalid`.
     pub(super) fn max_invalid(&self) -> Result<Option<MaxInvalid>, Failure> {
         let most = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent);
         self.max_invalid.as_deref().map(most).transpose()
     }
 
-    /// How many rows may have changed since the last delivery.
+    /// The limit of `--max-changes`.
     pub(super) fn max_changes(&self) -> Result<Option<MaxChanges>, Failure> {
         let most = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
         self.max_changes.as_deref().map(most).transpose()
@@ -109,7 +109,7 @@ fn deadline(text: &str) -> Result<Instant, Failure> {
         ))
     };
     let left = match time_of_day(text) {
-        // Without a time zone the system's clock is read as UTC, as everything else does.
+        // Without a time zone, the local time is UTC, as in other programs.
         Some(time) => {
             let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
             until(time, &ZonedDateTime::now().with_time_zone(zone)).ok_or_else(bad)?
@@ -130,8 +130,8 @@ fn time_of_day(text: &str) -> Option<Time> {
     Time::new(number(hour)?, minute, 0, 0).ok()
 }
 
-/// How long it takes until the clock shows this time next. A time that the clock skips in spring comes when the
-/// clock has skipped it; of one that it shows twice in autumn, the one that is still ahead counts.
+/// The duration until the clock shows this time next. A time that the clock skips in spring is the end of the skipped hour; of
+/// a time that the clock shows twice in autumn, the first that is in the future counts.
 fn until(time: Time, now: &ZonedDateTime) -> Option<Duration> {
     let days = (0..=2).filter_map(|day| now.date().checked_add(day.days()).ok());
     let next = days
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_a_number_or_a_part() {
+    fn a_limit_is_a_number_or_a_percentage() {
         let limit = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent).ok();
         for (text, expected) in [
             ("0", MaxInvalid::Rows(0)),
@@ -190,7 +190,7 @@ mod tests {
             ("06:00", "2026-10-24T23:00[Europe/Berlin]", "8h"),
             // Skipped: the clock goes from 02:00 to 03:00.
             ("02:30", "2026-03-29T01:00[Europe/Berlin]", "1h 30m"),
-            // Shown twice, before the first, between them, and behind both.
+            // The time occurs twice: now is before the first, between both, and after both.
             ("02:30", "2026-10-25T01:00[Europe/Berlin]", "1h 30m"),
             ("02:30", "2026-10-25T02:40+02:00[Europe/Berlin]", "50m"),
             ("02:30", "2026-10-25T02:40+01:00[Europe/Berlin]", "23h 50m"),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_of_day_is_refused() {
+    fn a_text_that_is_not_a_time_of_day_is_refused() {
         for text in ["24:00", "6:5", "06:60", "+6:00", "06:00:00", ":", "6", "", "06 :00"] {
             assert_eq!(time_of_day(text), None, "{text}");
         }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_a_number_or_a_part() {
+    fn max_failures_is_a_number_or_a_percentage() {
         for (text, most) in [
             ("0", MaxFailures::Count(0)),
             ("50", MaxFailures::Count(50)),

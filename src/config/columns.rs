@@ -1,32 +1,32 @@
 //! `[columns.NAME]` of the configuration file: the field of a column and the changes to its cells.
 
-use super::file::{Place, Setting, Value};
+use super::file::{ConfigPosition, Setting, Value};
 use crate::customer::{Parameter, value_fault};
 use crate::input::{Empty, Letters, Otherwise, Table, Transform, find_nearest};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// What can be said about a column.
+/// The keys of a column's table.
 const KEYS: [&str; 9] =
     ["parameter", "trim", "lower", "upper", "digits", "values", "otherwise", "default", "empty"];
 
-/// What a file says about one column. Nothing in it is checked against the column's parameter yet.
+/// The table of one column in a file, before the check against the column's parameter.
 #[derive(Clone)]
 pub(super) struct ColumnTable {
     pub name: String,
-    pub place: Place,
+    pub place: ConfigPosition,
     pub parameter: Option<Parameter>,
     trim: Option<bool>,
     letters: Letters,
-    values: Option<Vec<(String, String, Place)>>,
+    values: Option<Vec<(String, String, ConfigPosition)>>,
     otherwise: Option<Otherwise>,
-    default: Option<(String, Place)>,
-    empty: Option<(Empty, Place)>,
+    default: Option<(String, ConfigPosition)>,
+    empty: Option<(Empty, ConfigPosition)>,
 }
 
 impl ColumnTable {
-    /// About a column of which only the name is known.
-    pub fn new(name: &str, place: Place) -> ColumnTable {
+    /// An empty table.
+    pub fn new(name: &str, place: ConfigPosition) -> ColumnTable {
         ColumnTable {
             name: name.to_owned(),
             place,
@@ -40,7 +40,7 @@ impl ColumnTable {
         }
     }
 
-    /// Reads a table of the file; what is wrong goes to `faults`.
+    /// Reads a table of the file; errors go to `faults`.
     pub fn read(setting: &Setting, faults: &mut Vec<String>) -> Option<ColumnTable> {
         let Setting { key: name, place, value } = setting;
         let Value::Table(entries) = value else {
@@ -51,7 +51,7 @@ impl ColumnTable {
         };
         let mut column = ColumnTable::new(name, place.clone());
         for entry in entries {
-            if let Err(fault) = column.take(entry) {
+            if let Err(fault) = column.set_key(entry) {
                 faults.push(format!("{}: {fault}", entry.place));
             }
         }
@@ -61,7 +61,7 @@ impl ColumnTable {
         Some(column)
     }
 
-    fn take(&mut self, entry: &Setting) -> Result<(), String> {
+    fn set_key(&mut self, entry: &Setting) -> Result<(), String> {
         let Setting { key, place, value } = entry;
         match key.as_str() {
             "parameter" => self.parameter = Some(parameter(text(entry)?)?),
@@ -107,7 +107,7 @@ impl ColumnTable {
     /// The changes to the cells of the column, which holds `parameter`; errors go to `faults`.
     pub fn transform(&self, parameter: Parameter, empty: Empty, faults: &mut Vec<String>) -> Transform {
         let plain = Transform::of(parameter, empty);
-        let mut check = |value: &str, place: &Place| {
+        let mut check = |value: &str, place: &ConfigPosition| {
             if let Some(fault) = value_fault(parameter, value) {
                 faults.push(format!("{place}: {}: {fault}", parameter.name()));
             }
@@ -143,14 +143,19 @@ impl ColumnTable {
         Transform {
             trim,
             letters: self.letters,
-            table: self.values.as_ref().map(|values| self.table(values, trim, faults)),
+            table: self.values.as_ref().map(|values| self.lookup_table(values, trim, faults)),
             default: self.default.as_ref().map(|(default, _)| default.clone()),
             empty: self.empty.as_ref().map_or(plain.empty, |(empty, _)| *empty),
         }
     }
 
-    /// The table as it is looked up in: what stands on the left goes the way of a cell first.
-    fn table(&self, values: &[(String, String, Place)], trim: bool, faults: &mut Vec<String>) -> Table {
+    /// The lookup table of the values. The keys are changed in the same way as the cells.
+    fn lookup_table(
+        &self,
+        values: &[(String, String, ConfigPosition)],
+        trim: bool,
+        faults: &mut Vec<String>,
+    ) -> Table {
         let mut table = Table { values: HashMap::new(), otherwise: self.otherwise.unwrap_or_default() };
         for (from, to, place) in values {
             let Some(from) = self.letters.apply(if trim { from.trim() } else { from }).map(Cow::into_owned)
@@ -173,8 +178,7 @@ impl ColumnTable {
         table
     }
 
-    /// What is said about the cells, as the file has it: keys, and values with the texts among them in quotes by
-    /// `quoted`.
+    /// The lines of the table in a configuration file, without `parameter`. `quoted` puts texts in quotes.
     pub fn lines(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
         let mut lines = Vec::new();
         lines.extend(self.trim.map(|trim| format!("trim = {trim}")));

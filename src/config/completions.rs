@@ -5,7 +5,7 @@ use crate::commands::completions::Text;
 use clap_complete::Shell;
 
 impl CompletionsChoice {
-    /// What is printed.
+    /// The text to print.
     #[must_use]
     pub fn text(self) -> Text {
         match self {

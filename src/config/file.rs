@@ -1,5 +1,5 @@
-//! The configuration file as text: TOML becomes settings, each with its place in the file. What the settings mean is
-//! judged elsewhere.
+//! Parses the configuration file: TOML becomes settings, each with its position in the file. Other modules interpret the
+//! settings.
 
 use super::opening::open;
 use crate::exit::Failure;
@@ -11,21 +11,21 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// In bytes. Chosen: longer than any configuration file.
+/// The most bytes of a configuration file. Chosen: longer than any configuration file.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
-/// Names under which people would write the key itself.
+/// Keys under which people might put the API key itself.
 const NAMES_OF_KEY: [&str; 5] = ["apikey", "key", "offeritapikey", "secret", "token"];
 
-/// A place in a file, to show.
+/// A position in a configuration file, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ConfigPosition {
     path: Arc<Path>,
     line: usize,
     column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ConfigPosition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}", self.path.display(), self.line, self.column)
     }
@@ -35,11 +35,11 @@ impl fmt::Display for Place {
 #[derive(Clone)]
 pub(super) struct Setting {
     pub key: String,
-    pub place: Place,
+    pub place: ConfigPosition,
     pub value: Value,
 }
 
-/// A value as the file has it.
+/// A value of the file.
 #[derive(Clone)]
 pub(super) enum Value {
     Switch(bool),
@@ -115,7 +115,7 @@ impl ConfigFile {
     }
 }
 
-/// The message of the TOML parser. Its words for a missing quote are those of a grammar.
+/// The message of the TOML parser in plain words. For a missing quote, the parser reports the expected token.
 fn in_plain_words(message: &str) -> String {
     if message.contains("expected `\"`") || message.contains("expected `'`") {
         return "a closing quote is missing".to_owned();
@@ -142,16 +142,16 @@ fn refuse_key(setting: &Setting) -> Result<(), Failure> {
 struct Source<'text> {
     path: Arc<Path>,
     text: &'text str,
-    /// Where each line begins: a place is looked for once a setting.
+    /// The byte offset of each line, to find the position of each setting quickly.
     line_starts: Vec<usize>,
 }
 
 impl Source<'_> {
-    fn place(&self, offset: usize) -> Place {
+    fn place(&self, offset: usize) -> ConfigPosition {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let before = self.text.get(self.line_starts[line - 1]..offset).unwrap_or_default();
         let column = before.chars().count() + 1;
-        Place { path: Arc::clone(&self.path), line, column }
+        ConfigPosition { path: Arc::clone(&self.path), line, column }
     }
 
     /// In the order of the file, not of the parser's table.

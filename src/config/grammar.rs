@@ -1,5 +1,5 @@
-//! What the option structs of several commands share: the headings of `--help`, defaults, parsers of numbers and
-//! durations, and options of which nothing was typed.
+//! The common parts of the option structs: the headings of `--help`, defaults, parsers of numbers and durations, and options
+//! without typed values.
 
 use crate::delivery;
 use crate::exit::Failure;
@@ -17,9 +17,9 @@ pub(super) const SERVER: &str = "Server";
 pub(super) const PACE: &str = "Pace and retries";
 pub(super) const LIMITS: &str = "Limits";
 pub(super) const RESULT: &str = "Result and reports";
-/// Of `sandbox` only.
+/// The heading of `sandbox` only.
 pub(super) const FAULTS: &str = "Faults";
-/// Of the flag `--help`, too.
+/// The heading that also contains the flag `--help`.
 pub const OUTPUT: &str = "Output";
 
 /// The default of `--rate`.
@@ -79,7 +79,7 @@ pub(super) fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
     }))
 }
 
-/// The options of which nothing was typed: the defaults that clap knows.
+/// The options without typed values: the defaults that clap knows.
 pub(super) fn untyped<Options: Args>() -> Options {
     let command = Options::augment_args(Command::new("").no_binary_name(true));
     let matches = command.try_get_matches_from([""; 0]).expect("none of the options is required");

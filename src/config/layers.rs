@@ -1,9 +1,9 @@
-//! Where every option comes from: flags go before the environment, the environment before the configuration file,
-//! the file before the defaults. The command line's own grammar is the only list of options: a key of the file is
-//! an option without its dashes, and its value is read by the very parser of the option.
+//! The sources of every option: flags override the environment, the environment overrides the configuration file, and the file
+//! overrides the defaults. The grammar of the command line is the only list of options: a key of the file is an option without
+//! its dashes, and the parser of the option reads its value.
 
 use super::columns::{ColumnTable, unknown_key};
-use super::file::{ConfigFile, Place, Setting, Value};
+use super::file::{ConfigFile, ConfigPosition, Setting, Value};
 use super::mapping::{FileMapping, MappingOptions};
 use super::target::Environment;
 use super::values::{as_arguments, checked, in_one_line};
@@ -13,21 +13,21 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Names the configuration file, and marks the commands that take one.
+/// The option that names the configuration file. Commands that read such a file have this option.
 pub(super) const CONFIG: &str = "config";
 
 /// Options that belong to a call and not into a file.
 const OF_A_CALL: [&str; 4] = [CONFIG, "show-config", "output", "help"];
 
-/// In a file it concerns the result file of `run`. Any other command that replaces a file takes it as a flag only: it
-/// may cost corrections made by hand.
+/// A key that applies to `run` only. Other commands accept it as a flag only, because replacing their file may destroy
+/// corrections made by hand.
 const OVERWRITE: &str = "overwrite";
 
-/// In a file it concerns `check`: that of `plan` has other values.
+/// A key that does not apply to `plan`, whose `--format` has other values.
 const FORMAT: &str = "format";
 
-/// Whether a key of a file concerns a command that has the option.
-fn concerns(command: &str, key: &str) -> bool {
+/// Whether a key of a file applies to a command that has the option.
+fn applies_to(command: &str, key: &str) -> bool {
     match key {
         OVERWRITE => command == "run",
         FORMAT => command != "plan",
@@ -44,13 +44,13 @@ pub struct Layers {
     /// Flags and file, parsed as one command line.
     matches: ArgMatches,
     /// The settings of the file that are in effect, of all commands.
-    pub(super) in_force: Vec<Setting>,
+    pub(super) in_effect: Vec<Setting>,
     mapping: FileMapping,
 }
 
 impl Layers {
-    /// Puts the layers on each other. `grammar` is that of the whole program, `arguments` are the process's own and
-    /// `typed` what the grammar made of them.
+    /// Merges the layers. `grammar` is the grammar of the whole program, `arguments` are the arguments of the process, and
+    /// `typed` are the parsed arguments.
     ///
     /// # Errors
     /// Everything that is wrong with the configuration file.
@@ -60,21 +60,21 @@ impl Layers {
         typed: ArgMatches,
         environment: &Environment,
     ) -> Result<Layers, Failure> {
-        let none = |matches| Layers { matches, in_force: Vec::new(), mapping: FileMapping::default() };
+        let none = |matches| Layers { matches, in_effect: Vec::new(), mapping: FileMapping::default() };
         let Some((name, command_matches)) = typed.subcommand() else { return Ok(none(typed)) };
         let Some(command) = grammar.find_subcommand(name) else { return Ok(none(typed)) };
         let Some(path) = config_path(command_matches) else { return Ok(none(typed)) };
         let file = ConfigFile::read(path)?;
         let path = path.clone();
-        let (settings, mapping) = understood(grammar, file)?;
-        let in_force: Vec<Setting> = settings
+        let (settings, mapping) = read_settings(grammar, file)?;
+        let in_effect: Vec<Setting> = settings
             .into_iter()
             .filter(|setting| !is_overruled(command, command_matches, environment, &setting.key))
             .collect();
-        refuse_conflicts(command, &in_force)?;
-        // Behind the command's name and before what was typed.
+        refuse_conflicts(command, &in_effect)?;
+        // The settings follow the command's name and precede the typed arguments, so that these override the settings.
         let mut merged: Vec<OsString> = arguments.iter().take(2).cloned().collect();
-        for setting in in_force.iter().filter(|setting| concerns(name, &setting.key)) {
+        for setting in in_effect.iter().filter(|setting| applies_to(name, &setting.key)) {
             if let Some(arg) = option(command, &setting.key) {
                 merged.extend(as_arguments(arg, setting));
             }
@@ -84,47 +84,47 @@ impl Layers {
             .clone()
             .try_get_matches_from(merged)
             .map_err(|error| Failure::usage(format!("{}: {}", path.display(), in_one_line(&error))))?;
-        Ok(Layers { matches, in_force, mapping })
+        Ok(Layers { matches, in_effect, mapping })
     }
 
-    /// What the command line and the file say together, for the command's own reader.
+    /// The merged arguments, for the command's options.
     #[must_use]
     pub fn matches(&self) -> &ArgMatches {
         &self.matches
     }
 
-    /// Hands over what the file says about columns.
+    /// Adds the column settings of the file to the options.
     pub fn fill(&self, options: &mut MappingOptions) {
-        let is_in_force = |key: &str| self.in_force.iter().any(|setting| setting.key == key);
-        let (has_empty, has_since) = (is_in_force("empty"), is_in_force("since"));
+        let is_in_effect = |key: &str| self.in_effect.iter().any(|setting| setting.key == key);
+        let (has_empty, has_since) = (is_in_effect("empty"), is_in_effect("since"));
         // The settings of the file are in `matches` as if they were typed.
         let typed = self.matches.subcommand().map(|(_, matches)| matches.value_source("empty"));
         let is_empty_typed = typed.flatten() == Some(ValueSource::CommandLine) && !has_empty;
         options.file = FileMapping { has_empty, has_since, is_empty_typed, ..self.mapping.clone() };
     }
 
-    /// Leads a failure back to the file where the option it names was set there.
+    /// Replaces the option that a failure names by its position in the file, if the file sets the option.
     #[must_use]
     pub fn located(&self, mut failure: Failure) -> Failure {
-        failure.message = self.led_back(failure.message);
-        failure.more = failure.more.into_iter().map(|message| self.led_back(message)).collect();
+        failure.message = self.locate(failure.message);
+        failure.more = failure.more.into_iter().map(|message| self.locate(message)).collect();
         failure
     }
 
-    fn led_back(&self, message: String) -> String {
+    fn locate(&self, message: String) -> String {
         let is_named = |setting: &&Setting| {
             let rest = message.strip_prefix("--").and_then(|rest| rest.strip_prefix(setting.key.as_str()));
             rest.is_some_and(|rest| rest.starts_with(':'))
         };
-        match self.in_force.iter().find(is_named) {
+        match self.in_effect.iter().find(is_named) {
             Some(setting) => format!("{}: {}", setting.place, &message[2..]),
             None => message,
         }
     }
 
-    /// Where the file sets an option that is in effect.
-    pub(super) fn place(&self, key: &str) -> Option<&Place> {
-        self.in_force.iter().find(|setting| setting.key == key).map(|setting| &setting.place)
+    /// The position at which the file sets an option that is in effect.
+    pub(super) fn place(&self, key: &str) -> Option<&ConfigPosition> {
+        self.in_effect.iter().find(|setting| setting.key == key).map(|setting| &setting.place)
     }
 }
 
@@ -133,7 +133,7 @@ fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
     matches.try_get_one::<PathBuf>(CONFIG).ok().flatten()
 }
 
-/// The options of all commands that take a configuration file, each once: the keys of the file.
+/// The keys of the file: the options of all commands that read a configuration file, each once.
 pub(super) fn keys(grammar: &Command) -> Vec<(&Command, &Arg)> {
     let mut keys: Vec<(&Command, &Arg)> = Vec::new();
     for command in grammar.get_subcommands().filter(|command| option(command, CONFIG).is_some()) {
@@ -151,8 +151,8 @@ fn option<'grammar>(command: &'grammar Command, long: &str) -> Option<&'grammar 
     command.get_arguments().find(|arg| arg.get_long() == Some(long))
 }
 
-/// The settings of a file, each of the kind its option takes, paths resolved; and what it says about columns.
-fn understood(grammar: &Command, file: ConfigFile) -> Result<(Vec<Setting>, FileMapping), Failure> {
+/// Checks the settings of a file: their types, with resolved paths, and the settings of columns.
+fn read_settings(grammar: &Command, file: ConfigFile) -> Result<(Vec<Setting>, FileMapping), Failure> {
     let known = keys(grammar);
     let mut names: Vec<&str> = known.iter().filter_map(|(_, arg)| arg.get_long()).collect();
     names.push(COLUMNS);
@@ -199,7 +199,7 @@ fn read_columns(setting: &Setting, mapping: &mut FileMapping, faults: &mut Vec<S
     }
 }
 
-/// Whether a flag or a variable takes the place of a setting: the same option, or one that excludes it.
+/// Whether a flag or a variable overrides a setting: the same option, or an option that conflicts with it.
 fn is_overruled(command: &Command, typed: &ArgMatches, environment: &Environment, key: &str) -> bool {
     if environment.variable(key).is_some() {
         return true;

@@ -1,7 +1,7 @@
-//! The options about columns, from flags and file, become a mapping.
+//! Merges the options about columns, from flags and file, into a mapping.
 
 use super::columns::{ColumnTable, parameter};
-use super::file::Place;
+use super::file::ConfigPosition;
 use super::grammar::{COLUMNS, untyped};
 use crate::customer::value_fault;
 use crate::exit::Failure;
@@ -43,7 +43,7 @@ pub struct MappingOptions {
     )]
     pub empty_rows: EmptyRowsChoice,
 
-    /// What the configuration file says.
+    /// The settings of the configuration file.
     #[arg(skip)]
     pub(super) file: FileMapping,
 }
@@ -72,25 +72,25 @@ impl Default for MappingOptions {
     }
 }
 
-/// Names only: a constant may be a password.
+/// Shows names only, because a constant may be a password.
 impl std::fmt::Debug for MappingOptions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("MappingOptions").field("map", &self.map).finish_non_exhaustive()
     }
 }
 
-/// What a configuration file says about columns. Items are written as on the command line.
+/// The settings of a configuration file about columns. Items have the form of the command line.
 #[derive(Clone, Default)]
 pub(super) struct FileMapping {
-    pub map: Vec<(String, Place)>,
-    pub set: Vec<(String, Place)>,
-    pub ignored: Vec<(String, Place)>,
+    pub map: Vec<(String, ConfigPosition)>,
+    pub set: Vec<(String, ConfigPosition)>,
+    pub ignored: Vec<(String, ConfigPosition)>,
     pub columns: Vec<ColumnTable>,
-    /// Whether the file sets what empty cells do.
+    /// Whether the file sets `empty`.
     pub has_empty: bool,
-    /// Whether `--empty` was typed: its value alone may be the default.
+    /// Whether `--empty` was typed. Its value does not reveal this, because it may be the default.
     pub is_empty_typed: bool,
-    /// Whether `--since` is said by the file.
+    /// Whether the file sets `since`.
     pub has_since: bool,
 }
 
@@ -108,8 +108,8 @@ impl FileMapping {
     }
 }
 
-/// What was said about one column: by the file, by a flag, or by both.
-struct Said {
+/// The settings of one column, by the file, by a flag, or by both.
+struct ColumnSettings {
     name: String,
     origin: String,
     is_flag: bool,
@@ -117,33 +117,33 @@ struct Said {
     table: Option<ColumnTable>,
 }
 
-/// What was said about all columns, in the order in which it was said.
+/// The settings of all columns, the file first.
 #[derive(Default)]
-struct SaidColumns {
-    columns: Vec<Said>,
+struct AllColumnSettings {
+    columns: Vec<ColumnSettings>,
     /// The number of each column in `columns`, by its normalized name.
     numbers: HashMap<String, usize>,
 }
 
-impl SaidColumns {
-    fn find(&mut self, name: &str) -> Option<&mut Said> {
+impl AllColumnSettings {
+    fn find(&mut self, name: &str) -> Option<&mut ColumnSettings> {
         self.numbers.get(&normalize_name(name)).map(|number| &mut self.columns[*number])
     }
 
-    fn push(&mut self, said: Said) {
-        self.numbers.insert(normalize_name(&said.name), self.columns.len());
-        self.columns.push(said);
+    fn push(&mut self, column: ColumnSettings) {
+        self.numbers.insert(normalize_name(&column.name), self.columns.len());
+        self.columns.push(column);
     }
 }
 
-/// Where a column is to be left out, and whether by a flag. By its normalized name.
-type Ignored = HashMap<String, (String, bool)>;
+/// The ignored columns by normalized name: the origin of the setting, and whether the origin is a flag.
+type IgnoredColumns = HashMap<String, (String, bool)>;
 
 impl MappingOptions {
-    /// The mapping. What a flag says goes before what the file says of the same column or parameter.
+    /// The mapping. A flag overrides the file for the same column or parameter.
     ///
     /// # Errors
-    /// Everything that is wrong with it, found without an input.
+    /// All errors that can be found without an input.
     pub fn mapping(&self) -> Result<Mapping, Failure> {
         let mut faults = Vec::new();
         let empty = match self.empty {
@@ -151,13 +151,13 @@ impl MappingOptions {
             EmptyChoice::Keep => Empty::Keep,
         };
         let ignored = self.ignored();
-        let by_name: Ignored = ignored
+        let by_name: IgnoredColumns = ignored
             .iter()
             .map(|(name, origin, is_flag)| (normalize_name(name), (origin.clone(), *is_flag)))
             .collect();
-        let mut said = self.said(&mut faults).columns;
-        said.retain(|column| !is_left_out(column, &by_name, &mut faults));
-        let columns = said.into_iter().filter_map(|said| rule(said, empty, &mut faults)).collect();
+        let mut settings = self.column_settings(&mut faults).columns;
+        settings.retain(|column| !is_left_out(column, &by_name, &mut faults));
+        let columns = settings.into_iter().filter_map(|column| rule(column, empty, &mut faults)).collect();
         let constants = self.constants(&mut faults);
         Failure::all(faults)?;
         Ok(Mapping {
@@ -176,12 +176,12 @@ impl MappingOptions {
         })
     }
 
-    /// Whether the configuration file says `since`.
+    /// Whether the configuration file sets `since`.
     pub(super) fn is_since_of_file(&self) -> bool {
         self.file.has_since
     }
 
-    /// The options that were typed and do not apply to a plan.
+    /// The typed options that do not apply to a plan.
     fn typed(&self) -> Vec<String> {
         let typed = [
             ("--map", !self.map.is_empty()),
@@ -191,30 +191,30 @@ impl MappingOptions {
         typed.into_iter().filter(|(_, is_typed)| *is_typed).map(|(option, _)| option.to_owned()).collect()
     }
 
-    /// Every column that is to be left out, where that was said, and whether by a flag.
+    /// Every ignored column, the origin of the setting, and whether the origin is a flag.
     pub(super) fn ignored(&self) -> Vec<(String, String, bool)> {
         let file = self.file.ignored.iter().map(|(name, place)| (name.clone(), place.to_string(), false));
         let flags = self.ignore_column.iter().map(|name| (name.clone(), "--ignore-column".to_owned(), true));
         file.chain(flags).collect()
     }
 
-    /// What the file says about each column, by its normalized name.
+    /// The table of each column in the file, by normalized name.
     pub(super) fn tables(&self) -> HashMap<String, &ColumnTable> {
         self.file.columns.iter().map(|column| (normalize_name(&column.name), column)).collect()
     }
 
-    /// What was said about each column, the file first.
-    fn said(&self, faults: &mut Vec<String>) -> SaidColumns {
-        let mut said = SaidColumns::default();
+    /// The settings of each column, the file first.
+    fn column_settings(&self, faults: &mut Vec<String>) -> AllColumnSettings {
+        let mut settings = AllColumnSettings::default();
         for table in &self.file.columns {
-            if let Some(before) = said.find(&table.name) {
+            if let Some(before) = settings.find(&table.name) {
                 faults.push(format!(
                     "{}: '{}' is the same column as {}. Remove one of them",
                     table.place, table.name, before.origin
                 ));
                 continue;
             }
-            said.push(Said {
+            settings.push(ColumnSettings {
                 name: table.name.clone(),
                 origin: table.place.to_string(),
                 is_flag: false,
@@ -225,15 +225,15 @@ impl MappingOptions {
         let file = self.file.map.iter().map(|(text, place)| (text, place.to_string(), false));
         let flags = self.map.iter().map(|text| (text, format!("--map '{text}'"), true));
         for (text, origin, is_flag) in file.chain(flags) {
-            if let Err(fault) = map(&mut said, text, &origin, is_flag) {
+            if let Err(fault) = add_map(&mut settings, text, &origin, is_flag) {
                 let origin = if is_flag { "--map".to_owned() } else { origin };
                 faults.push(format!("{origin}: {fault}"));
             }
         }
-        said
+        settings
     }
 
-    /// The constants, those of flags before those of the file.
+    /// The constants. A flag overrides the file.
     fn constants(&self, faults: &mut Vec<String>) -> Vec<Constant> {
         let mut constants: Vec<(Constant, bool)> = Vec::new();
         let file = self.file.set.iter().map(|(text, place)| (text, Some(place)));
@@ -260,27 +260,27 @@ impl MappingOptions {
     }
 }
 
-/// Whether a flag leaves out a column of which only the file speaks. Both in one place is a mistake.
-fn is_left_out(said: &Said, ignored: &Ignored, faults: &mut Vec<String>) -> bool {
-    let Some((origin, is_flag)) = ignored.get(&normalize_name(&said.name)) else { return false };
-    if *is_flag == said.is_flag {
-        faults
-            .push(format!("{origin}: '{}' is also mapped by {}. Remove one of them", said.name, said.origin));
+/// Whether a flag ignores a column that only the file maps. A column that one source both ignores and maps is an error.
+fn is_left_out(column: &ColumnSettings, ignored: &IgnoredColumns, faults: &mut Vec<String>) -> bool {
+    let ColumnSettings { name, origin: mapped_by, .. } = column;
+    let Some((origin, is_flag)) = ignored.get(&normalize_name(name)) else { return false };
+    if *is_flag == column.is_flag {
+        faults.push(format!("{origin}: '{name}' is also mapped by {mapped_by}. Remove one of them"));
     }
-    *is_flag && !said.is_flag
+    *is_flag && !column.is_flag
 }
 
-/// Takes in `COLUMN=parameter`.
-fn map(said: &mut SaidColumns, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
+/// Adds `COLUMN=parameter` to the settings.
+fn add_map(settings: &mut AllColumnSettings, text: &str, origin: &str, is_flag: bool) -> Result<(), String> {
     let (name, wanted) = text.rsplit_once('=').ok_or_else(|| {
         format!("cannot read '{text}'. Use COLUMN=FIELD, such as 'Customer No=customer_id'")
     })?;
     let parameter = Some(parameter(wanted)?);
     let name = name.trim();
-    match said.find(name) {
+    match settings.find(name) {
         None => {
             let (name, origin) = (name.to_owned(), origin.to_owned());
-            said.push(Said { name, origin, is_flag, parameter, table: None });
+            settings.push(ColumnSettings { name, origin, is_flag, parameter, table: None });
         }
         Some(before) if before.is_flag == is_flag && before.parameter.is_some() => {
             return Err(format!("'{name}' is also mapped by {}. Remove one of them", before.origin));
@@ -293,8 +293,8 @@ fn map(said: &mut SaidColumns, text: &str, origin: &str, is_flag: bool) -> Resul
     Ok(())
 }
 
-fn rule(said: Said, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule> {
-    let Said { name, origin, table, parameter: given, .. } = said;
+fn rule(column: ColumnSettings, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule> {
+    let ColumnSettings { name, origin, table, parameter: given, .. } = column;
     let Some(parameter) = given.or_else(|| parameter(&name).ok()) else {
         faults.push(format!(
             "{origin}: '{name}' is not an Offerit field. Add parameter = \"...\" with the field of this column"
@@ -308,8 +308,8 @@ fn rule(said: Said, empty: Empty, faults: &mut Vec<String>) -> Option<ColumnRule
     Some(ColumnRule { name, origin, parameter, transform })
 }
 
-/// Reads `parameter=VALUE`. No message holds the value.
-fn constant(text: &str, place: Option<&Place>) -> Result<Constant, String> {
+/// Reads `parameter=VALUE`. No message contains the value.
+fn constant(text: &str, place: Option<&ConfigPosition>) -> Result<Constant, String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| "needs FIELD=VALUE, such as 'custom1=crm'".to_owned())?;
     let parameter = parameter(name)?;

@@ -20,7 +20,7 @@ impl From<LogFormatChoice> for LogFormat {
 }
 
 impl RunOptions {
-    /// How lines on standard error look, and what is said.
+    /// The format and the verbosity of the lines on standard error.
     #[must_use]
     pub fn logs(&self) -> Logs {
         let verbosity = match (self.quiet, self.verbose) {
@@ -44,7 +44,7 @@ impl RunOptions {
             is_quiet: self.quiet,
             is_coloured: environment.no_color.is_none(),
             is_dumb: environment.term.as_ref().is_none_or(|term| term == "dumb"),
-            go_on: go_on(&self.arguments),
+            go_on: continue_command(&self.arguments),
             failures: self.failures_command(result),
         }
     }
@@ -52,18 +52,18 @@ impl RunOptions {
 
 /// The command that continues a run, for a shell. `None` if it would show values of fields (`--set`), or if nothing was
 /// typed.
-fn go_on(arguments: &[OsString]) -> Option<String> {
-    // What is no text cannot be shown so that it is right when it is typed again.
+fn continue_command(arguments: &[OsString]) -> Option<String> {
+    // An argument that is not UTF-8 cannot be printed so that a shell reads the same argument.
     let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str()).collect::<Option<_>>()?;
     let mut words = vec![shell_word(arguments.first()?)];
     let mut rest = arguments.iter().skip(1).copied();
     let mut is_resumed = false;
-    let mut behind = Vec::new();
+    let mut positional = Vec::new();
     while let Some(word) = rest.next() {
         match word {
             "--" => {
-                behind.push(word);
-                behind.extend(rest.by_ref());
+                positional.push(word);
+                positional.extend(rest.by_ref());
             }
             "--overwrite" => {}
             "--resume" => {
@@ -77,18 +77,19 @@ fn go_on(arguments: &[OsString]) -> Option<String> {
     if !is_resumed {
         words.push("--resume".to_owned());
     }
-    words.extend(behind.iter().map(|word| shell_word(word)));
+    words.extend(positional.iter().map(|word| shell_word(word)));
     Some(words.join(" "))
 }
 
 impl RunOptions {
-    /// The command that exports the failed rows, for a shell, with the typed options that it takes as well. `None` where [`go_on`] gives none.
+    /// The command that exports the failed rows, for a shell, with the typed options that `failures` has too. `None` if
+    /// [`continue_command`] returns `None`.
     fn failures_command(&self, result: &Path) -> Option<String> {
-        go_on(&self.arguments)?;
+        continue_command(&self.arguments)?;
         let (run, failures) =
             (Self::grammar(), FailuresOptions::augment_args(clap::Command::new("failures")));
         let mut words = vec![self.arguments.first()?.to_str()?, "failures"];
-        // Behind the program and its command.
+        // The first two arguments are the program and its command.
         let mut typed = self.arguments.iter().skip(2).filter_map(|argument| argument.to_str());
         while let Some(word) = typed.next() {
             let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else { continue };
@@ -96,7 +97,7 @@ impl RunOptions {
             let name = name.unwrap_or(option);
             let has_value = value.is_none() && takes_value(&run, name);
             let value = if has_value { typed.next() } else { None };
-            // `run --overwrite` is about the result file.
+            // `run --overwrite` refers to the result file.
             if name != "overwrite" && long(&failures, name).is_some() {
                 words.push(word);
                 words.extend(value);
@@ -117,7 +118,7 @@ impl RunOptions {
         RunOptions::augment_args(clap::Command::new("run"))
     }
 
-    /// The options of `run` as they are typed behind the name of the command.
+    /// The options of `run` from the words after the name of the command.
     #[cfg(test)]
     pub(super) fn typed(words: &[&str]) -> Result<RunOptions, clap::Error> {
         use clap::FromArgMatches;
@@ -126,8 +127,8 @@ impl RunOptions {
     }
 }
 
-/// The file for the failed rows, named after the result file: shards and nights share the input, and each has
-/// a result file of its own. A path that is taken gets the next number, as `failures` replaces no file.
+/// The path of the file for the failed rows. It is named after the result file, because several shards or nights have one input
+/// and different result files. If the path exists, the next number is added, because `failures` replaces no file.
 fn free_path_beside(result: &Path) -> PathBuf {
     let stem = result.with_extension("");
     let is_usual = stem.extension().is_some_and(|extension| extension == "result");
@@ -156,11 +157,11 @@ mod tests {
     use super::*;
 
     fn command(words: &[&str]) -> Option<String> {
-        go_on(&words.iter().map(OsString::from).collect::<Vec<_>>())
+        continue_command(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
-    fn the_command_that_goes_on_is_the_same_with_resume() {
+    fn the_command_that_continues_is_the_typed_command_with_resume() {
         for (typed, expected) in [
             (&["offerit-sync", "run", "a.csv"][..], "offerit-sync run a.csv --resume"),
             (&["./o", "run", "--resume", "a b.csv", "--rate=5/m"], "./o run --resume 'a b.csv' --rate=5/m"),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_for_failures_takes_what_it_knows_of_what_was_typed() {
+    fn the_command_for_failures_keeps_the_typed_options_that_it_has() {
         for (typed, result, expected) in [
             (&["o", "run", "a.csv"][..], "a.result.csv", "o failures -o a.failures.csv a.csv"),
             (
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_failures_that_exists_is_not_named_again() {
+    fn an_existing_file_of_failures_is_not_suggested_again() {
         let folder = tempfile::tempdir().unwrap();
         let result = folder.path().join("in.result.csv");
         for name in ["in.failures.csv", "in.failures-2.csv", "in.failures-3.csv"] {
@@ -243,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_not_shown_as_another() {
+    fn no_command_is_shown_for_an_argument_that_is_not_utf_8() {
         let word = std::os::unix::ffi::OsStringExt::from_vec(b"\xff.csv".to_vec());
-        assert_eq!(go_on(&["o".into(), "run".into(), word]), None);
+        assert_eq!(continue_command(&["o".into(), "run".into(), word]), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::layers::Layers;
 use super::mapping::MappingOptions;
 use super::reading::ReadingOptions;
 use super::target::Environment;
-use super::{CheckOptions, FileOptions, compared_by};
+use super::{CheckOptions, FileOptions, comparison_key};
 use crate::commands::{plan, undo};
 use crate::exit::Failure;
 use crate::input::{Mapping, Reading};
@@ -129,7 +129,7 @@ pub struct UndoOptions {
 }
 
 impl PlanOptions {
-    /// The settings of a plan. `grammar` is that of the whole program, which reads `--baseline-config`.
+    /// The settings of a plan. `grammar` is the grammar of the whole program, which reads `--baseline-config`.
     ///
     /// # Errors
     /// If an option or the configuration of the baseline is wrong.
@@ -138,7 +138,7 @@ impl PlanOptions {
         grammar: &clap::Command,
         environment: &Environment,
     ) -> Result<plan::Settings, Failure> {
-        // A plan as the input is refused for what it is.
+        // A plan as the input has its own error message.
         let mapping = Mapping { typed: Vec::new(), ..self.mapping.mapping()? };
         let reading = self.reading.reading()?;
         let limit = |option, text: &Option<String>| {
@@ -201,7 +201,7 @@ impl PlanOptions {
     }
 }
 
-/// What a configuration file says of reading an input: what `check` would take from it.
+/// The settings of a configuration file for reading an input, as `check` would use them.
 fn options_of(grammar: &clap::Command, config: &Path) -> Result<(Reading, Mapping), Failure> {
     let arguments = ["offerit-sync".into(), "check".into(), "--config".into(), config.into(), "-".into()];
     let arguments: [OsString; 5] = arguments;
@@ -232,7 +232,7 @@ impl UndoOptions {
             is_whole: self.all,
             output: self.output.clone(),
             may_overwrite: self.overwrite,
-            key: compared_by(self.sandbox, self.api_key_file.as_deref(), environment)?,
+            key: comparison_key(self.sandbox, self.api_key_file.as_deref(), environment)?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The options that say how INPUT is to be read, the same for every command that reads it.
+//! The options for reading INPUT, equal for every command that reads it.
 
 use super::grammar::{INPUT, positive, untyped, whole};
 use crate::exit::Failure;
@@ -47,10 +47,10 @@ impl Default for ReadingOptions {
 }
 
 impl ReadingOptions {
-    /// How to read INPUT.
+    /// The settings for reading INPUT.
     ///
     /// # Errors
-    /// The first option that is wrong, with what to do.
+    /// The first option that is wrong, with the remedy.
     pub fn reading(&self) -> Result<Reading, Failure> {
         Ok(Reading {
             delimiter: parsed("--delimiter", self.delimiter.as_deref())?,
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_left_to_the_input() {
+    fn an_option_that_is_not_given_is_detected_from_the_input() {
         assert_eq!(ReadingOptions::default().reading().unwrap(), Reading::default());
     }
 

@@ -27,7 +27,7 @@ pub struct RunOptions {
     #[command(flatten)]
     pub mapping: MappingOptions,
 
-    /// The account's URL. Its help is an attribute, as rustdoc takes a bare address for a mistake.
+    /// The account's URL. Its help is an attribute, because rustdoc warns of a bare address.
     #[arg(help = "Account URL, such as https://offerit.example.com [env: OFFERIT_URL]", long, conflicts_with = "sandbox", help_heading = SERVER)]
     pub url: Option<String>,
 

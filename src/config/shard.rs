@@ -1,4 +1,4 @@
-//! What `--shard` changes: the rate and the name of the result file.
+//! The effects of `--shard`: on the rate and on the name of the result file.
 
 use super::VerifyOptions;
 use crate::delivery::Rate;
@@ -15,7 +15,7 @@ pub(super) fn shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
     text.map(read).transpose()
 }
 
-/// The rate of this run: that of the job, divided among its shards.
+/// The rate of this run: the rate of the job, divided among its shards.
 pub(super) fn rate(text: &str, shard: Option<Shard>) -> Result<Rate, Failure> {
     let rate: Rate = text
         .parse()
@@ -36,8 +36,8 @@ fn extension(shard: Option<Shard>) -> String {
     })
 }
 
-/// Whether this is standard input by any name, or a pipe that the shell made for `<(command)`: no result file can lie
-/// beside either.
+/// Whether the path is standard input under any name, or a pipe of the shell for `<(command)`. No result file can be created
+/// beside such a path.
 fn is_stream_of_process(input: &Path) -> bool {
     input == Path::new("-")
         || input == Path::new("/dev/stdin")
@@ -67,7 +67,7 @@ pub(super) fn result_path(
 }
 
 impl VerifyOptions {
-    /// The result files to read: those that were named, or that of the input.
+    /// The result files to read: the named files, or the result file of the input.
     pub(super) fn results(&self, shard: Option<Shard>) -> Result<Vec<PathBuf>, Failure> {
         if self.result.is_empty() {
             return Ok(vec![result_path(&self.input, None, shard)?]);

@@ -10,10 +10,10 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::fmt::Write;
 
-/// Stands for what is not shown.
+/// The mask of secrets.
 const MASK: &str = "***";
 
-/// One line an option: its value, and where that came from. Options that are not set are commented out.
+/// One line per option: its value and the source of the value. Options that are not set are commented out.
 pub(super) fn shown(
     grammar: &Command,
     layers: &Layers,
@@ -32,7 +32,7 @@ pub(super) fn shown(
             None => writeln!(text, "# {long} is not set"),
         };
     }
-    // Never its value.
+    // The key itself is never shown.
     if environment.api_key.is_some() {
         let _ = writeln!(text, "# api-key = \"{MASK}\" # OFFERIT_API_KEY");
     }
@@ -51,7 +51,7 @@ fn value(
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
     let id = arg.get_id().as_str();
     if let Some(place) = layers.place(long) {
-        let setting = layers.in_force.iter().find(|setting| setting.key == long)?;
+        let setting = layers.in_effect.iter().find(|setting| setting.key == long)?;
         let value = match &setting.value {
             super::file::Value::Switch(on) => on.to_string(),
             super::file::Value::Text(text) => quote_for_toml(text),
@@ -71,7 +71,7 @@ fn value(
         return Some((value, format!("--{long}")));
     }
     if let Some((variable, value)) = environment.variable(long) {
-        // The variable of the key holds the key, and takes the place of the option that names its file.
+        // The variable of the key contains the key. It overrides the option that names the key's file.
         let value = value.to_str().filter(|_| variable != Environment::API_KEY);
         return value.map(|value| (quote_for_toml(value), variable.to_owned()));
     }
@@ -82,7 +82,7 @@ fn value(
     Some((quote_for_toml(&default.to_string_lossy()), "default".to_owned()))
 }
 
-/// A base URL may hold a password or a key by mistake.
+/// Masks a base URL that may contain a password or a key by mistake.
 fn masked(long: &str, value: String) -> String {
     if long == "url" && value.contains(['@', '?', '#']) { quote_for_toml(MASK) } else { value }
 }

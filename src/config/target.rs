@@ -15,13 +15,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// In bytes. Chosen: longer than any key.
+/// The most bytes of a key file. Chosen: longer than any key.
 const LONGEST_KEY_FILE: u64 = 64 * 1024;
 
-/// In bytes. Chosen: twenty times the certificates that a Linux distribution trusts.
+/// The most bytes of a file of certificates. Chosen: twenty times the certificates that a Linux distribution trusts.
 const LONGEST_CA_CERT: u64 = 4 * 1024 * 1024;
 
-/// The bits of a mode by which others than the owner may read a file.
+/// The bits of a mode that allow users other than the owner to read a file.
 const OTHERS: u32 = 0o044;
 
 /// The environment variables of the program. An empty one counts as not set.
@@ -42,7 +42,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Holds the key itself.
+    /// The variable that contains the key itself.
     pub(super) const API_KEY: &str = "OFFERIT_API_KEY";
 
     /// The variable of an option and its value, if it is set.
@@ -70,7 +70,7 @@ impl Environment {
     }
 }
 
-/// What a run needs and nobody gave: the option and its variable.
+/// The options that a run requires, and their variables.
 const SETTINGS: [(&str, &str); 3] = [
     ("--url", "OFFERIT_URL"),
     ("--api-username", "OFFERIT_API_USERNAME"),
@@ -114,7 +114,7 @@ fn missing(settings: &[(&str, &str)]) -> Failure {
     Failure::usage(format!("missing: {}. To try a run without an account, add --sandbox", names.join(", ")))
 }
 
-/// A setting and where it is from.
+/// A setting and its source.
 fn given(
     (option, variable): (&'static str, &'static str),
     typed: Option<&String>,
@@ -164,7 +164,7 @@ fn read_key(path: &Path) -> Result<String, Failure> {
     Ok(key)
 }
 
-/// Says how to keep the key from other users of the machine if they can read its file. Nobody else can read a pipe.
+/// Warns if other users of the machine can read the key's file. A pipe is private.
 fn warn_of_others(path: &Path) {
     let file = fs::metadata(path).ok().filter(|metadata| metadata.is_file());
     if let Some(metadata) = file.filter(|metadata| metadata.mode() & OTHERS != 0) {

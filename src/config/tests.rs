@@ -32,7 +32,7 @@ fn message(options: &RunOptions, environment: &Environment) -> String {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_help() {
+fn the_defaults_are_the_defaults_of_the_help() {
     let settings = options().settings(&environment()).unwrap();
     assert_eq!(settings.result, Path::new("dir/in.result.csv"));
     assert_eq!(settings.existing, Existing::Refuse);
