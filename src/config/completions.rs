@@ -1,4 +1,4 @@
-//! Which text `completions` prints.
+//! The text that `completions` prints.
 
 use super::CompletionsChoice;
 use crate::commands::completions::Text;

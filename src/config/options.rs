@@ -257,7 +257,7 @@ pub struct CompletionsOptions {
     pub shell: CompletionsChoice,
 }
 
-/// What `completions` prints.
+/// The text that `completions` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompletionsChoice {
     /// Completions for bash

@@ -24,7 +24,7 @@ const LONGEST_CA_CERT: u64 = 4 * 1024 * 1024;
 /// The bits of a mode that allow users other than the owner to read a file.
 const OTHERS: u32 = 0o044;
 
-/// The environment variables of the program. An empty one counts as not set.
+/// The environment variables of the program. An empty variable counts as not set.
 #[derive(Default)]
 pub struct Environment {
     /// `OFFERIT_URL`

@@ -1,4 +1,4 @@
-//! Every mistake of the configuration has its message, and none shows the key.
+//! Every mistake of the configuration has its message, and no message shows the key.
 
 use super::*;
 use crate::offerit::ApiKey;

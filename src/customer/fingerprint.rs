@@ -88,7 +88,7 @@ impl FingerprintKey {
         self.of_row("update", update.as_ref(), scratch)
     }
 
-    /// The fingerprint of a row that is no valid update: never equal to that of an update.
+    /// The fingerprint of a row that is not a valid update. It never equals the fingerprint of an update.
     pub fn of_invalid(&self, values: &Values, scratch: &mut Vec<u8>) -> Fingerprint {
         self.of_row("invalid", values, scratch)
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     /// Each parameter alone, with the value `x`. Like all expected values here computed by another program, Python's
-    /// `blake3`, as the head of this file says.
+    /// `blake3`, by the definition in the module's header.
     const PINNED: [(&str, &str); Parameter::COUNT] = [
         ("customer_id", "472998cf002fa046"),
         ("subscription_id", "c5c83f64965bc5f6"),

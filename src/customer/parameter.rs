@@ -114,7 +114,7 @@ mod tests {
                         custom1 custom2 custom3 custom4 custom5 password username";
 
     #[test]
-    fn the_parameters_are_those_of_the_page_in_its_order() {
+    fn the_parameters_are_listed_in_the_order_of_the_api_page() {
         let names: Vec<_> = Parameter::ALL.iter().map(|parameter| parameter.name()).collect();
         assert_eq!(names.join(" "), PAGE);
     }

@@ -22,7 +22,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A rule that a row broke, with the parameter whose column shows it (none: the row as a whole).
+/// A rule that a row broke, and the parameter of the broken value (`None`: the row as a whole).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The parameter in the row.

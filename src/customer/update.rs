@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_back_as_they_went_in_and_in_the_order_of_the_page() {
+    fn an_update_returns_its_values_unchanged_in_the_order_of_the_api_page() {
         let update = build(&[
             (Parameter::Zip, b"01067"),
             (Parameter::City, "=1+1 & 100% \u{1f600}\n".as_bytes()),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn remove_is_a_value_for_every_field_but_the_password() {
+    fn remove_is_a_value_for_every_field_except_the_password() {
         for parameter in Parameter::ALL.into_iter().filter(|parameter| !parameter.is_lookup()) {
             let row = build(&[(Parameter::CustomerId, b"5"), (parameter, b"REMOVE")]);
             assert_eq!(row.is_ok(), parameter != Parameter::Password, "{}", parameter.name());
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_values_are_refused_where_they_stand() {
+    fn damaged_values_are_refused_with_their_parameter() {
         let field = (Parameter::City, b"Riga".as_slice());
         let cases: [(Parameter, &[u8]); 5] = [
             (Parameter::CustomerId, b"1\n2"),

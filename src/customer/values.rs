@@ -52,7 +52,7 @@ impl Values {
         if index == 0 { 0..self.ends[0] } else { self.ends[index - 1]..self.ends[index] }
     }
 
-    /// The value of a parameter; empty if it has none.
+    /// The value of a parameter; empty without a value.
     ///
     /// # Errors
     /// The bytes of a value that is no text.
@@ -63,14 +63,14 @@ impl Values {
         }
     }
 
-    /// The value of a parameter; empty if it has none or the value is no text.
+    /// The value of a parameter; empty without a value, or if the value is not text.
     #[must_use]
     pub fn text(&self, parameter: Parameter) -> &str {
         let Range { start, end } = self.range(parameter);
         &self.text[start as usize..end as usize]
     }
 
-    /// The bytes of a value, text or not; empty if the parameter has none.
+    /// The bytes of a value, text or not; empty without a value.
     #[must_use]
     pub fn bytes(&self, parameter: Parameter) -> &[u8] {
         self.get(parameter).map_or_else(|bytes| bytes, str::as_bytes)

@@ -20,7 +20,7 @@ const OVERLOAD_SHARE: f64 = 0.1;
 /// The fewest replies for a share. Chosen: two overloads of twenty are chance, three are not.
 const FEWEST_REPLIES: u32 = 20;
 
-/// The replies after which the count begins anew, so that the share covers recent replies only. Chosen.
+/// The replies after which the count restarts, so that the share covers recent replies only. Chosen.
 const MOST_REPLIES: u32 = 50;
 
 /// The lowest rate in attempts per second, unless `--rate` is lower. Chosen: a slower run would never end.
@@ -32,7 +32,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// The load of the server that a reply indicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerLoad {
-    /// Neither of the others.
+    /// Any other reply.
     Normal,
     /// 503, 504 and the like. One row in ten may cause such a reply by itself.
     Overloaded,

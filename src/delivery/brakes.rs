@@ -89,7 +89,7 @@ pub(super) enum FailureBrake {
 }
 
 impl FailureBrake {
-    /// The brake that the user set, or the default one.
+    /// The brake that the user set, or the default brake.
     pub(super) fn new(brakes: &Brakes) -> FailureBrake {
         match brakes.max_failures {
             Some(most) => FailureBrake::MaxFailures(TooManyFailures::new(most)),

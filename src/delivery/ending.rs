@@ -158,7 +158,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Whether too many rows failed, or none was accepted.
+    /// Whether too many rows failed, or no row was accepted.
     #[must_use]
     pub fn is_for_failures(&self) -> bool {
         matches!(self, Stop::Brake(Brake::Failures { .. } | Brake::NothingAccepted { .. }))

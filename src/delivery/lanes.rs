@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 /// The lanes of all open rows.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// For each lane, the rows that wait behind its first row; mostly none.
+    /// For each lane, the rows that wait for its first row; mostly none.
     lanes: HashMap<u64, VecDeque<RowKey>>,
     /// For each row that waits, the number of lanes in which the row is not first.
     behind: HashMap<RowKey, u8>,

@@ -20,7 +20,7 @@
 //! | `shutdown` | Does the run end early? |
 //!
 //! A row that is sent holds its slot and its customer's lane from its admission until its record is durable. If the next
-//! row of a customer were sent before, a crash could make a resumed run send the older row after the newer one.
+//! row of a customer were sent before, a crash could make a resumed run send the older row after the newer row.
 
 mod admission;
 mod aimd;

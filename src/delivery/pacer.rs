@@ -1,4 +1,4 @@
-//! Permits for attempts. Every attempt takes one, retries and probes included.
+//! Permits for attempts. Every attempt takes a permit, retries and probes included.
 //!
 //! Three limits hold together:
 //! - [governor](https://docs.rs/governor) spaces the starts evenly ([GCRA](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm))

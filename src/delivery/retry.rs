@@ -32,7 +32,7 @@ pub(super) struct RowLog {
     pub charged: u32,
     /// Charged attempts whose replies confirmed nothing.
     pub unconfirmed: u32,
-    /// Whether the update may have been applied without being confirmed, in this run or an earlier one.
+    /// Whether the update may have been applied without a confirmation, in this run or an earlier run.
     pub is_maybe_applied: bool,
     /// The time of its first failed attempt.
     pub first_failure: Option<Time>,

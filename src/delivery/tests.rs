@@ -219,7 +219,7 @@ impl Rows {
         Rows::of((0..count).map(|row| ((row % customers).to_string(), String::new())))
     }
 
-    /// The same rows; those that `failed` selects failed in an earlier run.
+    /// The same rows; the rows that `failed` selects failed in an earlier run.
     fn after_failures(mut self, failed: impl Fn(u64) -> bool) -> Rows {
         for job in self.0.iter_mut().flatten().filter(|job| failed(job.row)) {
             (job.has_failed, job.was_not_in_sync) = (true, true);

@@ -225,7 +225,7 @@ fn create(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Refuses to overwrite a file that is neither a result file nor the start of one: a mistyped path must not destroy an
+/// Refuses to overwrite a file that is neither a result file nor the start of a result file: a mistyped path must not destroy an
 /// export.
 fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = Vec::new();
@@ -274,7 +274,7 @@ fn save_torn(path: &Path, file: &mut File, tail: Tail) -> Result<(), Error> {
         .and_then(|_| saved.write_all(b"\n"))
         .and_then(|()| saved.sync_all())
         .inspect_err(|_| {
-            // An incomplete copy is useless, and each further try would append another one.
+            // An incomplete copy is useless, and each further try would append another copy.
             let _ = saved.set_len(before);
         })
         .map_err(saving())?;

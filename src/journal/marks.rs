@@ -13,7 +13,7 @@ const BLOCK: u64 = 64;
 /// The words of [`BLOCK`] rows.
 type Block = [u64; BLOCK as usize];
 
-/// The bits of a word that hold the status; the others hold the fingerprint's upper bits.
+/// The bits of a word that hold the status; the other bits hold the fingerprint's upper bits.
 const STATUS_BITS: u64 = 0xf;
 
 /// The last record of a row: its status and its fingerprint without the lowest 4 bits.
@@ -124,7 +124,7 @@ impl Marks {
         }
     }
 
-    /// The last record of a row, if it has one.
+    /// The last record of a row, if the row has a record.
     #[must_use]
     pub fn get(&self, row: u64) -> Option<Mark> {
         let (block, word) = indices_in_page(row);
@@ -150,7 +150,7 @@ impl Marks {
         self.in_sync
     }
 
-    /// The highest row that has a record; 0 if no row has one.
+    /// The highest row that has a record; 0 without a record.
     #[must_use]
     pub fn last_row(&self) -> u64 {
         self.last_row

@@ -77,13 +77,13 @@ impl<'file> RecordRef<'file> {
         self.parsed.line
     }
 
-    /// The row's `customer_id` for display; empty if the row has none.
+    /// The row's `customer_id` for display; empty if the row has no `customer_id`.
     #[must_use]
     pub fn customer_id(&self) -> Cow<'file, str> {
         safe_id(self.unquoted(2))
     }
 
-    /// The row's `subscription_id` for display; empty if the row has none.
+    /// The row's `subscription_id` for display; empty if the row has no `subscription_id`.
     #[must_use]
     pub fn subscription_id(&self) -> Cow<'file, str> {
         safe_id(self.unquoted(3))
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_reads_back_as_it_was_written() {
+    fn every_field_reads_back_unchanged() {
         let line = written(&record("00191", "server said: no, \"never\"\nagain"));
         let read = read(&line).unwrap();
         assert_eq!((read.row(), read.line(), read.status()), (12, 15, Status::Rejected));

@@ -32,7 +32,7 @@ pub enum Status {
     Invalid = 3,
     /// The server refused the update.
     Rejected = 4,
-    /// Every attempt failed, and none can have been applied.
+    /// Every attempt failed, and no attempt can have been applied.
     Failed = 5,
     /// Sent, and never confirmed.
     Unknown = 6,
@@ -86,9 +86,9 @@ pub struct Record<'text> {
     pub row: u64,
     /// The physical line the row starts on, from 1.
     pub line: u64,
-    /// Empty if the row has none.
+    /// Empty if the row has no `customer_id`.
     pub customer_id: &'text str,
-    /// Empty if the row has none.
+    /// Empty if the row has no `subscription_id`.
     pub subscription_id: &'text str,
     /// The outcome.
     pub status: Status,

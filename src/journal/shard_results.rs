@@ -37,7 +37,7 @@ struct LastRecord {
 }
 
 impl ShardResults {
-    /// Reads each file with [`ResultFile::read`]. The memory is that of two files.
+    /// Reads each file with [`ResultFile::read`]. Needs the memory of two files.
     ///
     /// # Errors
     /// If a file cannot be read, if two paths lead to one file, or if the files plainly belong to different jobs.

@@ -69,7 +69,7 @@ impl Authorities {
     /// Reads a PEM file's content.
     ///
     /// # Errors
-    /// If there is no certificate in it, or a broken one.
+    /// If the file contains no certificate, or a broken certificate.
     pub fn from_pem(pem: &[u8]) -> Result<Authorities, BadCertificate> {
         let certificates = Certificate::from_pem_bundle(pem).map_err(|_| BadCertificate)?;
         if certificates.is_empty() { Err(BadCertificate) } else { Ok(Authorities(certificates)) }
@@ -234,7 +234,7 @@ fn builder(settings: &Settings) -> reqwest::Result<reqwest::ClientBuilder> {
     Ok(if settings.endpoint.is_https() {
         builder.tls_certs_merge(settings.authorities.0.clone())
     } else {
-        // No certificate is needed, and the machine may have none.
+        // No certificate is needed, and the machine may have no certificates.
         builder.tls_certs_only([])
     })
 }

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_masked_wherever_it_travels() {
+    fn the_key_is_masked_in_every_debug_output() {
         let credentials = Credentials::new("admin", ApiKey::new("s3cret\n").unwrap()).unwrap();
         assert_eq!(credentials.key().secret(), "s3cret");
         assert!(!format!("{credentials:?}").contains("s3cret"));

@@ -114,7 +114,7 @@ pub(super) enum Class {
     Refusal,
 }
 
-/// The class of a status. Documented are 200, 400, 404 and 405; the others are inferred.
+/// The class of a status. Documented are 200, 400, 404 and 405; the other classes are inferred.
 pub(super) fn class(status: u16) -> Class {
     match status {
         200..=299 => Class::Success,
@@ -125,7 +125,7 @@ pub(super) fn class(status: u16) -> Class {
     }
 }
 
-/// The meaning of a whole reply. `row` decides which of the server's words are kept; a success needs none.
+/// The meaning of a whole reply. `row` decides which of the server's words are kept; a success keeps no words.
 pub(super) fn meaning<'row>(
     status: StatusCode,
     headers: &HeaderMap,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_2xx_refusal_says_what_came_instead_of_true() {
+    fn a_2xx_refusal_names_the_reply_instead_of_true() {
         for (body, expected) in [
             (r#""true""#, r#"expected true, got the string "true""#),
             (r#"{"data":true}"#, r#"expected true, got {"data":true}"#),

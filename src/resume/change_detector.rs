@@ -14,7 +14,7 @@ pub struct ChangeDetector {
 }
 
 impl ChangeDetector {
-    /// Compares with the key of the fingerprints, if there is one, and counts the changed rows whose records are keyed with
+    /// Compares with the key of the fingerprints, if given, and counts the changed rows whose records are keyed with
     /// `sandbox_key`.
     #[must_use]
     pub fn new(key: Option<FingerprintKey>, sandbox_key: Option<FingerprintKey>) -> ChangeDetector {

@@ -42,7 +42,7 @@ impl fmt::Display for MaxChanges {
 pub struct SendReasons {
     /// The customer has another update.
     pub changed: u64,
-    /// The last row of the customer did not get through.
+    /// The last row of the customer failed.
     pub failed: u64,
     /// The customer is in no result file.
     pub unknown: u64,
@@ -111,7 +111,7 @@ impl ChangesSince {
         Some(last)
     }
 
-    /// Why rows are sent.
+    /// The reasons to send rows.
     #[must_use]
     pub fn reasons(&self) -> SendReasons {
         self.reasons
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_by_why_they_are_sent() {
+    fn rows_are_counted_by_the_reason_to_send_them() {
         let mut reasons = SendReasons::default();
         let repeated = |first_was_another| LastDelivery::Sent { first_was_another };
         let all = [LastDelivery::Same, LastDelivery::Failed, LastDelivery::Unknown, LastDelivery::Another];

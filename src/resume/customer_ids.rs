@@ -47,7 +47,7 @@ pub struct CustomerIds {
 }
 
 impl CustomerIds {
-    /// How many ids are known.
+    /// The number of known ids.
     pub fn count(&self) -> usize {
         self.parents.len()
     }

@@ -16,9 +16,9 @@ const MAX_SUBSCRIPTIONS: usize = 1 << 16;
 /// The lanes of one row: one or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {
-    /// Of the customer id, or of the subscription id in a row without a customer id.
+    /// The key of the customer id, or of the subscription id in a row without a customer id.
     pub first: u64,
-    /// Of the subscription id, or of the customer that the subscription is known to belong to.
+    /// The key of the subscription id, or of the customer that the subscription is known to belong to.
     pub second: Option<u64>,
 }
 

@@ -76,7 +76,7 @@ impl LastDeliveries {
         Ok(())
     }
 
-    /// Keeps one entry an id: the last update that may have been applied.
+    /// Keeps one entry per id: the last update that may have been applied.
     fn merge(&mut self) {
         self.entries.sort_by_key(|(key, _)| *key);
         self.entries.dedup_by(|later, earlier| {

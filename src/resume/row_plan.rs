@@ -6,13 +6,13 @@ use crate::journal::{Marks, Status};
 /// The decision of a run about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowPlan {
-    /// Skip the row: it is in sync and unchanged.
+    /// Skip the row: the row is in sync and unchanged.
     Skip,
-    /// Deal with the row for the first time: it has no record.
+    /// Process the row for the first time: the row has no record.
     New,
-    /// Deal with the row again: its record has this status, which is not in sync.
+    /// Process the row again: its record has this status, which is not in sync.
     Retry(Status),
-    /// Deal with the row again: it was in sync, and its content has changed since.
+    /// Process the row again: the row was in sync, and its content has changed since.
     Changed,
 }
 

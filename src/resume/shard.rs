@@ -20,7 +20,7 @@ pub struct Shard {
     count: NonZeroU32,
 }
 
-/// Why a text is no shard.
+/// The reason why a text is not a shard.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadShard {
     /// The text is not two numbers.

@@ -10,7 +10,7 @@ use crate::input::{Error, Input, Row};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// Subscription ids that are held at a time. Chosen: 26 MB at most. A file with more of them is read several times.
+/// Subscription ids per pass. Chosen: they need 26 MB at most. A file with more subscription ids is read several times.
 const IDS_PER_PASS: u64 = 450_000;
 
 /// A subscription that rows of two shards name.
@@ -62,7 +62,7 @@ struct Pass {
     first_rows: HashMap<u64, FirstRow>,
 }
 
-/// Where no row names both ids, the shard of each id depends on that id alone, and no pass is needed.
+/// If no row names both ids, the shard of each id depends on that id alone, and no pass is needed.
 fn search_in_passes(
     input: &Input,
     shard: Shard,

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 pub struct SupersededRow {
     /// The newest delivered row of the same customer.
     pub by: u64,
-    /// Whether newer delivered rows that share an id with this row set every field that it sets: then nothing of it is
-    /// missing.
+    /// Whether newer delivered rows that share an id with this row set every field that this row sets. Then no value of the row
+    /// is missing.
     pub is_covered: bool,
     /// The status of its last record.
     status_before: Option<Status>,
@@ -30,7 +30,7 @@ impl SupersededRow {
         }
     }
 
-    /// Why it is not sent, and what to do.
+    /// The reason not to send the row, and the remedy.
     #[must_use]
     pub fn reason(&self) -> String {
         let by = self.by;
@@ -64,7 +64,7 @@ pub struct SupersededSearch {
 /// The deliveries with one id.
 #[derive(Default)]
 struct IdDeliveries {
-    /// The newest delivered row; 0 is none.
+    /// The newest delivered row; 0 if no row was delivered.
     newest: u64,
     /// The newest delivered row that set a field, by parameter.
     set_by: Option<Box<[u64; Parameter::COUNT]>>,
@@ -141,7 +141,7 @@ impl SupersededSearch {
         }
     }
 
-    /// Begins another pass if one is needed: true if the whole input must be observed again. Only the ids are kept.
+    /// Begins another pass if necessary: true if the whole input must be observed again. Only the ids are kept.
     pub fn begin_next_pass(&mut self) -> bool {
         let is_needed = self.has_missed_pair && self.has_grown && !self.pending.is_empty();
         if is_needed {
@@ -345,7 +345,7 @@ mod tests {
                 vec![1, 2],
             ),
             (vec![("5", "", again), ("6", "77", again), ("", "77", RowPlan::Skip)], vec![2]),
-            // Joined only by a row behind all delivered rows.
+            // Joined only by a row after all delivered rows.
             (vec![("", "77", again), ("5", "", RowPlan::Skip), ("5", "77", again)], vec![1]),
             // Joined only by rows before the first row that is not done.
             (vec![("5", "77", RowPlan::Skip), ("5", "", again), ("", "77", RowPlan::Skip)], vec![2]),

@@ -11,7 +11,7 @@ use crate::journal::{Marks, Status};
 /// The settings of a triage.
 #[derive(Clone, Copy)]
 pub struct TriageTerms<'run> {
-    /// Which rows are the run's; `None` is all.
+    /// The shard whose rows belong to the run; `None` if all rows do.
     pub shard: Option<Shard>,
     /// The key of the fingerprints.
     pub key: &'run FingerprintKey,
@@ -119,7 +119,7 @@ impl<'run> Triage<'run> {
         row.content.as_ref().ok().filter(|_| is_relevant)
     }
 
-    /// Why the run is to be refused after the first pass, if it is: the result file belongs to another input.
+    /// The reason to refuse the run after the first pass, if any: the result file belongs to another input.
     #[must_use]
     pub fn find_mismatch(&self) -> Option<InputMismatch> {
         if self.terms.accepts_changed_input { None } else { self.workload.find_mismatch(&self.marks) }

@@ -57,14 +57,14 @@ impl Workload {
         self.rows - self.in_sync
     }
 
-    /// Whether most rows in sync are not what they were.
+    /// Whether most rows in sync have changed.
     #[must_use]
     pub fn is_mostly_changed(&self) -> bool {
         self.changed * 2 > self.in_sync + self.changed
     }
 
-    /// Why the result file belongs to another input, if it does: it has records of rows beyond the end of the input, or
-    /// more than half of its rows in sync are not in this input.
+    /// The evidence that the result file belongs to another input, if any: the file has records of rows beyond the end of the
+    /// input, or more than half of its rows in sync are not in this input.
     #[must_use]
     pub fn find_mismatch(&self, marks: &Marks) -> Option<InputMismatch> {
         let (row, rows) = (marks.last_row(), self.input_rows);
@@ -80,7 +80,7 @@ impl Workload {
     }
 }
 
-/// Why a result file belongs to another input.
+/// The evidence that a result file belongs to another input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InputMismatch {
     /// The result file has a record of a row that the input does not have.
@@ -101,7 +101,7 @@ pub enum InputMismatch {
         /// All rows in sync.
         finished: u64,
     },
-    /// Most rows in sync are not what they were.
+    /// Most rows in sync have changed.
     #[error("{changed} of its {finished} rows in sync do not match the input")]
     Changed {
         /// Rows in sync that do not match.

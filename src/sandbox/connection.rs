@@ -48,7 +48,7 @@ pub(super) async fn serve(listener: TcpListener, max_head_wait: Duration, server
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
-            // The set keeps the result of a task until somebody asks for it.
+            // The set keeps the result of each task until the result is taken.
             Some(_) = connections.join_next() => {}
             () = server.closed() => break,
         }

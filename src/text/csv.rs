@@ -1,6 +1,6 @@
 //! Text as a cell of a CSV ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)) that a spreadsheet may open.
 
-/// A text that a spreadsheet does not evaluate as a formula: one that begins like a formula gets an apostrophe before it.
+/// A text that a spreadsheet does not evaluate as a formula: a text that begins like a formula gets an apostrophe in front.
 #[must_use]
 pub fn disarm_formula(mut text: String) -> String {
     if text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '%']) {

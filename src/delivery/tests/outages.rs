@@ -241,7 +241,7 @@ async fn the_last_rows_survive_an_outage() {
     assert_eq!(left, Some((98, 100)));
 }
 
-/// Rows in flight count as waiting rows: the first of three rows to fail is not judged as the only one.
+/// Rows in flight count as waiting rows: the first of three rows to fail is not judged as the only failed row.
 #[tokio::test(start_paused = true)]
 async fn three_or_more_last_rows_survive_a_server_that_hangs() {
     for (left, latency) in [(3, 25_000), (3, 14_000), (6, 40_000)] {

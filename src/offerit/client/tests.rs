@@ -28,17 +28,17 @@ fn the_body_is_a_form_in_the_order_of_the_page() {
 /// The behaviour of a server after a whole request.
 #[derive(Debug, Clone, Copy)]
 enum Server {
-    /// Nobody listens.
+    /// No server listens at the port.
     Absent,
     /// No such name.
     Nameless,
-    /// Says this and closes.
-    Says(&'static str),
+    /// Sends this and closes.
+    Sends(&'static str),
     /// Closes with something unread, which resets the connection.
     Resets,
-    /// Says this and then nothing, for good.
-    SaysAndHangs(&'static str),
-    /// Speaks no TLS, though it is asked to.
+    /// Sends this and never anything else.
+    SendsAndHangs(&'static str),
+    /// Speaks no TLS, although the client begins with TLS.
     Plain,
 }
 
@@ -56,10 +56,10 @@ impl Server {
                     let mut request = [0; 4096];
                     let most = if matches!(self, Server::Resets) { 10 } else { 4096 };
                     let _ = stream.read(&mut request[..most]);
-                    if let Server::Says(text) | Server::SaysAndHangs(text) = self {
+                    if let Server::Sends(text) | Server::SendsAndHangs(text) = self {
                         let _ = stream.write_all(text.as_bytes());
                     }
-                    if matches!(self, Server::SaysAndHangs(_)) {
+                    if matches!(self, Server::SendsAndHangs(_)) {
                         kept.push(stream);
                     }
                 }
@@ -87,7 +87,7 @@ impl AttemptEvents for Events {
     }
 }
 
-/// A client and a request that goes over its pool, then one over a fresh connection.
+/// A client, a request that goes over its pool, and a request that goes over a fresh connection.
 fn ways(server: Server, timeout: Duration) -> [(Client, Request); 2] {
     let url = server.start();
     let mut over_fresh = request();
@@ -109,7 +109,7 @@ const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 9\r\nretry-after: 7\r\n
 
 #[test]
 fn a_retry_after_is_reported_before_the_body_of_its_reply() {
-    for (client, request) in ways(Server::SaysAndHangs(BUSY), Duration::from_secs(60)) {
+    for (client, request) in ways(Server::SendsAndHangs(BUSY), Duration::from_secs(60)) {
         let events = Events::default();
         let mut attempt = Box::pin(client.attempt(&request, &events));
         block_on(poll_fn(|context| match attempt.as_mut().poll(context) {
@@ -123,7 +123,7 @@ fn a_retry_after_is_reported_before_the_body_of_its_reply() {
 
 #[test]
 fn a_denial_does_not_wait_for_its_words() {
-    let hangs = Server::SaysAndHangs("HTTP/1.1 401 No\r\ncontent-length: 99\r\n\r\nunknown key");
+    let hangs = Server::SendsAndHangs("HTTP/1.1 401 No\r\ncontent-length: 99\r\n\r\nunknown key");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (client, request) in ways(hangs, Duration::from_secs(86_400)) {
         let attempt = runtime.block_on(async {
@@ -138,7 +138,7 @@ fn a_denial_does_not_wait_for_its_words() {
 #[test]
 fn a_folded_header_breaks_no_reply() {
     let server =
-        Server::Says("HTTP/1.1 200 OK\r\nset-cookie: a=b;\r\n path=/\r\ncontent-length: 4\r\n\r\ntrue");
+        Server::Sends("HTTP/1.1 200 OK\r\nset-cookie: a=b;\r\n path=/\r\ncontent-length: 4\r\n\r\ntrue");
     for (reply, _) in replies(server) {
         assert_eq!(reply, Reply::Confirmed { status: 200 });
     }
@@ -154,17 +154,18 @@ fn every_failure_shows_whether_the_request_can_have_left() {
         (Server::Nameless, not_sent, &["lookup", "resolution", "not known", "resolve"]),
         (Server::Plain, not_sent, &["tls", "InvalidContentType", "corrupt", "eof", "closed"]),
         (Server::Resets, lost, &["reset"]),
-        (Server::Says(""), lost, &["closed", "reset"]),
-        (Server::Says("HTTP/1.1 200 OK\r\ncontent-"), lost, &["closed", "incomplete", "eof"]),
-        (Server::Says("220 mail.example ESMTP\r\n\r\n"), lost, &["invalid HTTP"]),
-        (Server::Says(HEAD), lost, &["closed", "incomplete", "end of file", "eof"]),
-        (Server::SaysAndHangs(""), slow, &[""]),
-        (Server::SaysAndHangs("HTTP/1.1 200 OK\r\n"), slow, &[""]),
-        (Server::SaysAndHangs(HEAD), slow, &[""]),
+        (Server::Sends(""), lost, &["closed", "reset"]),
+        (Server::Sends("HTTP/1.1 200 OK\r\ncontent-"), lost, &["closed", "incomplete", "eof"]),
+        (Server::Sends("220 mail.example ESMTP\r\n\r\n"), lost, &["invalid HTTP"]),
+        (Server::Sends(HEAD), lost, &["closed", "incomplete", "end of file", "eof"]),
+        (Server::SendsAndHangs(""), slow, &[""]),
+        (Server::SendsAndHangs("HTTP/1.1 200 OK\r\n"), slow, &[""]),
+        (Server::SendsAndHangs(HEAD), slow, &[""]),
     ];
     for (server, start, causes) in expected {
         // Over the pool, a connection that ends without the head of a reply is stale.
-        let is_headless = matches!(server, Server::Resets | Server::Says("" | "HTTP/1.1 200 OK\r\ncontent-"));
+        let is_headless =
+            matches!(server, Server::Resets | Server::Sends("" | "HTTP/1.1 200 OK\r\ncontent-"));
         for ((reply, events), is_pooled) in replies(server).into_iter().zip([true, false]) {
             let is_stale = matches!(reply, Reply::Stale { .. });
             assert_eq!(is_stale, is_headless && is_pooled, "{server:?}: {reply:?}");
@@ -182,7 +183,7 @@ fn every_failure_shows_whether_the_request_can_have_left() {
         }
     }
     // The status and Retry-After count even if the body is broken.
-    for server in [Server::Says(BUSY), Server::SaysAndHangs(BUSY)] {
+    for server in [Server::Sends(BUSY), Server::SendsAndHangs(BUSY)] {
         for (reply, events) in replies(server) {
             assert!(matches!(reply, Reply::Overloaded { status: 503, .. }), "{reply:?}");
             assert_eq!(events.departures.get(), 1);
@@ -323,10 +324,10 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // A reply that is sent before the request would belong to none.
+        // A reply that is sent before the request would belong to no request.
         let _ = stream.read(&mut [0; 4096]).unwrap();
         let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
-        // Until the client hangs up, or far longer than it should.
+        // Until the client disconnects, or far longer than the timeout.
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
     let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Events::default()).await.reply });
