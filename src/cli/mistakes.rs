@@ -1,8 +1,8 @@
 //! Errors of the command line in the words of the help: clap's own messages speak of arguments and subcommands.
 
 use crate::input::find_nearest;
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Arg, Command};
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::Path;
@@ -67,7 +67,11 @@ fn unknown_argument(
     if let Some(near) = command.and_then(|command| find_nearest(long, longs(command))) {
         return format!("{unknown}. Did you mean '--{near}'?");
     }
-    let others = grammar.get_subcommands().filter(|other| longs(other).any(|known| known == long));
+    let has_option = |other: &&Command| {
+        let is_short = |arg: &Arg| arg.get_short().is_some_and(|short| typed == format!("-{short}"));
+        longs(other).any(|known| known == long) || other.get_arguments().any(is_short)
+    };
+    let others = grammar.get_subcommands().filter(has_option);
     let others: Vec<_> = others.map(Command::get_name).collect();
     match (others.first(), command) {
         (None, _) => unknown,
@@ -156,6 +160,7 @@ mod tests {
             (&["run", "a.csv", "--ressult", "r.csv"], "Did you mean '--result'?"),
             (&["check", "a.csv", "--resume"], "It is an option of run"),
             (&["--rate", "5", "run", "a.csv"], "after the command: offerit-sync run INPUT --rate"),
+            (&["-q", "run", "a.csv"], "after the command: offerit-sync run INPUT -q"),
             (&["run", "a.csv", "--frobnicate"], "unknown option '--frobnicate'\n"),
             (&["run", "a.csv", "b.csv"], "'b.csv': run takes one <INPUT> only"),
             (&["sandbox", "b.csv"], "sandbox takes options only"),

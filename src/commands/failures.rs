@@ -244,6 +244,14 @@ impl Left {
             0 => format!("{input}: no failed rows."),
             _ => format!("Wrote {}{to} ({}).", counted(written, "failed row"), counts.join(", ")),
         });
+        if let Output::File(path) = &settings.output
+            && written > 0
+        {
+            let path = path.display();
+            say(format_args!(
+                "Fix them, then run {path} with the options of this file's run, but a --result of its own."
+            ));
+        }
         if self.overtaken > 0 {
             say(format_args!(
                 "{} of these: a newer row of the same customer was already delivered, and would be overwritten. The _error \
@@ -257,12 +265,13 @@ impl Left {
                 counted(self.covered, "row")
             ));
         }
-        if self.no_record + self.changed > 0 {
-            say(format_args!(
-                "Not included: {} not sent yet and {} changed since they were sent. To send them, run {input} with --resume.",
-                counted(self.no_record, "row"),
-                counted(self.changed, "row")
-            ));
+        let others = [(self.no_record, "not sent yet"), (self.changed, "changed since they were sent")];
+        let others = others.iter().filter(|(count, _)| *count > 0);
+        let others: Vec<_> =
+            others.map(|(count, what)| format!("{} {what}", counted(*count, "row"))).collect();
+        if !others.is_empty() {
+            let others = others.join(" and ");
+            say(format_args!("Not included: {others}. To send them, run {input} with --resume."));
         }
         if marks.last_row() > self.rows {
             say(format_args!(

@@ -34,7 +34,7 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     let count_rows = |(path, reading): &(PathBuf, Reading)| Input::open(path, *reading)?.count_rows();
     let input_rows = settings.input.as_ref().map(count_rows).transpose()?;
     let records = || ResultFile::records(&settings.result);
-    let Page { html, tail } =
+    let Page { html, rows, tail } =
         page(&settings.result, input_rows, records).map_err(|error| failure(error, &settings.result))?;
     if tail.torn > 0 {
         say(format_args!(
@@ -45,7 +45,8 @@ pub fn report(settings: &Settings) -> Result<ExitCode, Failure> {
     writeln!(sink, "{}", html.trim_end()).map_err(|error| sink.fault(error))?;
     sink.finish()?;
     if let Output::File(path) = &settings.output {
-        say(format_args!("Wrote {} ({}).", path.display(), counted(tail.records, "record")));
+        let (rows, records) = (counted(rows, "row"), counted(tail.records, "record"));
+        say(format_args!("Wrote {} ({rows}, {records}).", path.display()));
     }
     Ok(ExitCode::InSync)
 }
@@ -58,11 +59,14 @@ fn failure(error: PageError, result: &Path) -> Failure {
         }
         PageError::Journal(error @ journal::Error::Damaged { line: 1, .. }) => {
             let meant = result.with_extension("result.csv");
-            let mut failure = Failure::from(error);
-            if is_result(&meant) {
-                failure.more.push(format!("Did you mean offerit-sync report {}?", meant.display()));
+            match is_result(&meant) {
+                true => Failure::usage(format!(
+                    "{} is not a result file. Did you mean offerit-sync report {}?",
+                    result.display(),
+                    meant.display()
+                )),
+                false => error.into(),
             }
-            failure
         }
         PageError::Journal(error) => error.into(),
         error @ PageError::Beyond { .. } => Failure::usage(error),

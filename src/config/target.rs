@@ -4,8 +4,8 @@ use super::RunOptions;
 use super::opening::open;
 use crate::exit::Failure;
 use crate::offerit::{ApiKey, Authorities, Credentials, Endpoint, Route, Settings};
-use crate::report::say;
-use crate::text::{escape_and_shorten, shell_word};
+use crate::report::warn;
+use crate::text::shell_word;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -169,11 +169,11 @@ fn warn_of_others(path: &Path) {
     let file = fs::metadata(path).ok().filter(|metadata| metadata.is_file());
     if let Some(metadata) = file.filter(|metadata| metadata.mode() & OTHERS != 0) {
         let shown = path.display().to_string();
-        say(escape_and_shorten(&format!(
-            "--api-key-file: {shown}: other users can read the key (mode {:04o}). To prevent this, run: chmod 600 {}",
+        warn(format_args!(
+            "--api-key-file: other users can read the key in {shown} (mode {:04o}). To prevent this, run: chmod 600 {}",
             metadata.mode() & 0o7777,
             shell_word(&shown)
-        )));
+        ));
     }
 }
 

@@ -31,6 +31,10 @@ impl Failure {
                 Some(Fault::NoTls) => {
                     Failure::NotSent(format!("it does not speak TLS ({text})"), Some(Fault::NoTls))
                 }
+                Some(Fault::Certificate) if text.ends_with("UnknownIssuer") => {
+                    let explained = "its certificate is signed by an unknown authority (UnknownIssuer)";
+                    Failure::NotSent(explained.to_owned(), Some(Fault::Certificate))
+                }
                 fault => Failure::NotSent(text, fault),
             },
             None if is_invalid_http(error) => {
@@ -78,11 +82,11 @@ fn wording(text: &str) -> Option<Failure> {
         "nodename nor servname",
     ];
     if no_such_name.iter().any(|wording| text.contains(wording)) {
-        return Some(Failure::NotSent(text.to_owned(), Some(Fault::UnknownName)));
+        return Some(Failure::NotSent("the host name was not found".to_owned(), Some(Fault::UnknownName)));
     }
     text.contains("CaUsedAsEndEntity").then(|| {
-        let explained = "the server shows the certificate of an authority as its own (CaUsedAsEndEntity): it needs one that \
-                         the authority has signed, and --ca-cert takes the authority's";
+        let explained = "it uses a CA's own certificate, which is not accepted (CaUsedAsEndEntity); have a certificate signed by \
+                         the CA";
         Failure::NotSent(explained.to_owned(), Some(Fault::Certificate))
     })
 }
@@ -94,7 +98,9 @@ fn causes<'error>(
     successors(Some(error), |&error| error.source())
 }
 
-/// The text of the innermost cause. The outer errors only repeat that something failed.
+/// The text of the innermost cause, without the number of the system's error. The outer errors only repeat that something
+/// failed.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().unwrap_or(error).to_string()
+    let text = causes(error).last().unwrap_or(error).to_string();
+    text.split_once(" (os error ").map(|(words, _)| words.to_owned()).unwrap_or(text)
 }

@@ -69,11 +69,11 @@ impl Account {
 impl fmt::Display for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (status, count) in self.counts.iter() {
-            writeln!(formatter, "{status:<10} {count:>10}")?;
+            writeln!(formatter, "{status:<12} {count:>10}")?;
         }
-        writeln!(formatter, "{:<10} {:>10}", "changed", self.changed)?;
-        writeln!(formatter, "{:<10} {:>10}", "no record", self.no_record)?;
-        write!(formatter, "{:<10} {:>10}", "rows", self.rows)
+        writeln!(formatter, "{:<12} {:>10}", "changed", self.changed)?;
+        writeln!(formatter, "{:<12} {:>10}", "not sent yet", self.no_record)?;
+        write!(formatter, "{:<12} {:>10}", "rows", self.rows)
     }
 }
 

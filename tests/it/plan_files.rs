@@ -224,7 +224,7 @@ fn the_failures_of_a_plan_are_a_plan() {
     let server = server_that_refuses_nowhere();
     let offerit = job_with_a_refused_row(&server);
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert!(output.stdout.contains("rejected            1"), "{}", output.stdout);
+    assert!(output.stdout.contains("rejected              1"), "{}", output.stdout);
     offerit.run(&["failures", INPUT, "-o", "failures.csv"]).expect_code(0);
     let text = fs::read_to_string(offerit.path("failures.csv")).unwrap();
     assert_eq!(text.lines().count(), 2);

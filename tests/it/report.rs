@@ -24,7 +24,7 @@ fn the_page_stands_beside_the_result_file_and_is_its_owners() {
     let program = finished();
     let output = program.run(&["report", RESULT]).expect_code(0);
     assert_eq!(output.stdout, "");
-    assert!(output.stderr.contains("Wrote customers.result.html (3 records)"), "{}", output.stderr);
+    assert!(output.stderr.contains("Wrote customers.result.html (3 rows, 3 records)"), "{}", output.stderr);
     let page = fs::read_to_string(program.path(PAGE)).unwrap();
     assert!(page.contains("<h1>2 of 3 rows so far are in sync; 1 was rejected.</h1>"), "{page}");
     assert!(

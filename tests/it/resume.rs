@@ -444,7 +444,7 @@ fn a_hole_of_a_power_cut_is_cut_off_whatever_the_concurrency_and_another_is_refu
     lost.sort_unstable();
     assert!((8..=16).contains(&lost.len()), "{lost:?}");
     let verified = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert!(verified.stdout.contains(&format!("no record {:>11}", lost.len())), "{verified:?}");
+    assert!(verified.stdout.contains(&format!("not sent yet {:>10}", lost.len())), "{verified:?}");
     offerit.send(&resume).expect_code(0);
     assert_eq!(sent_since(&server, 400), lost);
     assert_eq!(offerit.outcomes().len(), 400);

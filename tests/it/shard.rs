@@ -57,15 +57,15 @@ fn every_row_is_sent_by_one_shard_and_recorded_with_its_own_number_and_line() {
     assert!(!offerit.path(RESULT).exists());
 
     let output = verify_all(&offerit, &[]).expect_code(0);
-    assert!(output.stdout.contains("updated            90") && output.stderr.is_empty(), "{output:?}");
+    assert!(output.stdout.contains("updated              90") && output.stderr.is_empty(), "{output:?}");
     for index in 0..SHARDS {
         let output = offerit.run(&["verify", INPUT, "--shard", &shard(index)]).expect_code(0);
         let count = sent[index as usize].len();
-        assert!(output.stdout.ends_with(&format!("rows       {count:>10}\n")), "{}", output.stdout);
+        assert!(output.stdout.ends_with(&format!("rows         {count:>10}\n")), "{}", output.stdout);
     }
     // One alone is not the whole job.
     let output = offerit.run(&["verify", INPUT, "--result", &result_of(0)]).expect_code(3);
-    assert!(output.stdout.contains(&format!("no record  {:>10}", 90 - sent[0].len())), "{}", output.stdout);
+    assert!(output.stdout.contains(&format!("not sent yet {:>10}", 90 - sent[0].len())), "{}", output.stdout);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_row_that_moved_to_another_shard_counts_once_and_is_said() {
     assert_eq!(customers(&server.requests()).last(), moved.map(|id| id.to_string()).as_ref());
     let output = verify_all(&offerit, &[]).expect_code(0);
     assert!(output.stderr.contains("1 row has results in more than one"), "{}", output.stderr);
-    assert!(output.stdout.contains("updated            30"), "{}", output.stdout);
+    assert!(output.stdout.contains("updated              30"), "{}", output.stdout);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn the_failures_of_a_shard_are_its_own() {
         let records = result::read(offerit.path(&result_of(index)));
         assert_eq!(output.stdout.lines().count(), records.len() + 1, "{}", output.stdout);
         // Rows of other shards are not missing here.
-        assert!(!output.stderr.contains("no record"), "{}", output.stderr);
+        assert!(!output.stderr.contains("not sent yet"), "{}", output.stderr);
         taken += records.len();
     }
     assert_eq!(taken, 30);

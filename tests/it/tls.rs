@@ -178,7 +178,7 @@ fn whoever_cannot_prove_to_be_the_server_sees_no_request() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (itself, its_own) = that_serves_itself("localhost");
     let cases = [
-        (its_own, &itself, "the certificate of an authority as its own"),
+        (its_own, &itself, "CaUsedAsEndEntity"),
         (authority.server("localhost", true), &authority, "expired"),
         (authority.server("another.example", false), &authority, "not valid for name"),
         (authority.server("localhost", false), &stranger, "invalid peer certificate"),

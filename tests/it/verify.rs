@@ -83,7 +83,7 @@ fn one_row_that_is_not_in_sync_is_enough() {
     let last = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("a line") + 1;
     offerit.input(RESULT, &bytes[..last]);
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert_eq!(parts(&output, 5), named(&[("no record", 1), ("updated", 4)]));
+    assert_eq!(parts(&output, 5), named(&[("not sent yet", 1), ("updated", 4)]));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn rows_that_were_added_or_taken_away_show() {
     let (_, offerit) = finished(5);
     offerit.input(INPUT, table(1..=7));
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert_eq!(parts(&output, 7), named(&[("no record", 2), ("updated", 5)]));
+    assert_eq!(parts(&output, 7), named(&[("not sent yet", 2), ("updated", 5)]));
     offerit.input(INPUT, table(1..=4));
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
     parts(&output, 4);
@@ -140,7 +140,7 @@ fn a_torn_end_does_not_count_and_is_left_alone() {
     let modified = |offerit: &Offerit| fs::metadata(offerit.path(RESULT)).and_then(|data| data.modified());
     let before = modified(&offerit).expect("a time");
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert_eq!(parts(&output, 4), named(&[("no record", 1), ("updated", 3)]));
+    assert_eq!(parts(&output, 4), named(&[("not sent yet", 1), ("updated", 3)]));
     assert!(output.stderr.contains("incomplete"), "{}", output.stderr);
     assert_eq!((offerit.result_bytes(), modified(&offerit).expect("a time")), (bytes, before));
     let files = fs::read_dir(offerit.folder()).expect("the folder").count();
@@ -156,7 +156,7 @@ fn it_can_be_asked_while_a_run_goes_on() {
     let child = offerit.start_sending(&[]);
     server.wait_for(3);
     let output = offerit.run(&["verify", INPUT]).expect_code(3);
-    assert_eq!(parts(&output, 3), named(&[("no record", 3)]));
+    assert_eq!(parts(&output, 3), named(&[("not sent yet", 3)]));
     gate.open();
     child.wait().expect_code(0);
     offerit.run(&["verify", INPUT]).expect_code(0);
@@ -311,7 +311,7 @@ proptest! {
         let records = result::last_by_row(&offerit.records());
         let count = (rows.len() + added) as u64;
         for row in 1..=count {
-            let name = records.get(&row).map_or("no record", |record| record.status.as_str());
+            let name = records.get(&row).map_or("not sent yet", |record| record.status.as_str());
             *expected.entry(name.to_owned()).or_default() += 1;
         }
         let output = offerit.run(&["verify", INPUT]);

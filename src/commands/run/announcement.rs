@@ -8,7 +8,10 @@ use crate::offerit::Endpoint;
 use crate::report::{Plan, say};
 use crate::resume::{Done, Shard, Workload};
 use crate::text::{counted, grouped, rounded_up};
+use jiff::ZonedDateTime;
+use jiff::tz::TimeZone;
 use std::num::NonZeroU64;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The rows that a run sends: what a bar and the time to go are counted by. Rows that are only recorded take no time.
@@ -83,6 +86,16 @@ pub(super) fn named(
     }
 }
 
+/// The local time after a duration, such as `06:00`. Without a time zone it is UTC.
+fn time_of_day_in(left: Duration) -> String {
+    let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    // Up to the next second: a --deadline of 06:00 is not 05:59.
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let now = ZonedDateTime::now().with_time_zone(zone);
+    let at = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now);
+    at.strftime("%H:%M").to_string()
+}
+
 /// What there is to do, before it begins.
 pub(super) fn announce(
     name: &str,
@@ -99,7 +112,7 @@ pub(super) fn announce(
     };
     if let Some(deadline) = limits.brakes.deadline {
         let left = deadline.saturating_duration_since(Instant::now());
-        say(format_args!("Sending stops in {} (--deadline).", rounded_up(left)));
+        say(format_args!("Sending stops in {}, at {} (--deadline).", rounded_up(left), time_of_day_in(left)));
     }
     let Some((workload, to_send)) = workload.zip(to_send) else {
         return tracing::info!(event = "start", "{name}: sending rows to {to} as they come, {pace}.");

@@ -39,7 +39,7 @@ impl Outcome {
             Some(trouble)
                 if matches!(code, ExitCode::Limit | ExitCode::Interrupted | ExitCode::Terminated) =>
             {
-                insist(trouble);
+                insist(format_args!("{trouble}."));
             }
             Some(trouble) => complain(trouble),
             None if is_quiet && code == ExitCode::NotInSync => complain(self.in_one_line()),
@@ -138,7 +138,8 @@ impl Outcome {
             count => format!(", {} of them retries", grouped(count)),
         };
         let requests = counted(tally.attempts, "request");
-        format!("{}: {} ({requests}{retries})", self.input.display(), parts.join(", "))
+        let (input, duration) = (self.input.display(), rounded(self.observed.duration));
+        format!("{input}: {} ({requests}{retries}) in {duration}", parts.join(", "))
     }
 
     fn say_account(&self, code: ExitCode) {

@@ -37,17 +37,17 @@ pub(super) fn pulled(brake: &Brake) -> String {
         Brake::Outage { lasted, why, left } => {
             let at_fault = match left {
                 Some((first, last)) if first != last => format!(
-                    ". Rows {first} to {last} are the last ones that wait. If the server is up, they are at fault: \
-                     take them out, or raise --concurrency"
+                    ". Only rows {first} to {last} are left. If the server is up, these rows are the cause: remove them, \
+                     or raise --concurrency"
                 ),
-                Some((row, _)) => format!(
-                    ". Row {row} is the last one that waits. If the server is up, it is at fault: take it out"
-                ),
+                Some((row, _)) => {
+                    format!(". Only row {row} is left. If the server is up, this row is the cause: remove it")
+                }
                 None => String::new(),
             };
             format!(
-                "the server has answered nothing for {} ({}). The next run with --resume sends the rows that were \
-                 open{at_fault}",
+                "the server was unreachable for {} (--max-outage): {}. Check --url and that the server is up, then rerun \
+                 with --resume{at_fault}",
                 rounded(*lasted),
                 escape_and_shorten(why)
             )
@@ -85,14 +85,14 @@ pub(super) fn refused(refusal: &Refusal) -> String {
             escape_and_shorten(text)
         ),
         Refusal::Denied { status, text } => format!(
-            "the server refuses the credentials (HTTP {status}: {}). Check the API key, the user name (must be a full \
+            "the server rejected the credentials (HTTP {status}: {}). Check the API key, the user name (must be a full \
              admin) and that this machine's IP address is on the account's allow-list (ADMIN_API_ALLOWED_IPS). No row \
              was recorded as rejected",
             escape_and_shorten(text)
         ),
         Refusal::Unusable { why } => format!(
-            "the server cannot be used: {}. Waiting does not help: check --url, and pass --ca-cert if the certificate is \
-             signed by an authority of your own",
+            "the server cannot be used: {}. Check --url; if the certificate is signed by your company's authority, pass that \
+             with --ca-cert",
             escape_and_shorten(why)
         ),
         Refusal::Redirected { status, target } => format!(

@@ -151,7 +151,7 @@ fn every_failure_shows_whether_the_request_can_have_left() {
     let slow = "no whole reply within 300ms";
     let expected: [(Server, &str, &[&str]); 11] = [
         (Server::Absent, not_sent, &["refused"]),
-        (Server::Nameless, not_sent, &["lookup", "resolution", "not known", "resolve"]),
+        (Server::Nameless, not_sent, &["not found", "resolution"]),
         (Server::Plain, not_sent, &["tls", "InvalidContentType", "corrupt", "eof", "closed"]),
         (Server::Resets, lost, &["reset"]),
         (Server::Sends(""), lost, &["closed", "reset"]),

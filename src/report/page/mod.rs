@@ -26,6 +26,8 @@ pub use survey::PageError;
 pub struct Page {
     /// The whole document.
     pub html: String,
+    /// The number of rows with a record.
+    pub rows: u64,
     /// The end of the result file when it was read.
     pub tail: Tail,
 }
@@ -45,7 +47,7 @@ pub fn page<R: Read>(
         survey = survey.with_input_rows(path, rows)?;
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    Ok(Page { html: html::document(&name, &survey), tail: survey.tail })
+    Ok(Page { html: html::document(&name, &survey), rows: survey.rows.total(), tail: survey.tail })
 }
 
 #[cfg(test)]

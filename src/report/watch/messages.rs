@@ -7,7 +7,7 @@ use super::super::logs::ALWAYS_LOGGED;
 use super::super::pauses::Kind;
 use super::Watch;
 use crate::delivery::{FailedRow, Notice, Observer, Pause, Retry, Tally};
-use crate::text::{counted, escape_and_shorten, grouped, rounded, share};
+use crate::text::{counted, escape_and_shorten, grouped, rounded, rounded_up, share};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn progress_line(view: &View, speed: Option<f64>, left: Option<Duration>) -> Str
     }];
     parts.extend(speed.map(|speed| format!("{speed:.1}/s")));
     parts.extend(view.effective_rate.map(|rate| format!("slowed to {}/s", brief(rate))));
-    parts.extend(left.map(|left| format!("{} left", rounded(left))));
+    parts.extend(left.map(|left| format!("{} left", rounded_up(left))));
     parts.extend(view.pause.map(|(kind, left)| match kind {
         Kind::Held => format!("on hold for {} (Retry-After)", rounded(left)),
         Kind::Outage => "paused: server unreachable".to_owned(),

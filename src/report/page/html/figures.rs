@@ -80,11 +80,11 @@ pub(super) fn outcomes(survey: &Survey) -> Markup {
                     }
                     @if let Some(left) = left {
                         tr role="row" .none[left == 0] {
-                            th role="rowheader" scope="row" { "no record" }
+                            th role="rowheader" scope="row" { "not sent yet" }
                             (cell("Rows", count(left)))
                             (cell("Share", percent(left, total)))
                             td.chart role="cell" {}
-                            (cell("Meaning", "not sent yet, or in another shard"))
+                            (cell("Meaning", "no result yet, or in another shard"))
                             (cell("What to do", if left > 0 { "resume" } else { "–" }))
                         }
                     }
