@@ -1,14 +1,14 @@
-//! `--since`: which rows have changed since the last delivery to their customers, and whether the number of changes is
-//! plausible.
+//! `--since`: finds the rows that have changed since the last delivery to their customers, and checks that the number of
+//! changes is plausible.
 
 use super::{LastDeliveries, LastDelivery, RowPlan, Workload};
 use crate::customer::Fingerprint;
 use std::fmt;
 
-/// Fewer rows than this prove nothing (chosen): a handful of customers can change in one night.
+/// The fewest rows for a mass change. Chosen: a handful of customers can change in one night.
 const MIN_ROWS_TO_JUDGE: u64 = 20;
 
-/// The limit of `--max-changes`: how many of the rows that can be sent may be sent.
+/// The limit of `--max-changes`: the most changed rows among the rows that can be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxChanges {
     /// A number of rows.
@@ -58,7 +58,7 @@ impl SendReasons {
             LastDelivery::Failed => self.failed += 1,
             LastDelivery::Unknown => self.unknown += 1,
             LastDelivery::Sent { first_was_another } => {
-                // A customer with the rows A and B has B every morning: A differs from it only because A is repeated.
+                // A customer with the rows A and B has B every morning: A differs from B only because A is repeated.
                 let first = u64::from(first_was_another).min(self.changed);
                 self.changed -= first;
                 self.repeated += 1 + first;
@@ -67,17 +67,17 @@ impl SendReasons {
     }
 }
 
-/// The rows of an input, compared with what was delivered to their customers.
+/// The rows of an input, compared with the last deliveries to their customers.
 pub struct ChangesSince {
     deliveries: LastDeliveries,
     /// Rows whose customers have an update.
     known: u64,
-    /// The rows of `known` that are as they were delivered.
+    /// The rows of `known` that equal the last delivery.
     same: u64,
     reasons: SendReasons,
 }
 
-/// More than half of the rows differ from what was delivered: another key or another mapping is likely.
+/// More than half of the rows differ from the last deliveries: another key or another mapping is likely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MassChange {
     /// The rows that differ.
@@ -117,7 +117,7 @@ impl ChangesSince {
         self.reasons
     }
 
-    /// Whether more rows differ than is plausible. Rows that this job has brought in sync already count as unchanged:
+    /// Whether the number of rows that differ is implausible. Rows that this job has brought in sync already count as unchanged:
     /// otherwise all rows left of an interrupted night would differ.
     #[must_use]
     pub fn find_mass_change(&self, workload: &Workload) -> Option<MassChange> {

@@ -1,11 +1,11 @@
-//! Which ids belong to one customer: ids that a row of the input names together, directly or through other rows. A
-//! [disjoint-set forest](https://en.wikipedia.org/wiki/Disjoint-set_data_structure) over the ids.
+//! Groups ids by customer: ids that a row of the input names together, directly or through other rows, belong to one customer.
+//! A [disjoint-set forest](https://en.wikipedia.org/wiki/Disjoint-set_data_structure) over the ids.
 
 use crate::customer::{Parameter, Update};
 use std::collections::HashMap;
 
-/// Bytes of an id's key. With 16 bytes (128 bits) no two ids ever share a key: a row of another customer would count as a
-/// newer row of this customer, and a row that was never sent would be recorded as `unchanged`.
+/// Bytes of an id's key. Chosen: with 128 bits, two ids practically never share a key. If they did, a row of another customer
+/// would count as a newer row of this customer, and a row that was never sent would be recorded as `unchanged`.
 const KEY_BYTES: usize = 16;
 
 /// A customer id or a subscription id, to the letter: the first bytes of its BLAKE3 hash.
@@ -42,7 +42,7 @@ impl IdKey {
 #[derive(Default)]
 pub struct CustomerIds {
     numbers: HashMap<IdKey, u32>,
-    /// For each id another id of the same customer, nearer to the root of the group; the root has itself.
+    /// For each id, another id of the same customer that is nearer to the root of the group; for the root, the root itself.
     parents: Vec<u32>,
 }
 
@@ -57,8 +57,8 @@ impl CustomerIds {
         keys.iter().flatten().any(|key| self.numbers.contains_key(key))
     }
 
-    /// Adds the ids of a row, which are one customer's, and returns their numbers. The flag reports whether an id was new
-    /// or two customers became one.
+    /// Adds the ids of a row, which belong to one customer, and returns the numbers of the ids. The flag reports whether an id
+    /// was new or two customers became one.
     pub fn add(&mut self, keys: [Option<IdKey>; 2]) -> ([Option<u32>; 2], bool) {
         let before = self.count();
         let ids = keys.map(|key| key.map(|key| self.number(key)));
@@ -80,7 +80,7 @@ impl CustomerIds {
         number
     }
 
-    /// The id that represents the customer of an id. Shortens the way to it.
+    /// The id that represents the customer of an id. Shortens the path to this id.
     pub fn root(&mut self, id: u32) -> u32 {
         let mut root = id;
         while self.parents[root as usize] != root {

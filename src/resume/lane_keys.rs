@@ -1,4 +1,4 @@
-//! Lane keys: which rows must wait for each other.
+//! Lane keys: rows with a common key must wait for each other.
 //!
 //! A lane is the queue of one id: its rows are sent one at a time, in input order. A row waits in the lanes of the ids it
 //! names. A row that names a subscription alone also waits in the lane of the customer that was last named together with
@@ -33,14 +33,14 @@ impl Keys {
 #[derive(Default)]
 pub struct LaneKeys {
     hasher: RandomState,
-    /// The lane of the customer by the lane of its subscription, for subscriptions that a row named with a customer.
+    /// The lane of the customer by the lane of its subscription, for each subscription that a row named with its customer.
     customer_lanes: HashMap<u64, u64>,
     /// The subscriptions of `customer_lanes`, the oldest in front.
     subscriptions: VecDeque<u64>,
 }
 
 impl LaneKeys {
-    /// Learns from the ids of a row that its subscription belongs to its customer, if it names both.
+    /// Keeps that the subscription of a row belongs to its customer, if the row names both.
     pub fn observe(&mut self, [customer, subscription]: [Option<&str>; 2]) {
         if let (Some(customer), Some(subscription)) = (customer, subscription) {
             let customer = self.key(Parameter::CustomerId, customer);

@@ -60,7 +60,7 @@ impl LastDeliveries {
     /// Reads a result file. Of several files the oldest must be read first.
     ///
     /// # Errors
-    /// As [`ResultFile::read`].
+    /// The errors of [`ResultFile::read`].
     pub fn read(&mut self, path: &Path) -> Result<(), Error> {
         let mut records = ResultFile::records(path)?;
         while let Some(record) = records.next_record()? {
@@ -96,8 +96,8 @@ impl LastDeliveries {
     }
 
     /// Compares the next row of an input, in its order, with the last delivery to its customer. `is_done`: this job has
-    /// delivered the row already. A row that is to be sent leaves its customer unsettled, as it may fail: of the rows A, B,
-    /// A of one customer all but the first are sent.
+    /// delivered the row already. A row that will be sent leaves its customer unsettled, because the row may fail: of the rows
+    /// A, B, A of one customer, all rows except the first are sent.
     pub fn observe(&mut self, ids: [&str; 2], print: Fingerprint, is_done: bool) -> LastDelivery {
         let [customer_id, subscription_id] = ids.map(shown_id);
         let find = |key| self.find(key);
@@ -144,7 +144,7 @@ fn print_to_remember(record: &RecordRef<'_>) -> Option<Fingerprint> {
     }
 }
 
-/// One key an id. The id is the id as its record shows it, which may be shortened.
+/// The key of an id in the form that its record shows, which may be shortened.
 fn keys(customer_id: &str, subscription_id: &str) -> impl Iterator<Item = u64> {
     let key = |kind: u8, id: &str| {
         (!id.is_empty()).then(|| {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     proptest! {
-        /// Compared with a plain simulation in which sending may fail: a row is left unsent only if its customer has it.
+        /// Compared with a simple simulation in which sending may fail: a row is not sent only if its customer has its update.
         #[test]
         fn every_customer_ends_with_its_last_row(
             earlier in proptest::collection::vec((0_u8..4, 7_u64..10), 0..12),

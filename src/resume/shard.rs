@@ -82,7 +82,7 @@ impl Shard {
         self.index_of(row, customer_id, subscription_id) == self.index
     }
 
-    /// The number of the shard that a row belongs to, among as many shards as this job has.
+    /// The number of the shard that a row belongs to, among the shards of this job.
     #[must_use]
     pub fn index_of(self, row: u64, customer_id: Option<&str>, subscription_id: Option<&str>) -> u32 {
         let hash = match (customer_id, subscription_id) {

@@ -1,5 +1,5 @@
-//! Superseded rows: a newer row of the same customer was delivered in the meantime, so that sending the older row would
-//! overwrite it. A resumed run records them without sending them.
+//! Superseded rows: a newer row of the same customer was delivered in the meantime, so the older row would overwrite the newer
+//! row. A resumed run records superseded rows without sending them.
 
 use super::RowPlan;
 use super::customer_ids::{CustomerIds, IdKey};
@@ -20,7 +20,7 @@ pub struct SupersededRow {
 }
 
 impl SupersededRow {
-    /// The status it is recorded with.
+    /// The status of its record.
     #[must_use]
     pub fn status(&self) -> Status {
         match self.status_before {
@@ -52,12 +52,12 @@ impl SupersededRow {
 pub struct SupersededSearch {
     last_in_sync: u64,
     customers: CustomerIds,
-    /// By the number of the id.
+    /// The deliveries by the number of the id.
     deliveries: Vec<IdDeliveries>,
     pending: Vec<PendingRow>,
-    /// Whether this pass met two ids of one customer too late, or did not look at them.
+    /// Whether this pass found too late, or did not check, that two ids belong to one customer.
     has_missed_pair: bool,
-    /// Whether this pass found more ids, or that two ids are one customer's.
+    /// Whether this pass found more ids, or found that two ids belong to one customer.
     has_grown: bool,
 }
 
@@ -74,7 +74,7 @@ struct IdDeliveries {
 struct PendingRow {
     row: u64,
     ids: [Option<u32>; 2],
-    /// The fields that it sets, one bit a parameter.
+    /// The fields that it sets, one bit per parameter.
     fields: u32,
     status_before: Option<Status>,
 }
@@ -93,7 +93,7 @@ impl SupersededSearch {
         }
     }
 
-    /// Looks at the next row of the input and its plan.
+    /// Observes the next row of the input and its plan.
     pub fn observe(&mut self, row: u64, update: &Update, plan: RowPlan, marks: &Marks) {
         let keys = IdKey::of_update(update);
         let is_behind_all_delivered = row > self.last_in_sync;
@@ -103,12 +103,12 @@ impl SupersededSearch {
         }
         let ids = self.add(keys);
         if is_behind_all_delivered {
-            // No delivered row is newer. Its ids may have joined two customers, though.
+            // No delivered row is newer than this row, but its ids may have joined two customers.
             return;
         }
         let status_before = match plan {
             RowPlan::Skip => {
-                // A row that is recorded as `unchanged` was superseded itself: it set nothing.
+                // A row that is recorded as `unchanged` was superseded itself and set no field.
                 let is_delivered = marks.get(row).is_some_and(|mark| mark.status == Status::Updated);
                 return self.deliver(row, ids, if is_delivered { fields(update) } else { 0 });
             }
@@ -200,7 +200,7 @@ fn positions(fields: u32) -> impl Iterator<Item = usize> {
     (0..Parameter::COUNT).filter(move |field| fields & 1 << field != 0)
 }
 
-/// The fields that an update sets, one bit a parameter.
+/// The fields that an update sets, one bit per parameter.
 fn fields(update: &Update) -> u32 {
     update
         .values()

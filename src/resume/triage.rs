@@ -1,5 +1,5 @@
-//! The triage of a job's rows: a pass over the input, compared with the records of the result file, decides what is done
-//! with each row before anything is sent.
+//! The triage of a job's rows: a pass over the input, compared with the records of the result file, decides about each row
+//! before any row is sent.
 
 use super::{
     ChangesSince, Done, InputMismatch, LastDelivery, RowPlan, Shard, SupersededSearch, Workload, is_in_shard,
@@ -19,8 +19,8 @@ pub struct TriageTerms<'run> {
     pub accepts_changed_input: bool,
 }
 
-/// Observes every row of an input once, and again where [`Triage::begin_next_pass`] asks for it. Needs 8 bytes a record
-/// until it is finished, and a few bits a row afterwards.
+/// Observes every row of an input once, and again if [`Triage::begin_next_pass`] requires it. Needs 8 bytes per
+/// record until [`Triage::finish`], and a few bits per row afterwards.
 pub struct Triage<'run> {
     terms: TriageTerms<'run>,
     marks: Marks,
@@ -44,13 +44,13 @@ impl<'run> Triage<'run> {
         Triage { terms, marks, changes, workload, done, superseded, scratch: Vec::new() }
     }
 
-    /// The rows observed so far, by what is done with them.
+    /// The rows observed so far, counted by the decision.
     #[must_use]
     pub fn workload(&self) -> &Workload {
         &self.workload
     }
 
-    /// Decides what is done with the next row. False: it belongs to another shard.
+    /// Decides about the next row. False if the row belongs to another shard.
     pub fn observe(&mut self, row: &Row<'_>) -> bool {
         if !is_in_shard(self.terms.shard, row) {
             self.workload.add_elsewhere(&self.marks, row.number);
@@ -101,7 +101,7 @@ impl<'run> Triage<'run> {
     }
 
     /// Rows before the first row that is not done supersede nothing. While the run will probably be refused, the rows of
-    /// the other input take no memory: if it is not refused, [`Triage::restart_search`] observes them again.
+    /// the other input take no memory. If the run is not refused, [`Triage::restart_search`] observes these rows again.
     fn search_superseded(&mut self, row: &Row<'_>, plan: RowPlan) {
         let is_probably_refused =
             !self.terms.accepts_changed_input && self.workload.changed * 2 > self.marks.in_sync();

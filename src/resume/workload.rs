@@ -1,10 +1,10 @@
-//! The rows of an input, counted by what a run does with them, and the check that the result file belongs to this input.
+//! The rows of an input, counted by the decision about each row, and the check that the result file belongs to this input.
 
 use super::RowPlan;
 use crate::customer::Fingerprint;
 use crate::journal::{Marks, RecordPosition};
 
-/// The rows of an input, counted by what a run does with each.
+/// The rows of an input, counted by the decision about each row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Workload {
     /// All rows of the input, rows of other shards included.
@@ -13,7 +13,7 @@ pub struct Workload {
     pub rows: u64,
     /// Rows of other shards that are in sync in this result file.
     pub in_sync_elsewhere: u64,
-    /// Rows that are no valid update.
+    /// Rows that are not a valid update.
     pub invalid: u64,
     /// Rows in sync and unchanged: skipped.
     pub in_sync: u64,
@@ -30,7 +30,7 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Counts a row of this run and decides what the run does with it.
+    /// Counts a row of this run and decides about the row.
     pub fn add(&mut self, marks: &Marks, row: u64, fingerprint: Fingerprint, is_valid: bool) -> RowPlan {
         let plan = RowPlan::decide(marks, row, fingerprint);
         self.input_rows += 1;

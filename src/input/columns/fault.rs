@@ -18,7 +18,7 @@ pub enum HeaderFault {
     /// Columns that are not Offerit fields.
     #[error("{}", describe_unknown(columns, *more))]
     Unknown {
-        /// The first of them, at most [`MOST_UNKNOWN`].
+        /// The first of them, at most `MOST_UNKNOWN`.
         columns: Vec<UnknownColumn>,
         /// The number of all others.
         more: usize,
