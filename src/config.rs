@@ -153,7 +153,7 @@ impl CheckOptions {
         environment: &Environment,
     ) -> Result<String, Failure> {
         self.mapping.mapping()?;
-        Ok(shown::shown(grammar, layers, environment, &self.mapping))
+        Ok(shown::show_config(grammar, layers, environment, &self.mapping))
     }
 }
 

@@ -60,13 +60,13 @@ impl BrakeOptions {
 
     /// The limit of `--max-invalid`.
     pub(super) fn max_invalid(&self) -> Result<Option<MaxInvalid>, Failure> {
-        let most = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent);
+        let most = |text| parse_row_limit("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent);
         self.max_invalid.as_deref().map(most).transpose()
     }
 
     /// The limit of `--max-changes`.
     pub(super) fn max_changes(&self) -> Result<Option<MaxChanges>, Failure> {
-        let most = |text| most("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
+        let most = |text| parse_row_limit("--max-changes", text, MaxChanges::Count, MaxChanges::Percent);
         self.max_changes.as_deref().map(most).transpose()
     }
 }
@@ -74,11 +74,11 @@ impl BrakeOptions {
 fn max_failures(text: &str) -> Result<MaxFailures, Failure> {
     match text {
         "100%" => Ok(MaxFailures::Percent(100.0)),
-        _ => most("--max-failures", text, MaxFailures::Count, MaxFailures::Percent),
+        _ => parse_row_limit("--max-failures", text, MaxFailures::Count, MaxFailures::Percent),
     }
 }
 
-pub(super) fn most<T>(
+pub(super) fn parse_row_limit<T>(
     option: &str,
     text: &str,
     count: fn(u64) -> T,
@@ -112,7 +112,7 @@ fn deadline(text: &str) -> Result<Instant, Failure> {
         // Without a time zone, the local time is UTC, as in other programs.
         Some(time) => {
             let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
-            until(time, &ZonedDateTime::now().with_time_zone(zone)).ok_or_else(bad)?
+            duration_until(time, &ZonedDateTime::now().with_time_zone(zone)).ok_or_else(bad)?
         }
         None => duration("--deadline", text).map_err(|_| bad())?,
     };
@@ -132,7 +132,7 @@ fn time_of_day(text: &str) -> Option<Time> {
 
 /// The duration until the clock shows this time next. A time that the clock skips in spring is the end of the skipped hour; of
 /// a time that the clock shows twice in autumn, the first that is in the future counts.
-fn until(time: Time, now: &ZonedDateTime) -> Option<Duration> {
+fn duration_until(time: Time, now: &ZonedDateTime) -> Option<Duration> {
     let days = (0..=2).filter_map(|day| now.date().checked_add(day.days()).ok());
     let next = days
         .flat_map(|day| {
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_or_a_percentage() {
-        let limit = |text| most("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent).ok();
+        let limit = |text| parse_row_limit("--max-invalid", text, MaxInvalid::Rows, MaxInvalid::Percent).ok();
         for (text, expected) in [
             ("0", MaxInvalid::Rows(0)),
             ("25", MaxInvalid::Rows(25)),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn until_next(time: &str, now: &str) -> String {
-        let left = until(time_of_day(time).unwrap(), &now.parse().unwrap()).unwrap();
+        let left = duration_until(time_of_day(time).unwrap(), &now.parse().unwrap()).unwrap();
         humantime::format_duration(left).to_string()
     }
 

@@ -107,7 +107,7 @@ impl ConfigFile {
     }
 
     /// Resolves a relative path against the folder of the file. `-` is no path.
-    pub fn resolved(&self, path: &str) -> PathBuf {
+    pub fn resolve(&self, path: &str) -> PathBuf {
         if path == "-" {
             return PathBuf::from(path);
         }

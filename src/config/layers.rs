@@ -6,7 +6,7 @@ use super::columns::{ColumnTable, unknown_key};
 use super::file::{ConfigFile, ConfigPosition, Setting, Value};
 use super::mapping::{FileMapping, MappingOptions};
 use super::target::Environment;
-use super::values::{as_arguments, checked, in_one_line};
+use super::values::{as_arguments, check_type, in_one_line};
 use crate::exit::Failure;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -166,7 +166,7 @@ fn read_settings(grammar: &Command, file: ConfigFile) -> Result<(Vec<Setting>, F
             faults.push(format!("{}: {}", setting.place, unknown_key(&setting.key, &names)));
             continue;
         };
-        match checked(command, arg, setting, &file) {
+        match check_type(command, arg, setting, &file) {
             Err(fault) => faults.push(format!("{}: {fault}", setting.place)),
             Ok(Setting { value: Value::List(items), .. }) if LISTS.contains(&&*setting.key) => {
                 let items = items.into_iter().filter_map(|item| match item.value {

@@ -1,6 +1,6 @@
 //! The options of `plan` and `undo`, and the settings that they become.
 
-use super::brakes::most;
+use super::brakes::parse_row_limit;
 use super::grammar::{INPUT, LIMITS, OUTPUT, RESULT, SERVER};
 use super::layers::Layers;
 use super::mapping::MappingOptions;
@@ -142,7 +142,7 @@ impl PlanOptions {
         let mapping = Mapping { typed: Vec::new(), ..self.mapping.mapping()? };
         let reading = self.reading.reading()?;
         let limit = |option, text: &Option<String>| {
-            let limit = |text| most(option, text, MaxChanges::Count, MaxChanges::Percent);
+            let limit = |text| parse_row_limit(option, text, MaxChanges::Count, MaxChanges::Percent);
             text.as_deref().map(limit).transpose()
         };
         if self.output.as_deref() == Some(Path::new("-")) {

@@ -14,7 +14,7 @@ use std::fmt::Write;
 const MASK: &str = "***";
 
 /// One line per option: its value and the source of the value. Options that are not set are commented out.
-pub(super) fn shown(
+pub(super) fn show_config(
     grammar: &Command,
     layers: &Layers,
     environment: &Environment,

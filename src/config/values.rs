@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Converts a setting to the type of its option: a switch, a text, or a list of texts.
-pub(super) fn checked(
+pub(super) fn check_type(
     command: &Command,
     arg: &Arg,
     setting: &Setting,
@@ -32,7 +32,7 @@ pub(super) fn checked(
             return Err(format!("{key} must be a list such as [\"x\", \"y\"], not {}", other.kind()));
         }
         (_, Value::Text(text)) if is_path(arg) => {
-            Value::Text(file.resolved(text).to_string_lossy().into_owned())
+            Value::Text(file.resolve(text).to_string_lossy().into_owned())
         }
         (_, Value::Text(text)) => Value::Text(text.clone()),
         (_, other) => return Err(format!("{key} must be a text or a number, not {}", other.kind())),

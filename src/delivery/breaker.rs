@@ -123,7 +123,7 @@ impl CircuitBreaker {
     }
 
     /// Counts a success of an attempt that started at `started`. True if the success closes the breaker.
-    pub(super) fn succeeded(&mut self, started: Time) -> bool {
+    pub(super) fn add_success(&mut self, started: Time) -> bool {
         self.has_succeeded = true;
         let was_closed = self.is_closed();
         if !was_closed && started <= self.opened_at {
@@ -137,7 +137,7 @@ impl CircuitBreaker {
     }
 
     /// Counts a failure of an attempt that started at `started`. True if the failure opens the breaker.
-    pub(super) fn failed(&mut self, started: Time, evidence: Evidence, now: Time) -> bool {
+    pub(super) fn add_failure(&mut self, started: Time, evidence: Evidence, now: Time) -> bool {
         match self.state {
             BreakerState::Closed => self.count_failure(evidence, now),
             BreakerState::HalfOpen { pause } if started > self.opened_at => {
@@ -205,7 +205,7 @@ mod tests {
     fn open() -> CircuitBreaker {
         let mut breaker = CircuitBreaker::new();
         for n in 1..=10 {
-            assert_eq!(breaker.failed(SECOND, Evidence::MayBeDown, n * SECOND), n == 10);
+            assert_eq!(breaker.add_failure(SECOND, Evidence::MayBeDown, n * SECOND), n == 10);
         }
         breaker
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn fail(breaker: &mut CircuitBreaker, started: u32, evidence: Evidence, now: u32) -> bool {
-        breaker.failed(started * SECOND, evidence, now * SECOND)
+        breaker.add_failure(started * SECOND, evidence, now * SECOND)
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         let fail_for_itself: Event = |breaker| (0..99).any(|_| fail(breaker, 1, Evidence::None, 1));
         let unusable: Event = |breaker| fail(breaker, 1, Evidence::Unusable(Fault::Certificate), 1);
         let table: [(&str, Event, bool, BreakerState); 6] = [
-            ("success", |breaker| breaker.succeeded(SECOND), false, BreakerState::Closed),
+            ("success", |breaker| breaker.add_success(SECOND), false, BreakerState::Closed),
             ("failure", fail_once, false, BreakerState::Closed),
             ("nine failures", fail_often, false, BreakerState::Closed),
             ("ten failures", fail_ten_times, true, open_until(1.5, 0.5)),
@@ -260,12 +260,12 @@ mod tests {
             (
                 "open, late success",
                 open(),
-                |breaker| breaker.succeeded(9 * SECOND),
+                |breaker| breaker.add_success(9 * SECOND),
                 false,
                 open_until(10.5, 0.5),
             ),
             ("open, late failure", open(), late_failure, false, open_until(10.5, 0.5)),
-            ("half-open, late success", half_open(), |breaker| breaker.succeeded(9 * SECOND), false, half),
+            ("half-open, late success", half_open(), |breaker| breaker.add_success(9 * SECOND), false, half),
             ("half-open, late failure", half_open(), late_failure, false, half),
             (
                 "half-open, failure of an attempt from the time of the opening",
@@ -277,7 +277,7 @@ mod tests {
             (
                 "half-open, success",
                 half_open(),
-                |breaker| breaker.succeeded(11 * SECOND),
+                |breaker| breaker.add_success(11 * SECOND),
                 true,
                 BreakerState::Closed,
             ),
@@ -304,7 +304,7 @@ mod tests {
             pauses.push((at - now).as_secs_f64());
             breaker.probe_started();
             now = at + SECOND;
-            breaker.failed(at, Evidence::MayBeDown, now);
+            breaker.add_failure(at, Evidence::MayBeDown, now);
         }
         assert_eq!(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
     }
@@ -312,10 +312,10 @@ mod tests {
     #[test]
     fn a_success_clears_the_failures_before_its_start_and_no_others() {
         let mut breaker = CircuitBreaker::new();
-        assert!(!(1..=9).any(|n| breaker.failed(SECOND, Evidence::MayBeDown, n * SECOND)));
-        breaker.succeeded(5 * SECOND);
+        assert!(!(1..=9).any(|n| breaker.add_failure(SECOND, Evidence::MayBeDown, n * SECOND)));
+        breaker.add_success(5 * SECOND);
         let opens: Vec<bool> =
-            (10..=14).map(|n| breaker.failed(SECOND, Evidence::MayBeDown, n * SECOND)).collect();
+            (10..=14).map(|n| breaker.add_failure(SECOND, Evidence::MayBeDown, n * SECOND)).collect();
         assert_eq!(opens, [false, false, false, false, true]);
         assert_eq!(breaker.down_since(), 5 * SECOND);
     }
@@ -324,7 +324,7 @@ mod tests {
     fn a_row_is_suspect_once_a_success_started_after_its_first_failure() {
         let mut breaker = CircuitBreaker::new();
         assert!(!breaker.is_suspect(&log(None)) && !breaker.is_suspect(&log(Some(SECOND))));
-        breaker.succeeded(2 * SECOND);
+        breaker.add_success(2 * SECOND);
         assert!(breaker.is_suspect(&log(Some(SECOND))));
         assert!(!breaker.is_suspect(&log(Some(2 * SECOND))) && !breaker.is_suspect(&log(None)));
         assert!(breaker.is_suspect(&RowLog { has_failed_before: true, ..log(None) }));
@@ -334,10 +334,10 @@ mod tests {
     fn a_late_success_in_an_outage_makes_no_row_suspect() {
         let mut breaker = open();
         assert!(!breaker.has_succeeded());
-        breaker.succeeded(9 * SECOND);
+        breaker.add_success(9 * SECOND);
         assert!(breaker.has_succeeded() && !breaker.is_suspect(&log(Some(SECOND))));
         breaker.probe_started();
-        breaker.succeeded(11 * SECOND);
+        breaker.add_success(11 * SECOND);
         assert!(breaker.is_suspect(&log(Some(SECOND))));
     }
 
@@ -346,7 +346,7 @@ mod tests {
         let probe = |breaker: &mut CircuitBreaker, fault: Option<Fault>| {
             breaker.probe_started();
             let evidence = fault.map_or(Evidence::MayBeDown, Evidence::Unusable);
-            breaker.failed(11 * SECOND, evidence, 12 * SECOND);
+            breaker.add_failure(11 * SECOND, evidence, 12 * SECOND);
             breaker.hopeless()
         };
         let (bad, other) = (Some(Fault::Certificate), Some(Fault::NoTls));

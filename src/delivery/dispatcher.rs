@@ -301,7 +301,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
                 }
                 FlightEvent::RetryAfter { at, wait: asked } => match self.admission.hold(asked, at) {
                     Ok(is_new) => {
-                        self.patience.held(at, at + asked);
+                        self.patience.add_hold(at, at + asked);
                         if is_new {
                             self.tally.holds += 1;
                             self.observer.noticed(&Notice::Held { asked });
@@ -362,12 +362,12 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             self.learn_load(ServerLoad::Normal, start, now);
         }
         let down_since = self.breaker.down_since();
-        let closes = self.breaker.succeeded(start.at);
+        let closes = self.breaker.add_success(start.at);
         self.record(start.key, outcome, now);
         if !self.breaker.is_closed() {
             return;
         }
-        self.patience.succeeded();
+        self.patience.add_success();
         if closes {
             self.rows.queue_mut().unpark_all();
             self.observer.noticed(&Notice::Recovered { after: now.saturating_sub(down_since) });
@@ -398,7 +398,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         let (http_status, why) = (failure.http_status(), failure.why.clone());
         row.last_failure = Some(LastFailure { http_status, duration: took, why });
         self.last_failure = (failure.why.clone(), failure.is_name_unknown());
-        self.patience.failed(now);
+        self.patience.add_failure(now);
         if was_closed
             && !(is_suspect && failure.is_charged())
             && let Some(load) = failure.load()
@@ -406,7 +406,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             self.learn_load(load, start, now);
         }
         let evidence = failure.evidence(is_suspect, self.breaker.has_succeeded());
-        let opens = self.breaker.failed(start.at, evidence, now);
+        let opens = self.breaker.add_failure(start.at, evidence, now);
         if self.breaker.is_closed() {
             self.retry_or_give_up(start.key, &failure, is_suspect, now);
         } else {

@@ -76,7 +76,7 @@ impl Patience {
     }
 
     /// Starts the clock, as an attempt failed.
-    pub(super) fn failed(&mut self, now: Time) {
+    pub(super) fn add_failure(&mut self, now: Time) {
         if self.failing_since.is_none() {
             self.failing_since = Some(now);
             // A hold may be under way that began before.
@@ -85,12 +85,12 @@ impl Patience {
     }
 
     /// Stops the clock, as the server confirmed or refused a row.
-    pub(super) fn succeeded(&mut self) {
+    pub(super) fn add_success(&mut self) {
         self.failing_since = None;
     }
 
     /// Notes a hold of all sending, from `now` to `until`.
-    pub(super) fn held(&mut self, now: Time, until: Time) {
+    pub(super) fn add_hold(&mut self, now: Time, until: Time) {
         self.held += until.saturating_sub(self.held_until.max(now));
         self.held_until = self.held_until.max(until);
     }
@@ -154,7 +154,7 @@ mod tests {
 
     fn failing(max_outage: u32) -> Patience {
         let mut patience = Patience::new(max_outage * SECOND);
-        patience.failed(SECOND);
+        patience.add_failure(SECOND);
         patience
     }
 
@@ -209,21 +209,21 @@ mod tests {
     #[test]
     fn the_patience_begins_anew_after_a_success() {
         let mut patience = failing(100);
-        patience.succeeded();
+        patience.add_success();
         assert_eq!(find_end(&patience, &Situation::default()), (0, Judgement::Wait));
-        patience.failed(50 * SECOND);
-        patience.failed(90 * SECOND);
+        patience.add_failure(50 * SECOND);
+        patience.add_failure(90 * SECOND);
         assert_eq!(find_end(&patience, &Situation::default()).0, 150);
     }
 
     #[test]
     fn holds_do_not_count_up_to_the_max_outage() {
         let mut patience = failing(100);
-        patience.held(2 * SECOND, 32 * SECOND);
+        patience.add_hold(2 * SECOND, 32 * SECOND);
         // Two replies ask for nearly the same pause.
-        patience.held(3 * SECOND, 33 * SECOND);
+        patience.add_hold(3 * SECOND, 33 * SECOND);
         assert_eq!(find_end(&patience, &Situation::default()).0, 132);
-        (1..50).for_each(|n| patience.held(30 * n * SECOND, 30 * (n + 1) * SECOND));
+        (1..50).for_each(|n| patience.add_hold(30 * n * SECOND, 30 * (n + 1) * SECOND));
         assert_eq!(find_end(&patience, &Situation::default()).0, 201);
     }
 
@@ -240,14 +240,14 @@ mod tests {
     #[test]
     fn the_rest_of_a_hold_does_not_count_after_a_success_within_the_hold() {
         let mut patience = Patience::new(100 * SECOND);
-        patience.held(SECOND, 61 * SECOND);
-        patience.succeeded();
-        patience.failed(11 * SECOND);
+        patience.add_hold(SECOND, 61 * SECOND);
+        patience.add_success();
+        patience.add_failure(11 * SECOND);
         assert_eq!(find_end(&patience, &Situation::default()).0, 161);
         // A hold that was over before the first failure changes nothing.
-        patience.succeeded();
-        patience.held(200 * SECOND, 250 * SECOND);
-        patience.failed(300 * SECOND);
+        patience.add_success();
+        patience.add_hold(200 * SECOND, 250 * SECOND);
+        patience.add_failure(300 * SECOND);
         assert_eq!(find_end(&patience, &Situation::default()).0, 400);
     }
 }

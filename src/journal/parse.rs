@@ -292,7 +292,7 @@ mod tests {
     }
 
     /// The line of a record, without its line feed.
-    fn written(record: &Record<'_>) -> Vec<u8> {
+    fn write_line(record: &Record<'_>) -> Vec<u8> {
         let mut line = Vec::new();
         record.write(&mut line);
         assert_eq!(line.pop(), Some(b'\n'));
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_field_reads_back_unchanged() {
-        let line = written(&record("00191", "server said: no, \"never\"\nagain"));
+        let line = write_line(&record("00191", "server said: no, \"never\"\nagain"));
         let read = read(&line).unwrap();
         assert_eq!((read.row(), read.line(), read.status()), (12, 15, Status::Rejected));
         assert_eq!((&*read.customer_id(), &*read.subscription_id()), ("00191", "s, 1"));
@@ -314,14 +314,14 @@ mod tests {
         assert_eq!(read.finished_at(), SystemTime::UNIX_EPOCH + Duration::from_millis(FINISHED_AT));
         assert_eq!(read.error(), "server said: no, \"never\"\\nagain");
         assert_eq!((read.fingerprint(), read.identity()), (Fingerprint(0xabc), identity("00191", "s, 1")));
-        let line = written(&Record { http_status: None, error: "", ..record("", "") });
+        let line = write_line(&Record { http_status: None, error: "", ..record("", "") });
         assert_eq!((super::tests::read(&line).unwrap().http_status()), None);
     }
 
     proptest! {
         #[test]
         fn any_texts_are_one_line_that_reads_back(id in any::<String>(), error in any::<String>()) {
-            let line = written(&record(&id, &error));
+            let line = write_line(&record(&id, &error));
             prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
             let read = read(&line).unwrap();
             prop_assert_eq!(read.identity(), identity(&id, "s, 1"));
@@ -330,7 +330,7 @@ mod tests {
 
         #[test]
         fn a_strict_prefix_is_never_a_record(id in any::<String>(), error in any::<String>()) {
-            let line = written(&record(&id, &error));
+            let line = write_line(&record(&id, &error));
             // Fields are missing even if the error ends in a comma and 16 hex digits.
             for end in 0..line.len() {
                 prop_assert!(read(&line[..end]).is_err());
@@ -348,7 +348,8 @@ mod tests {
 
     #[test]
     fn a_line_that_this_program_never_writes_is_a_fault() {
-        let good = String::from_utf8(written(&Record { subscription_id: "", ..record("1", "no") })).unwrap();
+        let good =
+            String::from_utf8(write_line(&Record { subscription_id: "", ..record("1", "no") })).unwrap();
         assert!(read(good.as_bytes()).is_ok());
         for (old, new) in [
             ("12,15", "012,15"),

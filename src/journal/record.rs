@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    fn written(record: &Record<'_>) -> String {
+    fn write_line(record: &Record<'_>) -> String {
         let mut line = Vec::new();
         record.write(&mut line);
         String::from_utf8(line).unwrap()
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_record_is_one_line_with_the_columns_of_the_header() {
-        let line = written(&record("00191", "server said: no, \"never\"\nagain"));
+        let line = write_line(&record("00191", "server said: no, \"never\"\nagain"));
         let expected = "12,15,00191,,rejected,400,2,61,2026-11-18T11:06:40.123Z,\
                         \"server said: no, \"\"never\"\"\\nagain\",0000000000000abc\n";
         assert_eq!(line, expected);
@@ -228,7 +228,7 @@ mod tests {
             (SystemTime::UNIX_EPOCH - Duration::from_secs(9), "1970-01-01T00:00:00.000Z"),
             (SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40), "9999-12-31T23:59:59.999Z"),
         ] {
-            let line = written(&Record { finished_at: time, ..record("1", "no") });
+            let line = write_line(&Record { finished_at: time, ..record("1", "no") });
             assert_eq!(line.split(',').nth(8), Some(expected));
         }
     }
@@ -236,16 +236,16 @@ mod tests {
     #[test]
     fn an_error_never_starts_a_formula_and_has_a_maximum_length() {
         for text in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "  =1", "＝1"] {
-            let line = written(&record("1", text));
+            let line = write_line(&record("1", text));
             let error = line.split(',').nth(9).unwrap();
             assert!(error.trim_start_matches('"').starts_with('\''), "{line}");
         }
         for (id, shown) in
             [("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"), ("+49151", "+49151"), ("-7", "-7"), ("@x", "'@x")]
         {
-            assert_eq!(written(&record(id, "no")).split(',').nth(2), Some(shown));
+            assert_eq!(write_line(&record(id, "no")).split(',').nth(2), Some(shown));
         }
-        let line = written(&record("1", &"é".repeat(1_000_000)));
+        let line = write_line(&record("1", &"é".repeat(1_000_000)));
         assert!(line.len() < 2000 && line.contains("… (cut),"), "{}", line.len());
     }
 }

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn written(folder: &tempfile::TempDir, name: &str, records: &[(u64, u64, Status, u64)]) -> PathBuf {
+    fn write_file(folder: &tempfile::TempDir, name: &str, records: &[(u64, u64, Status, u64)]) -> PathBuf {
         let mut file = HEADER.as_bytes().to_vec();
         for (row, second, status, print) in records {
             let record = Record {
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn the_last_record_of_a_row_counts_in_any_file() {
         let folder = tempfile::tempdir().unwrap();
-        let one = written(
+        let one = write_file(
             &folder,
             "one",
             &[(1, 5, Status::Updated, 1), (3, 9, Status::Updated, 2), (4, 1, Status::Failed, 3)],
         );
-        let other = written(
+        let other = write_file(
             &folder,
             "other",
             &[
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn one_file_is_read_alone_and_the_same_file_is_refused_twice() {
         let folder = tempfile::tempdir().unwrap();
-        let one = written(&folder, "one", &[(2, 5, Status::Updated, 1), (2, 1, Status::Failed, 1)]);
+        let one = write_file(&folder, "one", &[(2, 5, Status::Updated, 1), (2, 1, Status::Failed, 1)]);
         let alone = read(std::slice::from_ref(&one)).unwrap();
         // Within a file, the order of the records counts and not their time.
         assert_eq!((alone.marks.get(2).unwrap().status, alone.in_several), (Status::Failed, 0));

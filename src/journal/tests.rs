@@ -298,7 +298,7 @@ fn nothing_is_appended_after_another_program_wrote_to_the_file() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
-async fn durable(writer: &mut Writer) -> io::Result<Vec<u8>> {
+async fn wait_until_durable(writer: &mut Writer) -> io::Result<Vec<u8>> {
     poll_fn(|context| writer.poll_durable(context)).await
 }
 
@@ -308,7 +308,7 @@ async fn a_durable_record_survives_a_power_cut() {
     let mut writer = Writer::start(disk.clone()).unwrap();
     for row in 1..=5 {
         writer.submit(line(row));
-        assert!(durable(&mut writer).await.unwrap().is_empty());
+        assert!(wait_until_durable(&mut writer).await.unwrap().is_empty());
         let state = disk.state.lock().unwrap();
         assert!(state.written[..state.synced].ends_with(&line(row)));
     }
@@ -320,11 +320,11 @@ async fn no_record_is_written_or_durable_after_a_failed_sync() {
     disk.state.lock().unwrap().failing_sync = Some(2);
     let mut writer = Writer::start(disk.clone()).unwrap();
     writer.submit(line(1));
-    durable(&mut writer).await.unwrap();
+    wait_until_durable(&mut writer).await.unwrap();
     writer.submit(line(2));
-    assert!(durable(&mut writer).await.is_err());
+    assert!(wait_until_durable(&mut writer).await.is_err());
     writer.submit(line(3));
-    assert!(durable(&mut writer).await.is_err());
+    assert!(wait_until_durable(&mut writer).await.is_err());
     assert!(!disk.state.lock().unwrap().written.ends_with(&line(3)));
 }
 
@@ -346,7 +346,9 @@ async fn a_writer_that_dies_returns_errors_and_never_blocks() {
     let mut writer = Writer::start(PanickingStorage).unwrap();
     for row in 1..=3 {
         writer.submit(line(row));
-        assert!(durable(&mut writer).await.unwrap_err().to_string().contains("ended unexpectedly"));
+        assert!(
+            wait_until_durable(&mut writer).await.unwrap_err().to_string().contains("ended unexpectedly")
+        );
     }
 }
 

@@ -53,15 +53,15 @@ fn is_invalid_http(error: &reqwest::Error) -> bool {
 /// The permanent fault of TLS, if there is one.
 fn tls_fault(error: &reqwest::Error) -> Option<Fault> {
     let io_errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
-    match io_errors.flat_map(wrapped).find_map(|inner| inner.downcast_ref::<rustls::Error>())? {
+    match io_errors.flat_map(wrapped_errors).find_map(|inner| inner.downcast_ref::<rustls::Error>())? {
         rustls::Error::InvalidCertificate(_) => Some(Fault::Certificate),
         rustls::Error::InvalidMessage(_) | rustls::Error::PeerIncompatible(_) => Some(Fault::NoTls),
         _ => None,
     }
 }
 
-/// The errors that an I/O error wraps, the outermost first. Needed because `source` of an I/O error skips the wrapped error.
-fn wrapped(error: &io::Error) -> impl Iterator<Item = &(dyn Error + Send + Sync + 'static)> {
+/// The errors that an I/O error wraps, the outermost first. Needed because `source` of an I/O error skips the wrapped_errors error.
+fn wrapped_errors(error: &io::Error) -> impl Iterator<Item = &(dyn Error + Send + Sync + 'static)> {
     successors(error.get_ref(), |inner| inner.downcast_ref::<io::Error>()?.get_ref())
 }
 
