@@ -30,7 +30,7 @@ use std::sync::LazyLock;
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The hex digits that it is written with.
+    /// The number of hex digits in the result file.
     pub const DIGITS: usize = 16;
 
     /// Reads what [`fmt::Display`] writes: exactly 16 lower-case hex digits.

@@ -26,7 +26,7 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    /// The number of parameters.
+    /// The number of parameters of the API page.
     pub const COUNT: usize = 18;
 
     /// The number of parameters that name the customer. They come first in [`Parameter::ALL`].

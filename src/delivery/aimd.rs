@@ -26,7 +26,7 @@ const MOST_REPLIES: u32 = 50;
 /// The lowest rate in attempts per second, unless `--rate` is lower. Chosen: a slower run would never end.
 const FLOOR: f64 = 0.5;
 
-/// The time a run must have sent before its pace is known, because the pace is counted over one second.
+/// The time after which the pace of a run is known: the window of the pace, one second.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// The load of the server that a reply indicates.

@@ -145,6 +145,7 @@ fn push_number(line: &mut Vec<u8>, number: u64) {
 /// Appends a time in RFC 3339, UTC, with milliseconds. A time before 1970 or after 9999 (a wrong clock) becomes the nearest
 /// time in this range.
 fn push_time(line: &mut Vec<u8>, time: SystemTime) {
+    // 9999-12-31T23:59:59.999Z, the last time of RFC 3339.
     const LATEST: Duration = Duration::from_millis(253_402_300_799_999);
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LATEST);
     let time = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_1970);

@@ -9,7 +9,8 @@
 //! damage from a power cut. The length is compared with the longest record before the hole, because the lost records cannot be
 //! counted.
 
-/// Bytes of a sector, the smallest unit in which a disk writes, and therefore loses, data.
+/// Bytes of a sector, the smallest unit in which a disk writes, and therefore loses, data. Disks report 512 or 4,096; the
+/// smaller divides the larger.
 const SECTOR: u64 = 512;
 
 /// The most bytes of a record: two ids of 200 characters and an error of 600 characters, at most four bytes each.

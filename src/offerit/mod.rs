@@ -48,7 +48,7 @@ impl Request {
     }
 }
 
-/// Bodies are cut from shared blocks of this many bytes. A larger block would be kept alive longer by one slow row.
+/// Bytes of the shared blocks that bodies are cut from. Chosen: one slow row would keep a larger block alive for longer.
 const BLOCK: usize = 4096;
 
 /// Encodes updates as requests.

@@ -3,7 +3,7 @@
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
-/// Values above a year are ignored as mistakes. The caller decides about long but plausible values.
+/// The longest valid pause. Chosen: values above a year are ignored as mistakes. The caller decides about long but plausible values.
 const MAX_PLAUSIBLE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The pause that the server asks for at `now`; the longest, if there are several. `None` if no value is valid, or the time is past.
