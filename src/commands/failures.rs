@@ -249,7 +249,7 @@ impl Left {
         {
             let path = path.display();
             say(format_args!(
-                "Fix them, then run {path} with the options of this file's run, but a --result of its own."
+                "Fix them, then run: offerit-sync run {path}, with the same options for columns."
             ));
         }
         if self.overtaken > 0 {

@@ -8,7 +8,12 @@ use std::fmt::Write;
 #[must_use]
 pub fn job_summary(document: &Document) -> String {
     let Document { rows, attempts, holds, outages, .. } = document;
-    let mark = if document.exit_code == Some(0) { "✅" } else { "❌" };
+    let mark = match document.exit_code {
+        Some(0) => "✅",
+        // Stopped on request: at a limit or by a signal.
+        Some(7 | 130 | 143) => "⏸️",
+        _ => "❌",
+    };
     let mut text = format!("### {mark} offerit-sync: {}\n\n", plain(&document.input));
     if let Some(message) = &document.message {
         let _ = writeln!(text, "{}\n", plain(message));

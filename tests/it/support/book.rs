@@ -2,7 +2,7 @@
 
 use super::calls::{PROGRAM, help};
 use offerit_sync::exit::ExitCode;
-use regex::Regex;
+use regex::{Captures, Regex};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -187,7 +187,7 @@ fn transcript(commands: &[&str]) -> String {
         .output()
         .expect("a shell");
     let text = String::from_utf8(output.stdout).expect("output in UTF-8");
-    let text = at_default_rate(&text);
+    let text = at_its_rate(&text);
     let mut parts = text.split("http://127.0.0.1:");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, rest| {
@@ -195,14 +195,20 @@ fn transcript(commands: &[&str]) -> String {
     })
 }
 
-/// The duration at the end of a run depends on the machine: it is written as that of its requests at 10 a second.
-fn at_default_rate(text: &str) -> String {
-    let account = Regex::new(r"\((\d+) (requests?[^)]*)\) in [0-9hms ]+").expect("a pattern");
-    let steady = |found: &regex::Captures<'_>| {
-        let seconds = found[1].parse::<u64>().map_or(0, |requests| requests.div_ceil(10));
-        format!("({} {}) in {seconds}s", &found[1], &found[2])
+/// The duration of a run depends on the machine: it is written as that of its requests at its `--rate`.
+fn at_its_rate(text: &str) -> String {
+    let rate = Regex::new(r", at up to (\d+)/s, ").expect("a pattern");
+    let account = Regex::new(r"\((\d+) (requests?[^)]*)\) in [0-9hms ]+$").expect("a pattern");
+    let mut per_second = 10;
+    let steady = |line: &str| {
+        per_second = rate.captures(line).and_then(|found| found[1].parse().ok()).unwrap_or(per_second);
+        let in_seconds = |found: &Captures<'_>| {
+            let seconds = found[1].parse::<u64>().map_or(0, |requests| requests.div_ceil(per_second));
+            format!("({} {}) in {seconds}s", &found[1], &found[2])
+        };
+        account.replace(line, in_seconds).into_owned() + "\n"
     };
-    account.replace_all(text, steady).into_owned()
+    text.lines().map(steady).collect()
 }
 
 #[test]
