@@ -70,9 +70,15 @@ pub(super) fn no_result_yet(error: journal::Error) -> Failure {
 
 /// The message for a result file that does not exist, with the result file that was probably meant, or else with `advice`.
 pub(super) fn missing_result(path: &Path, error: &io::Error, advice: &str) -> String {
-    match near_file(path) {
-        Some(near) if is_result(&near) => cannot_open(path, error),
-        _ => format!("{} not found. {advice}", path.display()),
+    if path.parent().is_some_and(|folder| folder != Path::new("") && !folder.exists()) {
+        return cannot_open(path, error);
+    }
+    // Most result files have this ending, mistyped or left out here.
+    let usual = path.with_extension("").with_extension("result.csv");
+    let meant = [path, &usual].into_iter().filter_map(near_file).find(|near| is_result(near));
+    match meant {
+        Some(near) => format!("{} not found. Did you mean {}?", path.display(), near.display()),
+        None => format!("{} not found. {advice}", path.display()),
     }
 }
 

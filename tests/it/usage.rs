@@ -369,6 +369,7 @@ fn a_misspelt_file_is_recognized() {
     offerit.input("customers.csv", table(1..=2));
     offerit.input("offerit.key", KEY);
     offerit.input("job.toml", "");
+    offerit.input("customers.result.csv", offerit_sync::journal::HEADER);
     for (arguments, meant) in [
         (&["check", "custmers.csv"][..], "customers.csv?"),
         (
@@ -385,10 +386,22 @@ fn a_misspelt_file_is_recognized() {
             "offerit.key?",
         ),
         (&["check", "customers.csv", "--config", "jobs.toml"], "job.toml?"),
+        (&["sandbox", "--customers", "custmers.csv"], "customers.csv?"),
+        (&["report", "custmers.result.csv"], "customers.result.csv?"),
+        (&["verify", "customers.csv", "--result", "customers.reslt.csv"], "customers.result.csv?"),
+        (
+            &["run", "customers.csv", "--sandbox", "--result", "r.csv", "--since", "custmers.csv"],
+            "customers.result.csv?",
+        ),
     ] {
         let output = offerit.run(arguments).expect_code(2);
         assert_one_message(&output, &["not found. Did you mean", meant]);
     }
+    // An input is no result file.
+    let output = offerit.run(&["report", "customers.csv"]).expect_code(2);
+    assert_one_message(&output, &["is not a result file", "customers.result.csv?"]);
+    let output = offerit.run(&["report", "other.csv"]).expect_code(2);
+    assert!(!output.stderr.contains("Did you mean"), "{}", output.stderr);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `--since`: only what changed since an earlier run is sent.
 
+use crate::commands::comparison::missing_result;
 use crate::exit::{ExitCode, Failure};
 use crate::journal::Error;
 use crate::report::say;
@@ -33,9 +34,10 @@ impl Delta {
     pub(super) fn read(since: Since, result: &Path) -> Result<Delta, Failure> {
         let mut deliveries = LastDeliveries::default();
         deliveries.read(&since.result).map_err(|error| match error {
-            Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => Failure::usage(
-                format!("--since: {} not found. Omit --since on the first run", since.result.display()),
-            ),
+            Error::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                let message = missing_result(&since.result, source, "Omit --since on the first run");
+                Failure::usage(format!("--since: {message}"))
+            }
             error => named(error),
         })?;
         let own = result.exists().then(|| result.to_path_buf());

@@ -165,12 +165,12 @@ impl Outcome {
     fn in_one_line(&self) -> String {
         let tally = &self.ending.tally;
         let why = self.observed.commonest.as_ref();
-        let why =
-            why.map(|(why, count)| format!(", {} of them: {}", grouped(*count), escape_and_shorten(why)));
+        let why = why.map(|(why, count)| format!(" ({} × {})", grouped(*count), escape_and_shorten(why)));
+        let rows = self.workload.as_ref().map_or(tally.recorded(), |workload| workload.rows);
         format!(
             "{} of {} not in sync{}. See {}",
             grouped(tally.not_in_sync()),
-            counted(tally.recorded(), "row"),
+            counted(rows, "row"),
             why.unwrap_or_default(),
             self.result.display()
         )
@@ -187,7 +187,9 @@ impl Outcome {
         let parts: Vec<_> = [
             times(tally.holds, "asked for a pause", observed.held),
             times(tally.outages, "was unreachable", observed.outage),
-            tally.effective_rate.map(|rate| format!("was sent {rate:.1} requests a second in the end")),
+            tally
+                .effective_rate
+                .map(|rate| format!("slowed the run down to {rate:.1} requests/s at the end")),
         ]
         .into_iter()
         .flatten()
