@@ -24,7 +24,7 @@ fn main() -> process::ExitCode {
     };
     // A panic must not look like success or like another exit code.
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(typed)))
-        .unwrap_or_else(|_| Err(Failure::fault("this is a bug")));
+        .unwrap_or_else(|_| Err(Failure::fault("internal error: this is a bug")));
     match outcome {
         Ok(code) => code.into(),
         Err(failure) => {

@@ -33,7 +33,7 @@ pub(super) fn affordable_requests(wanted: NonZeroUsize, has_sandbox: bool) -> No
     let affordable = NonZeroUsize::new(affordable).unwrap_or(NonZeroUsize::MIN).min(wanted);
     if affordable < wanted {
         say(format_args!(
-            "only {} more can be open at once: at most {} will be in flight, not {wanted}. To allow more, raise ulimit -n",
+            "Only {} more can be opened, so at most {} at once, not {wanted}. To allow more, raise ulimit -n.",
             counted(spare.len() as u64, "file"),
             counted(affordable.get() as u64, "request"),
         ));

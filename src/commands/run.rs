@@ -172,8 +172,8 @@ fn refuse_stream(input: &Input, options: [(&str, bool); 4]) -> Result<(), Failur
     let asked = options.into_iter().find(|(_, is_asked)| *is_asked);
     let Some((option, _)) = asked.filter(|_| input.is_stream()) else { return Ok(()) };
     Err(Failure::usage(format!(
-        "{}: {option} needs a file: all rows are looked at before anything is sent, and a stream is sent as it comes. \
-         Write the input to a file first",
+        "{}: {option} needs a file, not a pipe, because all rows are read before anything is sent. Write the input to a \
+         file first",
         input.path().display()
     )))
 }
@@ -183,7 +183,7 @@ fn since_of(since: Option<Since>, input: &Input) -> Result<Option<Since>, Failur
     match since {
         Some(_) if !is_plan(input) => Ok(since),
         Some(Since { is_from_file: false, .. }) => Err(Failure::usage(format!(
-            "{}: --since does not apply to a plan, which holds only what differs already: leave the option out",
+            "{}: --since does not apply to a plan, which contains only changes. Remove --since",
             input.path().display()
         ))),
         _ => Ok(None),

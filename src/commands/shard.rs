@@ -12,8 +12,8 @@ pub(super) fn refuse_split_customers(input: &Input, shard: Shard) -> Result<(), 
     let path = input.path().display();
     if input.is_stream() {
         return Err(Failure::usage(format!(
-            "{path}: --shard needs a file: it is read before it is sent, to find customers that cannot be split. Write \
-             the input to a file first"
+            "{path}: --shard needs a file, not a pipe, because all rows are read before anything is sent. Write the input to a \
+             file first"
         )));
     }
     let Some(split) = find_split_subscription(input, shard)? else { return Ok(()) };

@@ -51,7 +51,7 @@ pub enum FeedError {
     #[error(transparent)]
     Input(#[from] input::Error),
     /// A bug.
-    #[error("the thread that reads the input has ended before its time: this is a bug")]
+    #[error("the thread that reads the input ended unexpectedly: this is a bug")]
     Died,
 }
 

@@ -28,7 +28,7 @@ const MAX_IDLE: Duration = Duration::from_secs(60);
 const MAX_DENIAL_BODY_WAIT: Duration = Duration::from_secs(2);
 
 /// The reason of `NotSent` after the timeout.
-const NO_CONNECTION_IN_TIME: &str = "no connection came about in time";
+const NO_CONNECTION_IN_TIME: &str = "the connection timed out";
 
 /// Replaces the API key and the password in texts of replies.
 const MASK: &str = "***";
@@ -184,13 +184,13 @@ impl Client {
 
     /// The meaning of an attempt without a whole reply.
     fn failed(&self, failure: Failure, request: &Request) -> Reply {
-        let lost = |why| format!("the connection broke before the reply was whole: {why}");
+        let lost = |why| format!("the connection broke before the complete reply: {why}");
         match failure {
             Failure::ProxyDenied(why) => Reply::Denied { status: 407, text: why },
             Failure::NotSent(why, fault) => Reply::NotSent { text: self.not_connected(&why), fault },
             Failure::TimedOut => {
                 let timeout = humantime::format_duration(self.settings.timeout);
-                Reply::Lost { text: format!("no whole reply within {timeout}"), fault: None }
+                Reply::Lost { text: format!("no complete reply within {timeout}"), fault: None }
             }
             Failure::Ended(why) if !request.needs_fresh_connection => Reply::Stale { text: lost(why) },
             Failure::Ended(why) => Reply::Lost { text: lost(why), fault: None },
@@ -205,7 +205,7 @@ impl Client {
             Route::Direct => format!("cannot connect to {origin}: {why}"),
             Route::Proxy(proxy) => {
                 let variable = proxy.variable();
-                format!("cannot connect to {origin} through the proxy that {variable} names: {why}")
+                format!("cannot connect to {origin} through the proxy in {variable}: {why}")
             }
         }
     }

@@ -72,7 +72,7 @@ fn wording(text: &str) -> Option<Failure> {
         return Some(Failure::ProxyDenied(text.to_owned()));
     }
     if text.contains("tunnel error: unsuccessful") {
-        return Some(Failure::NotSent("it refuses to".to_owned(), None));
+        return Some(Failure::NotSent("the proxy refused".to_owned(), None));
     }
     // EAI_NONAME and EAI_NODATA of glibc and musl, and EAI_NONAME of macOS. A resolver that fails reports EAI_AGAIN.
     let no_such_name = [

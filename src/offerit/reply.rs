@@ -164,7 +164,7 @@ fn is_confirmation(body: &ReplyBody) -> bool {
 fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &WordFilter<'_>) -> Reply {
     let unconfirmed = |text: &str| Reply::Unconfirmed { status, text: text.to_owned() };
     if body.is_cut {
-        return unconfirmed("the reply is far longer than the API's 'true'");
+        return unconfirmed("expected true, got a long reply");
     }
     match serde_json::from_slice::<Value>(json(body)) {
         Ok(value) => Reply::Refused { status, text: refusal(&value, row) },
@@ -172,12 +172,10 @@ fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &WordFilter<'_>) -
         Err(_) if serde_json::from_slice::<IgnoredAny>(json(body)).is_ok() => {
             Reply::Refused { status, text: row.keep_words(&body.to_text()) }
         }
-        Err(_) if body.bytes.trim_ascii().is_empty() => {
-            unconfirmed("the reply is empty, not the API's 'true'")
-        }
+        Err(_) if body.bytes.trim_ascii().is_empty() => unconfirmed("expected true, got an empty reply"),
         Err(_) => {
             let text = row.keep_words(&body.to_text());
-            unconfirmed(&format!("the reply is not the API's 'true' but: {text}"))
+            unconfirmed(&format!("expected true, got: {text}"))
         }
     }
 }

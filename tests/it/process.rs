@@ -20,7 +20,7 @@ fn send_limited(ulimit: &str) -> (Offerit, Output) {
 fn too_few_descriptors_lower_the_concurrency_and_look_like_no_outage() {
     for limit in [14, 20, 30, 40] {
         let (offerit, Output { stderr, .. }) = send_limited(&format!("ulimit -n {limit};"));
-        assert_eq!(stderr.matches("can be open at once").count(), 1, "{limit}: {stderr}");
+        assert_eq!(stderr.matches("raise ulimit -n").count(), 1, "{limit}: {stderr}");
         assert!(!stderr.contains("unreachable") && !stderr.contains("64 at once"), "{limit}: {stderr}");
         assert!(offerit.outcomes().values().all(result::Record::is_in_sync), "{limit}");
     }
@@ -29,7 +29,7 @@ fn too_few_descriptors_lower_the_concurrency_and_look_like_no_outage() {
 #[test]
 fn a_soft_limit_of_descriptors_is_raised() {
     let (_, Output { stderr, .. }) = send_limited("ulimit -S -n 30;");
-    assert!(!stderr.contains("can be open at once") && stderr.contains("64 at once"), "{stderr}");
+    assert!(!stderr.contains("raise ulimit -n") && stderr.contains("64 at once"), "{stderr}");
 }
 
 /// It would hold the key and passwords. Where the system names its dumps otherwise than `core…`, this proves nothing.

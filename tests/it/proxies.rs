@@ -88,7 +88,7 @@ fn a_proxy_gets_a_connect_and_neither_key_nor_row() {
         );
         assert_no_secret(&told);
         assert_eq!(offerit.records(), [], "no row pays for it");
-        let why = format!("through the proxy that {variable} names: it refuses to");
+        let why = format!("through the proxy in {variable}: the proxy refused");
         assert!(output.stderr.contains(&why), "{}", output.stderr);
     }
 }
@@ -100,7 +100,7 @@ fn a_proxy_that_is_not_there_is_told_from_a_server_that_is_not() {
         .env("HTTPS_PROXY", format!("http://someone:word@127.0.0.1:{port}"));
     offerit.input(INPUT, table(1..=3));
     let output = offerit.send(SHORT).expect_code(4);
-    assert!(output.stderr.contains("through the proxy that HTTPS_PROXY names: "), "{}", output.stderr);
+    assert!(output.stderr.contains("through the proxy in HTTPS_PROXY: "), "{}", output.stderr);
     assert!(!output.stderr.contains("word@") && !output.stderr.contains("someone"), "{}", output.stderr);
 }
 

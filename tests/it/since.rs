@@ -169,7 +169,7 @@ fn a_file_of_another_key_is_told_and_everything_sent() {
     let server = Server::start(|_, _| Reply::updated());
     let offerit = first_night(&server, table(1..=20)).env("OFFERIT_API_KEY", format!("{KEY}-rotated"));
     let output = night(&offerit, 1, &["--max-changes", "5"]).expect_code(4);
-    let said = "20 of the 20 rows whose customers are in night-0.csv are not as they were delivered then";
+    let said = "20 of the 20 rows whose customers are in night-0.csv differ from what was delivered";
     assert!(output.stderr.contains(said) && output.stderr.contains("another API key"), "{}", output.stderr);
     let output = night(&offerit, 1, &[]).expect_code(0);
     assert!(output.stderr.contains(said), "{}", output.stderr);

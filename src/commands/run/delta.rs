@@ -51,9 +51,9 @@ impl Delta {
     fn suspicion(&self, workload: &Workload) -> Option<String> {
         let MassChange { changed, known } = self.changes.find_mass_change(workload)?;
         Some(format!(
-            "{changed} of the {known} rows whose customers are in {} are not as they were delivered then. If their data \
-             did not change, that run had another API key or another mapping: then every row is sent once more, and the \
-             next night is as it was",
+            "{changed} of the {known} rows whose customers are in {} differ from what was delivered. If their data did not \
+             change, that run used another API key or mapping: then every row is sent once more, and only changes from \
+             the next night on",
             self.source()
         ))
     }

@@ -94,7 +94,7 @@ impl Outputs {
         let named = [named[0], named[1], ("the summary", self.summary.as_deref())];
         let metrics = self.metrics.as_deref();
         if metrics == Some(Path::new("-")) {
-            return Err(Failure::usage("--metrics: give a file, as they are replaced as a whole; - is none"));
+            return Err(Failure::usage("--metrics: cannot be standard output. Name a file"));
         }
         // The collector runs as a user of its own, and figures name nobody.
         let metrics = metrics

@@ -147,8 +147,8 @@ fn a_folded_header_breaks_no_reply() {
 #[test]
 fn every_failure_shows_whether_the_request_can_have_left() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ntrue";
-    let (not_sent, lost) = ("cannot connect to", "the connection broke before the reply was whole: ");
-    let slow = "no whole reply within 300ms";
+    let (not_sent, lost) = ("cannot connect to", "the connection broke before the complete reply: ");
+    let slow = "no complete reply within 300ms";
     let expected: [(Server, &str, &[&str]); 11] = [
         (Server::Absent, not_sent, &["refused"]),
         (Server::Nameless, not_sent, &["not found", "resolution"]),
@@ -331,7 +331,7 @@ fn a_server_that_never_stops_talking_does_not_outlast_the_timeout() {
         (0..20_000).all(|_| stream.write_all(&endless).is_ok())
     });
     let reply = block_on(async { client(&url, TIMEOUT).attempt(&request(), &Events::default()).await.reply });
-    assert_eq!(reply, Reply::Lost { text: "no whole reply within 300ms".to_owned(), fault: None });
+    assert_eq!(reply, Reply::Lost { text: "no complete reply within 300ms".to_owned(), fault: None });
     assert!(!server.join().unwrap(), "the server had said all it had to say");
 }
 
