@@ -372,21 +372,22 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             self.rows.queue_mut().unpark_all();
             self.observer.noticed(&Notice::Recovered { after: now.saturating_sub(down_since) });
         } else {
-            self.record_suspect_parked(now);
+            self.release_suspect_parked(now);
         }
     }
 
-    /// Records the parked rows that a success has made suspect and that have no attempt left.
-    fn record_suspect_parked(&mut self, now: Time) {
+    /// Records or requeues the parked rows that a success has made suspect: the server is up.
+    fn release_suspect_parked(&mut self, now: Time) {
         let most = self.settings.max_attempts.get();
-        let is_at_fault = |key: &RowKey| {
-            let log = &self.rows.get(*key).log;
-            log.is_used_up(most) && self.breaker.is_suspect(log)
-        };
-        let at_fault: Vec<_> = self.rows.queue().parked().filter(is_at_fault).collect();
-        for key in at_fault {
+        let is_suspect = |key: &RowKey| self.breaker.is_suspect(&self.rows.get(*key).log);
+        let suspect: Vec<_> = self.rows.queue().parked().filter(is_suspect).collect();
+        for key in suspect {
             self.rows.queue_mut().unpark(key);
-            self.record_lost(key, now, GivenUp::AfterAttempts);
+            if self.rows.get(key).log.is_used_up(most) {
+                self.record_lost(key, now, GivenUp::AfterAttempts);
+            } else {
+                self.rows.queue_mut().push_again(key);
+            }
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) enum RetryDecision {
     Retry(Duration),
     /// Record the row: its attempts are used up, and the row is at fault.
     Record,
-    /// Park the row: its attempts are used up, and either the row or the server is at fault.
+    /// Park the row: no connection came about, or its attempts are used up and either the row or the server is at fault.
     Park,
 }
 
@@ -172,6 +172,8 @@ impl RowLog {
         random: &mut fastrand::Rng,
     ) -> RetryDecision {
         match self.is_used_up(max_attempts) {
+            // The next success queues the row again. Where no other row could have one, the breaker opens and probes.
+            _ if failure.kind == FailureKind::NotSent => RetryDecision::Park,
             true if is_suspect => RetryDecision::Record,
             true => RetryDecision::Park,
             false => {
@@ -288,6 +290,15 @@ mod tests {
         assert_eq!(log.decide(&busy, true, 5, random), RetryDecision::Record);
         assert_eq!(log.decide(&busy, false, 5, random), RetryDecision::Park);
         assert!(matches!(log.decide(&busy, true, 6, random), RetryDecision::Retry(_)));
+    }
+
+    #[test]
+    fn a_row_without_a_connection_is_parked_at_once() {
+        let log = log(&[not_sent(None)]);
+        for is_suspect in [false, true] {
+            let decision = log.decide(&not_sent(None), is_suspect, 5, &mut fastrand::Rng::new());
+            assert_eq!(decision, RetryDecision::Park);
+        }
     }
 
     #[test]

@@ -31,6 +31,18 @@ async fn a_connection_that_is_never_made_blocks_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_without_a_connection_is_sent_again_once_another_row_gets_through() {
+    let server = Simulated::new(|arrival| {
+        let is_cut_off = arrival.row == 3 && arrival.now < SECOND;
+        (SECOND / 100, if is_cut_off { not_sent() } else { updated() })
+    });
+    let (ending, lines) = run(&settings("10", 4), &server, Rows::distinct(100)).await;
+    assert_eq!((lines.count("updated"), ending.tally.outages), (100, 0));
+    let third = server.account().iter().filter(|seen| seen.row == 3).map(|seen| seen.began).max();
+    assert!(third.is_some_and(|began| began < 2 * SECOND), "{third:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_run_does_not_wait_for_attempts_without_a_connection_at_its_end() {
     let (wish, wishes) = unbounded_channel();
     let nth = Cell::new(0);

@@ -207,6 +207,23 @@ async fn one_or_two_customers_survive_a_long_outage() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_of_one_customer_goes_on_within_ten_seconds_of_the_end_of_an_outage() {
+    for rows in [1, 50] {
+        for broken in [not_sent, lost, busy_503] {
+            let ended = Scenario { rows, customers: 1, down: (0.0, 20.0), broken, ..JOB }.run().await;
+            let mut starts = ended.server.account().into_iter().map(|seen| seen.began);
+            let back = starts.find(|began| *began >= 20 * SECOND);
+            assert!(
+                back.is_some_and(|began| began <= 31 * SECOND),
+                "{rows} rows, {:?}: {back:?}",
+                broken().reply
+            );
+            assert_eq!((ended.outcomes(), ended.ending.tally.outages), ((rows as usize, 0, 0), 1));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_of_few_customers_waits_for_a_server_that_is_down_from_the_start() {
     for (customers, seconds) in [(1, 60.0), (1, 500.0), (3, 500.0)] {
         for broken in [busy_503, busy_429, lost, page, not_sent] {
