@@ -220,7 +220,7 @@ impl ReportOptions {
         let reading = self.reading.reading()?;
         if self.input.is_none() && self.reading != ReadingOptions::default() {
             return Err(Failure::usage(
-                "--delimiter, --encoding and the other options of reading need --input CSV",
+                "--delimiter, --encoding and the other options for reading a CSV need --input FILE",
             ));
         }
         let input = self.input.clone().map(|input| (input, reading));

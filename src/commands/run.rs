@@ -161,7 +161,10 @@ fn open_input(settings: &Settings) -> Result<Input, Failure> {
     ];
     refuse_stream(&input, looked_at_first)?;
     if input.is_at(&settings.result) {
-        return Err(Failure::usage(format!("--result: {} is the input itself", settings.result.display())));
+        return Err(Failure::usage(format!(
+            "--result: would overwrite the input {}",
+            settings.result.display()
+        )));
     }
     Ok(input)
 }

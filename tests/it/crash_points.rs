@@ -7,7 +7,7 @@ use crate::support::strace;
 
 /// As an argument and as the number it is.
 const CONCURRENCY: (&str, usize) = ("2", 2);
-/// More than raise ulimit -n.
+/// More than can be open at once.
 const ROWS: u64 = 14;
 /// Every kind of call that the program makes on the file, its folder, or what is saved beside it.
 const CALLS: [&str; 12] = [

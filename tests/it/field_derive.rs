@@ -145,7 +145,7 @@ fn report_refuses_the_input_of_another_result_file_and_never_writes_into_it() {
     );
     offerit.run(&["report", RESULT, "--input", "missing.csv"]).expect_code(2);
     let output = offerit.run(&["report", RESULT, "--delimiter", ";"]).expect_code(2);
-    assert!(output.stderr.contains("--input CSV"), "{}", output.stderr);
+    assert!(output.stderr.contains("--input FILE"), "{}", output.stderr);
 }
 
 /// The same folder without the key: only ids can be compared.

@@ -83,14 +83,14 @@ fn the_input_is_not_overwritten_however_its_path_is_spelled() {
         for existing in ["--overwrite", "--resume"] {
             let before = (server.count(), offerit.result_bytes());
             let output = offerit.run(&["run", input, "--result", path, existing]).expect_code(2);
-            assert!(output.stderr.contains("is the input itself"), "{input} {path}: {}", output.stderr);
+            assert!(output.stderr.contains("would overwrite the input"), "{input} {path}: {}", output.stderr);
             assert_eq!((server.count(), offerit.result_bytes()), before);
         }
     }
     let mut redirected = offerit.command_in_shell("", &["run", "-", "--result", RESULT, "--overwrite"]);
     redirected.stdin(fs::File::open(offerit.path(RESULT)).expect("the file")).stderr(Stdio::piped());
     let output = support::Child::start(redirected).wait().expect_code(2);
-    assert!(output.stderr.contains("is the input itself"), "{}", output.stderr);
+    assert!(output.stderr.contains("would overwrite the input"), "{}", output.stderr);
 }
 
 #[test]

@@ -257,7 +257,7 @@ fn what_must_not_be_overwritten_is_refused_before_anything_is_sent() {
     }
     let output = offerit.send(&["--metrics", "-"]).expect_code(2);
     assert!(
-        output.stderr.contains("--metrics: give a file") && !offerit.path("-").exists(),
+        output.stderr.contains("--metrics: cannot be standard output") && !offerit.path("-").exists(),
         "{}",
         output.stderr
     );

@@ -81,7 +81,7 @@ impl Outputs {
             if let Some((what, _)) =
                 others.iter().find(|(_, other)| other.is_some_and(|other| is_one_file(other, path)))
             {
-                return Err(Failure::usage(format!("{option}: {} is {what} itself", path.display())));
+                return Err(Failure::usage(format!("{option}: would overwrite {what} {}", path.display())));
             }
             Replacement::new(path, opening, access)
                 .map_err(|error| Failure::usage(format!("{option}: {error}")))
@@ -125,7 +125,7 @@ impl Files {
             && let Err(error) = append(path, &job_summary(document))
         {
             // Nobody asked for it, so nothing fails for it.
-            say(format_args!("{}: the job summary cannot be written: {error}", path.display()));
+            say(format_args!("Cannot write the job summary {}: {error}", path.display()));
         }
         self.write_summary(document).map_or(code, |unwritten| spoilt(&unwritten, document, code))
     }
@@ -151,7 +151,7 @@ impl Files {
 
 fn spoilt(unwritten: &Unwritten<'_>, document: &mut Document, code: ExitCode) -> ExitCode {
     let Unwritten { option, path, error } = unwritten;
-    complain(format_args!("{option}: {}: cannot be written: {error}", path.display()));
+    complain(format_args!("{option}: cannot write {}: {error}", path.display()));
     if code != ExitCode::InSync {
         return code;
     }

@@ -68,7 +68,7 @@ impl Preparation {
                     // It has panicked.
                     (Err(_), thread) => match thread.join() {
                         Err(panic) => resume_unwind(panic),
-                        Ok(()) => Err(Failure::fault("the preparation of the run has ended without a result").into()),
+                        Ok(()) => Err(Failure::fault("internal error: the preparation of the run ended without a result").into()),
                     },
                 },
             }
