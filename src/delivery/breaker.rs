@@ -41,6 +41,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// The number of consecutive probes with the same permanent fault that stops the run. Chosen: one may be chance.
 const HOPELESS_PROBES: u32 = 3;
 
+/// The time in which these probes are sent: after a half, one and two seconds.
+pub(super) const HOPELESS_PATIENCE: Duration = Duration::from_millis(3500);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BreakerState {
     Closed,

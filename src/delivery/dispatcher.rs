@@ -3,7 +3,7 @@
 use super::admission::Admission;
 use super::aimd::ServerLoad;
 use super::brakes::{CountedOutcome, FailureBrake, RowLimit};
-use super::breaker::CircuitBreaker;
+use super::breaker::{CircuitBreaker, HOPELESS_PATIENCE};
 use super::ending::{Brake, Ending, Interrupt, Refusal, Stop, Tally};
 use super::flights::{AttemptEnd, AttemptStart, FlightEvent, Flights};
 use super::intake::Intake;
@@ -58,8 +58,8 @@ struct Dispatcher<'run, T, L, F, O> {
     flights: Flights<'run, T>,
     clock: Clock,
     shutdown: Shutdown,
-    /// The last failure, for people, and whether the server's name is unknown.
-    last_failure: (String, bool),
+    /// The last failure of any row.
+    last_failure: Option<AttemptFailure>,
     /// Rows that were sent and have an outcome, and the number of them that are `failed` or `unknown`.
     ended: u64,
     lost: u64,
@@ -95,7 +95,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             flights: Flights::new(transport, clock.began()),
             clock,
             shutdown: Shutdown::new(settings, deadline, interrupts),
-            last_failure: (String::new(), false),
+            last_failure: None,
             ended: 0,
             lost: 0,
             reported_pause: None,
@@ -398,7 +398,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         row.log.add_failure(&failure, was_closed, now);
         let (http_status, why) = (failure.http_status(), failure.why.clone());
         row.last_failure = Some(LastFailure { http_status, duration: took, why });
-        self.last_failure = (failure.why.clone(), failure.is_name_unknown());
+        self.last_failure = Some(failure.clone());
         self.patience.add_failure(now);
         if was_closed
             && !(is_suspect && failure.is_charged())
@@ -478,8 +478,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         is_stuck
     }
 
-    /// Parks the rows after the breaker has opened. The server is at fault for the failures that were charged to rows that
-    /// are not suspect.
+    /// Parks the rows after the breaker has opened. Failures that were charged to rows that are not suspect are the server's.
     fn begin_outage(&mut self) {
         for row in self.rows.iter_mut() {
             if !self.breaker.is_suspect(&row.log) {
@@ -487,11 +486,16 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             }
         }
         self.rows.queue_mut().park_all();
-        self.tally.outages += 1;
-        if !self.shutdown.has_begun() {
-            let patience = self.patience.limit(&self.situation());
-            self.observer.noticed(&Notice::Outage { why: self.last_failure.0.clone(), patience });
+        if self.shutdown.has_begun() {
+            return;
         }
+        self.tally.outages += 1;
+        let failure = self.last_failure.as_ref().expect("the breaker opens after a failure");
+        let patience = match failure.is_hopeless(self.breaker.has_succeeded()) {
+            true => HOPELESS_PATIENCE,
+            false => self.patience.limit(&self.situation()),
+        };
+        self.observer.noticed(&Notice::Outage { why: failure.why.clone(), patience });
     }
 
     fn situation(&self) -> Situation {
@@ -504,7 +508,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             is_new_waiting: logs().any(|log| !log.has_failed_before),
             ended: self.ended,
             lost: self.lost,
-            is_name_unknown: self.last_failure.1,
+            is_name_unknown: self.last_failure.as_ref().is_some_and(AttemptFailure::is_name_unknown),
         }
     }
 
@@ -522,9 +526,11 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
                 }
             }
             Judgement::Stop(lasted) => {
+                let failure = self.last_failure.as_ref().expect("the patience ends with a failure");
                 let rows = || self.rows.queue().waiting().map(|key| key.row);
-                let left = rows().min().zip(rows().max()).filter(|_| situation.is_tail);
-                let why = self.last_failure.0.clone();
+                let left = rows().min().zip(rows().max());
+                let left = left.filter(|_| situation.is_tail && failure.is_charged());
+                let why = failure.why.clone();
                 self.stop(Stop::Brake(Brake::Outage { lasted, why, left }));
             }
         }

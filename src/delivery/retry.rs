@@ -130,6 +130,11 @@ impl AttemptFailure {
         self.http_status().map(ServerLoad::of)
     }
 
+    /// Whether waiting cannot help: the server has a permanent fault, and no row succeeded in this run.
+    pub(super) fn is_hopeless(&self, has_succeeded: bool) -> bool {
+        matches!(self.evidence(false, has_succeeded), Evidence::Unusable(_))
+    }
+
     /// The evidence about the server. `is_suspect`: the row is suspect. `has_succeeded`: the server has confirmed or refused
     /// a row in this run.
     pub(super) fn evidence(&self, is_suspect: bool, has_succeeded: bool) -> Evidence {

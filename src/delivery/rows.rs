@@ -58,10 +58,11 @@ impl OpenRow {
         let last = self.last_failure.as_ref();
         let LastFailure { http_status, duration, why } =
             last.expect("a row that was not tried has no outcome");
-        let error = match (given_up, self.log.tries) {
+        let error = match (given_up, self.log.sent) {
             (GivenUp::AtTheEnd, _) => format!("the run ended before another attempt: {why}"),
+            (GivenUp::AfterAttempts, 0) => why.clone(),
             (GivenUp::AfterAttempts, 1) => format!("after 1 attempt: {why}"),
-            (GivenUp::AfterAttempts, tries) => format!("after {tries} attempts: {why}"),
+            (GivenUp::AfterAttempts, sent) => format!("after {sent} attempts: {why}"),
         };
         Outcome { status: self.log.lost_status(), http_status: *http_status, duration: *duration, error }
     }

@@ -173,10 +173,7 @@ fn unconfirmed_or_refused(status: u16, body: &ReplyBody, row: &WordFilter<'_>) -
             Reply::Refused { status, text: row.keep_words(&body.to_text()) }
         }
         Err(_) if body.bytes.trim_ascii().is_empty() => unconfirmed("expected true, got an empty reply"),
-        Err(_) => {
-            let text = row.keep_words(&body.to_text());
-            unconfirmed(&format!("expected true, got: {text}"))
-        }
+        Err(_) => unconfirmed(&format!("expected true, got: {}", words(body, row))),
     }
 }
 
@@ -185,10 +182,12 @@ fn json(body: &ReplyBody) -> &[u8] {
     body.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.bytes)
 }
 
-/// The reason of a 2xx reply with JSON other than `true`: its message, else the reply itself.
+/// The reason of a 2xx reply with JSON other than `true`: its message may read as if all were well.
 fn refusal(value: &Value, row: &WordFilter<'_>) -> String {
     match (message(value), value) {
-        (Some(Value::String(text)), _) => row.keep_words(text),
+        (Some(Value::String(text)), _) => {
+            format!("expected true, got the message \"{}\"", row.keep_words(text))
+        }
         (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
         (_, other) => format!("expected true, got {}", row.keep_words(&other.to_string())),
     }
@@ -201,12 +200,29 @@ fn text(status: StatusCode, body: &ReplyBody, row: &WordFilter<'_>) -> String {
             Value::String(text) => row.keep_words(text),
             other => row.keep_words(&other.to_string()),
         },
-        Err(_) => row.keep_words(&body.to_text()),
+        Err(_) => words(body, row),
     };
     match text {
         text if text.is_empty() => status.canonical_reason().unwrap_or("no reason given").to_owned(),
         text => text,
     }
+}
+
+/// The words of a reply that is no JSON. A web page is known by its title.
+fn words(body: &ReplyBody, row: &WordFilter<'_>) -> String {
+    let text = body.to_text();
+    match title(&text) {
+        Some(title) => format!("a web page, \"{}\"", row.keep_words(title)),
+        None => row.keep_words(&text),
+    }
+}
+
+fn title(page: &str) -> Option<&str> {
+    // Only the letters of ASCII change, so positions stay.
+    let tags = page.to_ascii_lowercase();
+    let start = tags.find("<title>")? + "<title>".len();
+    let end = start + tags[start..].find("</title>")?;
+    Some(page[start..end].trim())
 }
 
 /// The reason in the error body of sister calls: under `message`, once under `data` (documented for them).
@@ -215,10 +231,10 @@ fn message(value: &Value) -> Option<&Value> {
     texts.find(|text| !text.is_null())
 }
 
-/// The target of a redirect, without query and fragment. Its host is not a word of the server but shown as it is, as the base
+/// The target of a redirect, without query and fragment; empty if the reply names none. Its host is not a word of the server but shown as it is, as the base
 /// URL has to be corrected to it.
 fn target(headers: &HeaderMap, row: &WordFilter<'_>) -> String {
-    let Some(location) = headers.get(LOCATION) else { return "an unnamed place".to_owned() };
+    let Some(location) = headers.get(LOCATION) else { return String::new() };
     let location = String::from_utf8_lossy(location.as_bytes());
     let location = location.split(['?', '#']).next().unwrap_or_default();
     match Url::parse(location).ok().filter(|url| url.has_host() && !row.has_value_in(url.authority())) {
@@ -323,6 +339,8 @@ mod tests {
             ("\"locked\"", "locked"),
             ("\u{feff}\"unique\"", "unique"),
             ("<b>Bad\n  Request</b>", "<b>Bad Request</b>"),
+            ("<html><head><TITLE> 404 Not Found </TITLE></head><hr>", "a web page, \"404 Not Found\""),
+            ("<title>Bad Request", "<title>Bad Request"),
             ("", "Bad Request"),
         ] {
             assert_eq!(reply(400, body), Reply::Refused { status: 400, text: expected.to_owned() });
@@ -336,8 +354,11 @@ mod tests {
             (r#"{"data":true}"#, r#"expected true, got {"data":true}"#),
             ("false", "expected true, got false"),
             ("[true]", "expected true, got [true]"),
-            (r#"{"result":"error","message":"customer not found"}"#, "customer not found"),
-            ("\u{feff}{\"data\":\"no such id\"}", "no such id"),
+            (
+                r#"{"result":"error","message":"customer not found"}"#,
+                r#"expected true, got the message "customer not found""#,
+            ),
+            ("\u{feff}{\"data\":\"no such id\"}", r#"expected true, got the message "no such id""#),
         ] {
             assert_eq!(reply(200, body), Reply::Refused { status: 200, text: expected.to_owned() });
         }

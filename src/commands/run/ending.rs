@@ -135,6 +135,7 @@ impl Outcome {
         }
         let retries = match tally.retries {
             0 => String::new(),
+            1 => ", 1 of them a retry".to_owned(),
             count => format!(", {} of them retries", grouped(count)),
         };
         let requests = counted(tally.attempts, "request");
@@ -179,14 +180,15 @@ impl Outcome {
     /// How the server slowed the run down, if it did.
     fn server_notes(&self) -> Option<String> {
         let (tally, observed) = (&self.ending.tally, &self.observed);
-        let times = |count: u64, what: &str, lasted| match count {
+        let times = |count: u64, what: &str| match count {
             0 => None,
-            1 => Some(format!("{what} once, for {}", rounded(lasted))),
-            _ => Some(format!("{what} {count} times, for {} in all", rounded(lasted))),
+            1 => Some(format!("{what} once")),
+            _ => Some(format!("{what} {count} times")),
         };
+        let holds = times(tally.holds, "asked for a pause");
         let parts: Vec<_> = [
-            times(tally.holds, "asked for a pause", observed.held),
-            times(tally.outages, "was unreachable", observed.outage),
+            holds.map(|holds| format!("{holds}, for {}", rounded(observed.held))),
+            times(tally.outages, "was down"),
             tally
                 .effective_rate
                 .map(|rate| format!("slowed the run down to {rate:.1} requests/s at the end")),
@@ -247,12 +249,18 @@ impl Outcome {
     /// The next steps for rows that are not in sync: fix the input, except for rows that the server never confirmed.
     fn advice_on_rows(&self) -> Vec<String> {
         let tally = &self.ending.tally;
-        let unknown = tally.count(Status::Unknown);
+        let (failed, unknown) = (tally.count(Status::Failed), tally.count(Status::Unknown));
         let mut advice = vec![format!("See the error column of {} for the reasons.", self.result.display())];
-        if tally.not_in_sync() > unknown {
+        if tally.not_in_sync() > failed + unknown {
             advice.push(
                 "Fix the input, then rerun with --resume. Rows already in sync are skipped.".to_owned(),
             );
+        }
+        if failed > 0 {
+            advice.push(format!(
+                "{} failed: the server accepted none of their requests. Rerun with --resume to send them again.",
+                counted(failed, "row")
+            ));
         }
         advice.extend(self.advice_on_unknown());
         advice

@@ -46,8 +46,8 @@ pub(super) fn pulled(brake: &Brake) -> String {
                 None => String::new(),
             };
             format!(
-                "the server was unreachable for {} (--max-outage): {}. Check --url and that the server is up, then rerun \
-                 with --resume{at_fault}",
+                "no request has succeeded for {} (--max-outage): {}. Check --url and that the server is up, then rerun with \
+                 --resume{at_fault}",
                 rounded(*lasted),
                 escape_and_shorten(why)
             )
@@ -95,6 +95,9 @@ pub(super) fn refused(refusal: &Refusal) -> String {
              with --ca-cert",
             escape_and_shorten(why)
         ),
+        Refusal::Redirected { status, target } if target.is_empty() => {
+            format!("the server answered with HTTP {status}, a redirect without an address. Check --url")
+        }
         Refusal::Redirected { status, target } => format!(
             "the server redirects to {} (HTTP {status}). Redirects are not followed, to protect the API key. If that is \
              your account's address, use it as --url",

@@ -63,7 +63,9 @@ impl Watch {
 /// The progress of a run for people, such as `14.3%: 2,879 of 20,000 rows, 198.5/s, 1m 26s left (2,879 updated)`.
 fn progress_line(view: &View, speed: Option<f64>, left: Option<Duration>) -> String {
     let mut parts = vec![match view.to_send {
-        Some(rows) => format!("{}: {} of {} rows", share(view.sent, rows), grouped(view.sent), grouped(rows)),
+        Some(rows) => {
+            format!("{}: {} of {}", share(view.sent, rows), grouped(view.sent), counted(rows, "row"))
+        }
         None => format!("{} rows", grouped(view.done)),
     }];
     parts.extend(speed.map(|speed| format!("{speed:.1}/s")));
@@ -110,10 +112,13 @@ impl Observer for &RefCell<Watch> {
             ),
             Notice::Outage { why, patience } => {
                 self.borrow_mut().why = escape_and_shorten(why);
+                // The reason of a failure with a reply begins with the reply's status.
+                let is_answering = why.starts_with("HTTP ");
                 tracing::info!(
                     event = "outage",
                     patience_seconds = patience.as_secs(),
-                    "Server unreachable ({}). Paused; retrying for up to {}.",
+                    "Server {} ({}). Paused; retrying for up to {}.",
+                    if is_answering { "failing" } else { "unreachable" },
                     escape_and_shorten(why),
                     rounded(*patience)
                 );
