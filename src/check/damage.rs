@@ -88,14 +88,13 @@ pub(super) fn has_unseen(text: &str) -> bool {
 
 /// Whether it holds an entity of HTML: `&`, a name or `#` and a number, `;`.
 pub(super) fn has_entity(text: &str) -> bool {
-    text.contains('&')
-        && text.split('&').skip(1).any(|rest| {
-            let Some((name, _)) = rest.split_once(';') else { return false };
-            let letters = name.strip_prefix('#').unwrap_or(name);
-            (2..=31).contains(&name.len())
-                && !letters.is_empty()
-                && letters.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
+    text.split('&').skip(1).any(|rest| {
+        let Some((name, _)) = rest.split_once(';') else { return false };
+        let letters = name.strip_prefix('#').unwrap_or(name);
+        (2..=31).contains(&name.len())
+            && !letters.is_empty()
+            && letters.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// A text in UTF-8 as a reader of code page 437 shows it.

@@ -24,7 +24,9 @@ impl Values {
 
     /// Sets the value of a parameter.
     pub fn set(&mut self, parameter: Parameter, value: &str) {
-        self.clear(parameter);
+        if !self.bytes(parameter).is_empty() {
+            self.clear(parameter);
+        }
         let index = parameter.index();
         self.text.insert_str(self.ends[index] as usize, value);
         let length = u32::try_from(value.len()).expect("a record has at most 1 GiB");

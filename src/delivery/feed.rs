@@ -13,7 +13,7 @@ use std::thread;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Rows per batch of a file. Chosen: one wake-up of the receiving thread serves all rows of a batch.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 
 /// Bytes of request bodies per batch. Chosen: cells of a megabyte must not fill the memory.
 const BATCH_BYTES: usize = 1 << 20;

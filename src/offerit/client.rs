@@ -116,8 +116,8 @@ impl Client {
         Ok(Client { pooled, fresh, headers, settings })
     }
 
-    async fn send(&self, request: &Request, events: &dyn AttemptEvents) -> Reply {
-        match self.exchange(request, events).await {
+    async fn send(&self, request: &Request, start: Instant, events: &dyn AttemptEvents) -> Reply {
+        match self.exchange(request, start + self.settings.timeout, events).await {
             // A broken body matters only for 2xx; any other status is meaningful without it.
             Ok(RawReply { status, failure: Some(failure), .. })
                 if class(status.as_u16()) == Class::Success =>
@@ -147,9 +147,13 @@ impl Client {
         }
     }
 
-    /// Sends the request once and reads the reply, within the timeout.
-    async fn exchange(&self, request: &Request, events: &dyn AttemptEvents) -> Result<RawReply, Failure> {
-        let deadline = Instant::now() + self.settings.timeout;
+    /// Sends the request once and reads the reply, before the deadline.
+    async fn exchange(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        events: &dyn AttemptEvents,
+    ) -> Result<RawReply, Failure> {
         let client = if request.needs_fresh_connection { &self.fresh } else { &self.pooled };
         let mut patch = reqwest::Request::new(Method::PATCH, self.settings.endpoint.url().clone());
         *patch.headers_mut() = self.headers.clone();
@@ -288,7 +292,7 @@ async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
 impl Transport for Client {
     async fn attempt(&self, request: &Request, events: &dyn AttemptEvents) -> Attempt {
         let start = Instant::now();
-        let reply = self.send(request, events).await;
+        let reply = self.send(request, start, events).await;
         Attempt { reply, duration: start.elapsed() }
     }
 }

@@ -213,17 +213,20 @@ impl Header {
     /// Inserts the values of a record, and adds the rules that its cells break. Reports whether any cell has text.
     pub fn fill<'record>(
         &self,
-        cells: impl Iterator<Item = &'record [u8]>,
+        cells: impl Iterator<Item = Result<&'record str, &'record [u8]>>,
         values: &mut Values,
         broken: &mut Vec<Violation>,
     ) -> bool {
         let mut has_text = false;
         for (column, cell) in self.columns.iter().zip(cells) {
             let Some(Column { parameter, transform }) = column else { continue };
-            let Ok(cell) = std::str::from_utf8(cell) else {
-                has_text = true;
-                values.set_damaged(*parameter, if transform.trim { cell.trim_ascii() } else { cell });
-                continue;
+            let cell = match cell {
+                Ok(cell) => cell,
+                Err(bytes) => {
+                    has_text = true;
+                    values.set_damaged(*parameter, if transform.trim { bytes.trim_ascii() } else { bytes });
+                    continue;
+                }
             };
             let cell = if transform.trims(*parameter, cell) { cell.trim() } else { cell };
             has_text |= !cell.is_empty();

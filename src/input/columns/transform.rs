@@ -148,6 +148,12 @@ impl Transform {
         }
     }
 
+    /// Whether cells are sent as they are, except for their blanks: most columns are.
+    fn is_plain(&self) -> bool {
+        let Transform { letters, table, default, empty, .. } = self;
+        *letters == Letters::Keep && table.is_none() && default.is_none() && *empty == Empty::Keep
+    }
+
     /// Whether the table has a translation of a cell.
     #[must_use]
     pub fn translates(&self, cell: &str) -> bool {
@@ -167,7 +173,7 @@ impl Transform {
     /// # Errors
     /// The rule that the cell breaks, with the value that a report shows.
     pub fn apply<'cell>(&'cell self, cell: &'cell str) -> Result<Cow<'cell, str>, (Rule, Cow<'cell, str>)> {
-        if cell == REMOVE {
+        if cell == REMOVE || self.is_plain() {
             return Ok(cell.into());
         }
         let Some(value) = self.letters.apply(cell) else { return Err((NOT_DIGITS, cell.into())) };

@@ -67,4 +67,16 @@ impl<'records> Record<'records> {
         let mut start = 0;
         self.ends.iter().map(move |end| &self.cells[std::mem::replace(&mut start, *end)..*end])
     }
+
+    /// Its cells as [`Record::iter`] gives them, as text; the bytes of a cell that is not valid UTF-8.
+    pub fn texts(self) -> impl Iterator<Item = Result<&'records str, &'records [u8]>> {
+        // To check all cells at once is faster, but a character may begin in one cell and end in the next.
+        let all = std::str::from_utf8(self.cells).ok();
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let range = std::mem::replace(&mut start, *end)..*end;
+            let cell = &self.cells[range.clone()];
+            all.and_then(|all| all.get(range)).map_or_else(|| std::str::from_utf8(cell).map_err(|_| cell), Ok)
+        })
+    }
 }

@@ -22,7 +22,7 @@ impl<R: Read> Judge<'_, R> {
     pub(super) fn content(&self) -> Result<Update, Box<Invalid>> {
         let record = self.records.record();
         let (mut values, mut broken) = (Values::with_capacity(record.cells_from(0).len()), Vec::new());
-        let has_text = self.header.fill(record.iter(), &mut values, &mut broken);
+        let has_text = self.header.fill(record.texts(), &mut values, &mut broken);
         if let Some((rule, message)) = self.find_fault_of_record() {
             return Err(Box::new(reject_record(rule, message, values)));
         }

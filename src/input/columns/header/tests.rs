@@ -201,7 +201,7 @@ proptest! {
         let header = Header::map(&names, &mapping, &KnownColumns::of(&mapping)).unwrap();
         let cells: Vec<String> = columns.iter().map(|index| format!("value {index}")).collect();
         let (mut values, mut broken) = (Values::default(), Vec::new());
-        prop_assert!(header.fill(cells.iter().map(String::as_bytes), &mut values, &mut broken));
+        prop_assert!(header.fill(cells.iter().map(|cell| Ok(cell.as_str())), &mut values, &mut broken));
         let update = Update::new(values, &mut broken).unwrap();
         for (index, parameter) in Parameter::ALL.into_iter().enumerate() {
             let expected = format!("value {index}");
