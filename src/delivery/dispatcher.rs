@@ -195,23 +195,16 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             match self.intake.poll_next(context, fits) {
                 Poll::Pending => break,
                 Poll::Ready(None) => return moved || !had_ended,
-                Poll::Ready(Some(Ok(job))) => self.open(job),
+                Poll::Ready(Some(Ok(job))) if matches!(job.work, Work::Send(..)) => {
+                    self.patience.set_idle(false, self.now());
+                    self.rows.open(job);
+                }
+                Poll::Ready(Some(Ok(job))) => self.recorder.add_unsent(job, self.now()),
                 Poll::Ready(Some(Err(error))) => self.stop(Stop::Input(error)),
             }
             moved = true;
         }
         moved
-    }
-
-    fn open(&mut self, job: Job) {
-        let now = self.now();
-        match job.work {
-            Work::Send(..) => {
-                self.patience.set_idle(false, now);
-                self.rows.open(job);
-            }
-            Work::Record { .. } => self.recorder.add_unsent(job, now),
-        }
     }
 
     /// Starts attempts while they are permitted. Returns whether an attempt started, and the time of the next try.
@@ -282,7 +275,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
             // Evaluated for each reply, because the reply before may have asked for a pause.
             let is_closed = self.shutdown.has_begun() || self.admission.held_until(self.now()).is_some();
             let polled = self.flights.poll_end(is_closed, context);
-            moved |= self.take_events();
+            moved |= self.process_events();
             let Poll::Ready(ended) = polled else { return moved };
             moved = true;
             self.finish_attempt(ended);
@@ -290,10 +283,11 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     }
 
     /// Processes departures and requests for a pause. True if there were any.
-    fn take_events(&mut self) -> bool {
-        let events = self.flights.take_events();
-        for event in &events {
-            match *event {
+    fn process_events(&mut self) -> bool {
+        let mut has_any = false;
+        while let Some(event) = self.flights.next_event() {
+            has_any = true;
+            match event {
                 FlightEvent::RequestLeft { at, is_retry } => {
                     self.admission.request_left(at);
                     self.tally.attempts += 1;
@@ -314,7 +308,7 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
                 },
             }
         }
-        !events.is_empty()
+        has_any
     }
 
     fn finish_attempt(&mut self, ended: AttemptEnd) {
@@ -491,10 +485,8 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         }
         self.tally.outages += 1;
         let failure = self.last_failure.as_ref().expect("the breaker opens after a failure");
-        let patience = match failure.is_hopeless(self.breaker.has_succeeded()) {
-            true => HOPELESS_PATIENCE,
-            false => self.patience.limit(&self.situation()),
-        };
+        let is_hopeless = failure.is_hopeless(self.breaker.has_succeeded());
+        let patience = if is_hopeless { HOPELESS_PATIENCE } else { self.patience.limit(&self.situation()) };
         self.observer.noticed(&Notice::Outage { why: failure.why.clone(), patience });
     }
 

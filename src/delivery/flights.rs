@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
@@ -62,7 +63,7 @@ struct DepartureGate {
     /// Whether no request may leave.
     is_closed: Cell<bool>,
     /// Events that the dispatcher has not taken yet, oldest first.
-    events: RefCell<Vec<FlightEvent>>,
+    events: RefCell<VecDeque<FlightEvent>>,
 }
 
 impl<'run, T: Transport> Flights<'run, T> {
@@ -102,9 +103,9 @@ impl<'run, T: Transport> Flights<'run, T> {
         }
     }
 
-    /// Takes the events since the last call.
-    pub(super) fn take_events(&self) -> Vec<FlightEvent> {
-        self.gate.events.take()
+    /// Removes the oldest event.
+    pub(super) fn next_event(&self) -> Option<FlightEvent> {
+        self.gate.events.borrow_mut().pop_front()
     }
 }
 
@@ -144,13 +145,13 @@ impl AttemptEvents for Flight<'_> {
     fn request_sent(&self) {
         if !self.has_left.replace(true) {
             let event = FlightEvent::RequestLeft { at: self.gate.now(), is_retry: self.is_retry };
-            self.gate.events.borrow_mut().push(event);
+            self.gate.events.borrow_mut().push_back(event);
         }
     }
 
     fn retry_after(&self, wait: Duration) {
         let event = FlightEvent::RetryAfter { at: self.gate.now(), wait };
-        self.gate.events.borrow_mut().push(event);
+        self.gate.events.borrow_mut().push_back(event);
         // The gate closes now and not when the dispatcher takes the event: other requests may be about to leave.
         self.gate.is_closed.set(true);
     }
