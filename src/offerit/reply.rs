@@ -186,7 +186,7 @@ fn json(body: &ReplyBody) -> &[u8] {
 fn refusal(value: &Value, row: &WordFilter<'_>) -> String {
     match (message(value), value) {
         (Some(Value::String(text)), _) => {
-            format!("expected true, got the message \"{}\"", row.keep_words(text))
+            format!("expected true, got: {}", row.keep_words(text))
         }
         (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
         (_, other) => format!("expected true, got {}", row.keep_words(&other.to_string())),
@@ -212,7 +212,7 @@ fn text(status: StatusCode, body: &ReplyBody, row: &WordFilter<'_>) -> String {
 fn words(body: &ReplyBody, row: &WordFilter<'_>) -> String {
     let text = body.to_text();
     match title(&text) {
-        Some(title) => format!("a web page, \"{}\"", row.keep_words(title)),
+        Some(title) => format!("a web page ({})", row.keep_words(title)),
         None => row.keep_words(&text),
     }
 }
@@ -339,7 +339,7 @@ mod tests {
             ("\"locked\"", "locked"),
             ("\u{feff}\"unique\"", "unique"),
             ("<b>Bad\n  Request</b>", "<b>Bad Request</b>"),
-            ("<html><head><TITLE> 404 Not Found </TITLE></head><hr>", "a web page, \"404 Not Found\""),
+            ("<html><head><TITLE> 404 Not Found </TITLE></head><hr>", "a web page (404 Not Found)"),
             ("<title>Bad Request", "<title>Bad Request"),
             ("", "Bad Request"),
         ] {
@@ -356,9 +356,9 @@ mod tests {
             ("[true]", "expected true, got [true]"),
             (
                 r#"{"result":"error","message":"customer not found"}"#,
-                r#"expected true, got the message "customer not found""#,
+                "expected true, got: customer not found",
             ),
-            ("\u{feff}{\"data\":\"no such id\"}", r#"expected true, got the message "no such id""#),
+            ("\u{feff}{\"data\":\"no such id\"}", "expected true, got: no such id"),
         ] {
             assert_eq!(reply(200, body), Reply::Refused { status: 200, text: expected.to_owned() });
         }

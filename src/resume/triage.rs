@@ -50,12 +50,12 @@ impl<'run> Triage<'run> {
         &self.workload
     }
 
-    /// Decides about the next row. False if the row belongs to another shard.
-    pub fn observe(&mut self, row: &Row<'_>) -> bool {
+    /// Decides about the next row. Returns whether the row will be sent; `None` if the row belongs to another shard.
+    pub fn observe(&mut self, row: &Row<'_>) -> Option<bool> {
         if !is_in_shard(self.terms.shard, row) {
             self.workload.add_elsewhere(&self.marks, row.number);
             self.done.rows.insert(row.number);
-            return false;
+            return None;
         }
         // Without a record the row is new for any fingerprint. Hashing would cost more than reading the row.
         let is_compared = self.changes.is_some() || self.marks.get(row.number).is_some();
@@ -66,21 +66,21 @@ impl<'run> Triage<'run> {
         let plan = self.workload.add(&self.marks, row.number, print, !row.is_invalid());
         self.note_record(row.number, print, plan);
         if row.content.is_err() {
-            return true;
+            return Some(false);
         }
         self.done.lanes.observe(row.ids());
         match self.changes.as_mut().and_then(|changes| changes.observe(row.ids(), print, plan)) {
             Some(LastDelivery::Same) => {
                 self.done.unchanged.insert(row.number);
                 self.workload.unchanged += 1;
-                return true;
+                return Some(false);
             }
             Some(LastDelivery::Failed) => self.done.not_in_sync.insert(row.number),
             Some(LastDelivery::Another | LastDelivery::Unknown | LastDelivery::Sent { .. }) | None => {}
         }
         self.workload.to_send += u64::from(plan != RowPlan::Skip);
         self.search_superseded(row, plan);
-        true
+        Some(plan != RowPlan::Skip)
     }
 
     fn note_record(&mut self, row: u64, print: Fingerprint, plan: RowPlan) {

@@ -180,15 +180,14 @@ impl Outcome {
     /// How the server slowed the run down, if it did.
     fn server_notes(&self) -> Option<String> {
         let (tally, observed) = (&self.ending.tally, &self.observed);
-        let times = |count: u64, what: &str| match count {
+        let times = |count: u64, what: &str, lasted| match count {
             0 => None,
-            1 => Some(format!("{what} once")),
-            _ => Some(format!("{what} {count} times")),
+            1 => Some(format!("{what} once, for {}", rounded(lasted))),
+            _ => Some(format!("{what} {count} times, for {} in all", rounded(lasted))),
         };
-        let holds = times(tally.holds, "asked for a pause");
         let parts: Vec<_> = [
-            holds.map(|holds| format!("{holds}, for {}", rounded(observed.held))),
-            times(tally.outages, "was down"),
+            times(tally.holds, "asked for a pause", observed.held),
+            times(tally.outages, "was unreachable", observed.outage),
             tally
                 .effective_rate
                 .map(|rate| format!("slowed the run down to {rate:.1} requests/s at the end")),

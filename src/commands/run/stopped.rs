@@ -46,8 +46,8 @@ pub(super) fn pulled(brake: &Brake) -> String {
                 None => String::new(),
             };
             format!(
-                "no request has succeeded for {} (--max-outage): {}. Check --url and that the server is up, then rerun with \
-                 --resume{at_fault}",
+                "the server was unreachable for {} (--max-outage): {}. Check --url and that the server is up, then rerun \
+                 with --resume{at_fault}",
                 rounded(*lasted),
                 escape_and_shorten(why)
             )

@@ -93,7 +93,7 @@ fn survey(
     Ok(triage.finish())
 }
 
-/// The first pass, which also finds what `check` would warn of.
+/// The first pass. It also finds what `check` would warn of in the rows to send; with `--strict`, in all rows.
 fn observe_all(
     input: &Input,
     triage: &mut Triage<'_>,
@@ -106,11 +106,10 @@ fn observe_all(
     let has_warnings = terms.is_strict || !terms.is_quiet;
     let mut linter = has_warnings.then(|| Linter::new(input, &rows, &lint_terms));
     while let Some(row) = rows.next_row().map_err(Failure::from)? {
-        if let Some(linter) = &mut linter {
+        let Some(is_sent) = triage.observe(&row) else { continue };
+        first_invalid.see(input, &row);
+        if let Some(linter) = linter.as_mut().filter(|_| is_sent || terms.is_strict) {
             linter.look_at(&row);
-        }
-        if triage.observe(&row) {
-            first_invalid.see(input, &row);
         }
     }
     let Some(linter) = linter else { return Ok(()) };

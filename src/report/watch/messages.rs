@@ -112,13 +112,10 @@ impl Observer for &RefCell<Watch> {
             ),
             Notice::Outage { why, patience } => {
                 self.borrow_mut().why = escape_and_shorten(why);
-                // The reason of a failure with a reply begins with the reply's status.
-                let is_answering = why.starts_with("HTTP ");
                 tracing::info!(
                     event = "outage",
                     patience_seconds = patience.as_secs(),
-                    "Server {} ({}). Paused; retrying for up to {}.",
-                    if is_answering { "failing" } else { "unreachable" },
+                    "Server unreachable ({}). Paused; retrying for up to {}.",
                     escape_and_shorten(why),
                     rounded(*patience)
                 );
