@@ -4,15 +4,15 @@
 //! A **success** is a reply that confirms or refuses the row: the server works. A row is **suspect** if the row failed in an
 //! earlier run, or once a success of an attempt that *started* after the row's first failure has come in (while the breaker
 //! is open, only of an attempt that started after the opening): the failures of a suspect row are no evidence about the
-//! server. A row is **parked** when it gets no connection, when its attempts are used up while nothing succeeded, or when the
-//! breaker opens. The breaker is **stuck** when only parked rows could be sent.
+//! server. A row is **parked** when its attempts are used up while nothing succeeded, when it gets no connection and no other
+//! row can be opened, or when the breaker opens. The breaker is **stuck** when only parked rows could be sent.
 //!
 //! | state | event | guard | next | action |
 //! | --- | --- | --- | --- | --- |
-//! | Closed | success | | Closed | forget older counted failures; record the parked rows that are suspect and have no attempt left, queue the other suspect ones |
+//! | Closed | success | | Closed | forget older counted failures; record or queue the suspect parked rows |
 //! | Closed | failure | suspect, attempts left | Closed | charge the row; backoff |
 //! | Closed | failure | suspect, none left | Closed | record |
-//! | Closed | no connection | under 10 counted | Closed | park |
+//! | Closed | no connection | under 10 counted | Closed | backoff; park if no other row can be opened |
 //! | Closed | failure | not suspect, under 10 counted | Closed | charge the row; backoff, or park |
 //! | Closed | failure | not suspect, 10th | Open (0.5 s) | forgive rows that are not suspect; park |
 //! | Closed | stuck | | Open (0.5 s) | forgive |

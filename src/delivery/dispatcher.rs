@@ -155,6 +155,10 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
         self.recorder.is_idle() && if self.shutdown.has_begun() { is_drained } else { is_done }
     }
 
+    fn can_open_more(&self) -> bool {
+        !self.intake.has_ended() && self.rows.has_room()
+    }
+
     fn stop(&mut self, reason: Stop) {
         self.shutdown.begin(reason, self.clock.now());
     }
@@ -418,9 +422,9 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
 
     /// Retries, parks or records a row whose attempt failed while the breaker is closed.
     fn retry_or_give_up(&mut self, key: RowKey, failure: &AttemptFailure, is_suspect: bool, now: Time) {
-        let row = self.rows.get(key);
-        let most = self.settings.max_attempts.get();
-        match row.log.decide(failure, is_suspect, most, &mut self.random) {
+        let (row, most) = (self.rows.get(key), self.settings.max_attempts.get());
+        let is_last = !self.can_open_more();
+        match row.log.decide(failure, (is_suspect, is_last), most, &mut self.random) {
             RetryDecision::Record => self.record_lost(key, now, GivenUp::AfterAttempts),
             RetryDecision::Park => self.rows.queue_mut().park(key),
             RetryDecision::Retry(pause) => {
@@ -458,13 +462,12 @@ impl<'run, T: Transport, L: Log, F: Feed, O: Observer> Dispatcher<'run, T, L, F,
     /// Opens the breaker if a row is parked, nothing is in flight and no other row could be sent now. Rows in backoff are
     /// ignored: two customers that fail together would use up their attempts before ten failures are counted.
     fn open_if_stuck(&mut self, now: Time) -> bool {
-        let no_more_rows = self.intake.has_ended() || !self.rows.has_room();
         let is_stuck = !self.shutdown.has_begun()
             && self.breaker.is_closed()
             && self.flights.count() == 0
             && self.recorder.is_idle()
             && self.rows.queue().is_stuck()
-            && no_more_rows;
+            && !self.can_open_more();
         if is_stuck {
             self.breaker.open(now);
             self.begin_outage();

@@ -77,7 +77,7 @@ pub(super) enum RetryDecision {
     Retry(Duration),
     /// Record the row: its attempts are used up, and the row is at fault.
     Record,
-    /// Park the row: no connection came about, or its attempts are used up and either the row or the server is at fault.
+    /// Park the row: the last rows get no connection, or its attempts are used up and either the row or the server is at fault.
     Park,
 }
 
@@ -168,17 +168,17 @@ impl RowLog {
         self.charged >= max_attempts || self.unconfirmed >= MAX_UNCONFIRMED
     }
 
-    /// Decides about the row after a failure that was counted.
+    /// Decides about the row after a failure that was counted. `is_last`: no other row can be opened.
     pub(super) fn decide(
         &self,
         failure: &AttemptFailure,
-        is_suspect: bool,
+        (is_suspect, is_last): (bool, bool),
         max_attempts: u32,
         random: &mut fastrand::Rng,
     ) -> RetryDecision {
         match self.is_used_up(max_attempts) {
-            // The next success queues the row again. Where no other row could have one, the breaker opens and probes.
-            _ if failure.kind == FailureKind::NotSent => RetryDecision::Park,
+            // The probes of an outage come sooner than the end of a backoff, and no row is to blame.
+            _ if is_last && failure.kind == FailureKind::NotSent => RetryDecision::Park,
             true if is_suspect => RetryDecision::Record,
             true => RetryDecision::Park,
             false => {
@@ -292,17 +292,18 @@ mod tests {
     fn a_row_without_attempts_is_recorded_if_suspect_and_else_parked() {
         let random = &mut fastrand::Rng::new();
         let (busy, log) = (overloaded(503), log(&vec![overloaded(503); 5]));
-        assert_eq!(log.decide(&busy, true, 5, random), RetryDecision::Record);
-        assert_eq!(log.decide(&busy, false, 5, random), RetryDecision::Park);
-        assert!(matches!(log.decide(&busy, true, 6, random), RetryDecision::Retry(_)));
+        assert_eq!(log.decide(&busy, (true, true), 5, random), RetryDecision::Record);
+        assert_eq!(log.decide(&busy, (false, true), 5, random), RetryDecision::Park);
+        assert!(matches!(log.decide(&busy, (true, true), 6, random), RetryDecision::Retry(_)));
     }
 
     #[test]
-    fn a_row_without_a_connection_is_parked_at_once() {
-        let log = log(&[not_sent(None)]);
+    fn a_row_without_a_connection_is_parked_if_no_other_row_can_be_opened() {
+        let (log, random) = (log(&[not_sent(None)]), &mut fastrand::Rng::new());
         for is_suspect in [false, true] {
-            let decision = log.decide(&not_sent(None), is_suspect, 5, &mut fastrand::Rng::new());
-            assert_eq!(decision, RetryDecision::Park);
+            let mut decide = |is_last| log.decide(&not_sent(None), (is_suspect, is_last), 5, random);
+            assert_eq!(decide(true), RetryDecision::Park);
+            assert!(matches!(decide(false), RetryDecision::Retry(_)));
         }
     }
 
@@ -361,7 +362,7 @@ mod tests {
         let random = &mut fastrand::Rng::new();
         for _ in 0..100 {
             let RetryDecision::Retry(backoff) =
-                log(&[overloaded(429)]).decide(&overloaded(429), false, 5, random)
+                log(&[overloaded(429)]).decide(&overloaded(429), (false, true), 5, random)
             else {
                 panic!("it is not charged")
             };
