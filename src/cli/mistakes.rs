@@ -1,6 +1,7 @@
 //! Errors of the command line in the words of the help: clap's own messages speak of arguments and subcommands.
 
 use crate::input::find_nearest;
+use crate::text::shell_word;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 use std::error::Error as _;
@@ -77,7 +78,7 @@ fn unknown_argument(
         (None, _) => unknown,
         (Some(_), Some(_)) => format!("{unknown}. It is an option of {}", others.join(", ")),
         (Some(first), None) => {
-            format!("{unknown}. Put it after the command: offerit-sync {first} INPUT {typed}")
+            format!("{unknown}. Put it after the command: offerit-sync {first} … {typed}")
         }
     }
 }
@@ -90,7 +91,9 @@ fn longs(command: &Command) -> impl Iterator<Item = &str> {
 /// How a job is tried out here.
 fn instead_of_a_trial(typed: &str, arguments: &[OsString]) -> String {
     let files = arguments.iter().skip(1).filter(|argument| Path::new(argument).is_file());
-    let input = files.filter_map(|file| file.to_str()).next().unwrap_or("INPUT");
+    let files: Vec<_> = files.filter_map(|file| file.to_str()).collect();
+    // Another file may be the value of an option.
+    let input = if let [file] = files[..] { shell_word(file) } else { "INPUT".to_owned() };
     format!(
         "unknown option '{typed}'\n\n\
          To check a file without sending it:      offerit-sync check {input}\n\
@@ -103,7 +106,7 @@ fn unknown_command(error: &Error, grammar: &Command) -> String {
     let typed = text(error, ContextKind::InvalidSubcommand);
     let path = Path::new(&typed);
     if typed == "-" || path.extension().is_some() || path.is_file() {
-        return format!("unknown command '{typed}'. To send a file: offerit-sync run {typed}");
+        return format!("unknown command '{typed}'. To send a file: offerit-sync run {}", shell_word(&typed));
     }
     let names = || grammar.get_subcommands().map(Command::get_name);
     match find_nearest(&typed, names()) {
@@ -159,8 +162,8 @@ mod tests {
             (&["run", "a.csv", "--resum"][..], "'--resum'. Did you mean '--resume'?"),
             (&["run", "a.csv", "--ressult", "r.csv"], "Did you mean '--result'?"),
             (&["check", "a.csv", "--resume"], "It is an option of run"),
-            (&["--rate", "5", "run", "a.csv"], "after the command: offerit-sync run INPUT --rate"),
-            (&["-q", "run", "a.csv"], "after the command: offerit-sync run INPUT -q"),
+            (&["--rate", "5", "run", "a.csv"], "after the command: offerit-sync run … --rate"),
+            (&["-q", "run", "a.csv"], "after the command: offerit-sync run … -q"),
             (&["run", "a.csv", "--frobnicate"], "unknown option '--frobnicate'\n"),
             (&["run", "a.csv", "b.csv"], "'b.csv': run takes one <INPUT> only"),
             (&["sandbox", "b.csv"], "sandbox takes options only"),

@@ -317,6 +317,9 @@ fn constant(text: &str, place: Option<&ConfigPosition>) -> Result<Constant, Stri
     if parameter.is_lookup() {
         return Err(format!("{name} identifies the customer, so it cannot be the same in every row"));
     }
+    if value.is_empty() && !parameter.is_removable() {
+        return Err(format!("{name} has no value"));
+    }
     if value.is_empty() {
         return Err(format!("{name} has no value. To remove the field of every customer, use {name}=REMOVE"));
     }

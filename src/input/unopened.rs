@@ -38,18 +38,26 @@ pub fn near_file(path: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().take(MOST_NAMES).filter(|entry| !entry.path().is_dir());
     let names: Vec<String> =
         files.map(|entry| entry.file_name()).filter_map(|name| suggested(name, wanted)).collect();
-    find_nearest(wanted, names.iter().map(String::as_str)).map(|name| path.with_file_name(name))
+    // The common ending is no likeness.
+    let ending = ending(wanted).unwrap_or_default();
+    let stem = |name: &str| name[..name.len() - ending.len()].to_owned();
+    let stems: Vec<String> = names.iter().map(|name| stem(name)).collect();
+    let near = find_nearest(&stem(wanted), stems.iter().map(String::as_str))?;
+    let index = stems.iter().position(|stem| stem == near)?;
+    Some(path.with_file_name(&names[index]))
 }
 
 /// A name that may be suggested: plain text of the same kind of file.
 fn suggested(name: OsString, wanted: &str) -> Option<String> {
-    let extension = |name: &str| match name.to_lowercase() {
-        // A result file is not an input, though both are CSV.
-        name if name.ends_with(RESULT) => Some(RESULT.to_owned()),
-        name => name.rsplit_once('.').map(|(_, extension)| extension.to_owned()),
-    };
     let is_plain = |name: &str| !name.chars().any(is_escaped);
-    name.into_string().ok().filter(|name| is_plain(name) && extension(name) == extension(wanted))
+    name.into_string().ok().filter(|name| is_plain(name) && ending(name) == ending(wanted))
+}
+
+/// The end of a name that tells the kind of a file, in lower case. A result file is not an input, though both are CSV.
+fn ending(name: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let length = if name.ends_with(RESULT) { RESULT.len() } else { name.len() - name.rfind('.')? };
+    Some(name[name.len() - length..].to_owned())
 }
 
 #[cfg(test)]
@@ -69,7 +77,9 @@ mod tests {
         assert!(message("custmers.csv").ends_with("customers.csv?"), "{}", message("custmers.csv"));
         assert!(message("custmers.result.csv").ends_with("customers.result.csv?"));
         assert!(message("custmers.toml").ends_with("customers.toml?"));
-        assert!(message("x.csv").ends_with("x.csv not found"));
+        for unlike in ["x.csv", "last.csv", "monday.result.csv"] {
+            assert!(message(unlike).ends_with(&format!("{unlike} not found")), "{}", message(unlike));
+        }
         assert!(message("ab.csv").ends_with("ab.csv not found"), "a name with a line break is not suggested");
         assert!(message("none/x.csv").ends_with("none does not exist"));
     }

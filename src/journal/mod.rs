@@ -168,12 +168,12 @@ pub enum Error {
 fn damaged(path: &Path, line: u64, offset: u64, fault: &ParseFault) -> String {
     let path = path.display();
     match fault {
-        ParseFault::Header => format!(
-            "{path} {fault} (line 1, byte 0). Restore a copy of it, or use another result file. Nothing was sent"
-        ),
+        ParseFault::Header => {
+            format!("{path} {fault} (line 1, byte 0). Restore a copy of it, or use another result file")
+        }
         _ => format!(
-            "{path}: line {line} (byte {offset}): {fault}. The file is damaged or was edited. Restore a copy of it, or start \
-             over with another --result. Nothing was sent"
+            "{path}: line {line} (byte {offset}): {fault}. The file is damaged or was edited. Restore a copy of it, or use \
+             another result file"
         ),
     }
 }

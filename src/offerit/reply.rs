@@ -185,7 +185,7 @@ fn json(body: &ReplyBody) -> &[u8] {
 /// The reason of a 2xx reply with JSON other than `true`: its message may read as if all were well.
 fn refusal(value: &Value, row: &WordFilter<'_>) -> String {
     match (message(value), value) {
-        (Some(Value::String(text)), _) => {
+        (Some(Value::String(text)), _) if !text.is_empty() => {
             format!("expected true, got: {}", row.keep_words(text))
         }
         (_, Value::String(text)) => format!("expected true, got the string \"{}\"", row.keep_words(text)),
@@ -212,6 +212,7 @@ fn text(status: StatusCode, body: &ReplyBody, row: &WordFilter<'_>) -> String {
 fn words(body: &ReplyBody, row: &WordFilter<'_>) -> String {
     let text = body.to_text();
     match title(&text) {
+        Some("") => "a web page".to_owned(),
         Some(title) => format!("a web page ({})", row.keep_words(title)),
         None => row.keep_words(&text),
     }
@@ -220,7 +221,8 @@ fn words(body: &ReplyBody, row: &WordFilter<'_>) -> String {
 fn title(page: &str) -> Option<&str> {
     // Only the letters of ASCII change, so positions stay.
     let tags = page.to_ascii_lowercase();
-    let start = tags.find("<title>")? + "<title>".len();
+    let tag = tags.find("<title")?;
+    let start = tag + tags[tag..].find('>')? + 1;
     let end = start + tags[start..].find("</title>")?;
     Some(page[start..end].trim())
 }
@@ -340,6 +342,8 @@ mod tests {
             ("\u{feff}\"unique\"", "unique"),
             ("<b>Bad\n  Request</b>", "<b>Bad Request</b>"),
             ("<html><head><TITLE> 404 Not Found </TITLE></head><hr>", "a web page (404 Not Found)"),
+            ("<title lang=\"en\">Bad Request</title>", "a web page (Bad Request)"),
+            ("<title></title>", "a web page"),
             ("<title>Bad Request", "<title>Bad Request"),
             ("", "Bad Request"),
         ] {

@@ -4,7 +4,7 @@
 use super::bar::bar;
 use super::pauses::Kind;
 use super::summary::Counts;
-use crate::text::{grouped, rounded_up, share};
+use crate::text::{counted, grouped, rounded_up, share};
 use console::{measure_text_width, truncate_str};
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl View {
 
     fn bar(&self, width: usize, is_coloured: bool) -> String {
         let Some(to_send) = self.to_send else {
-            return truncate_str(&format!("{} rows", grouped(self.done)), width, "…").into_owned();
+            return truncate_str(&counted(self.done, "row"), width, "…").into_owned();
         };
         let mut figures =
             vec![share(self.sent, to_send), format!("{} of {}", grouped(self.sent), grouped(to_send))];

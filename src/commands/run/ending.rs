@@ -257,7 +257,7 @@ impl Outcome {
         }
         if failed > 0 {
             advice.push(format!(
-                "{} failed: the server accepted none of their requests. Rerun with --resume to send them again.",
+                "{} failed: no request was accepted or refused. Rerun with --resume to send again.",
                 counted(failed, "row")
             ));
         }

@@ -173,7 +173,7 @@ async fn rows_out_of_attempts_wait_for_the_next_row_of_a_silent_stream() {
         }
     }
     for (broken, sent_again) in [((|| busy(503, None)) as fn() -> Answer, 3600..3610), (not_sent, 60..91)] {
-        let server = Simulated::new(|arrival| {
+        let server = Simulated::new(move |arrival| {
             (SECOND / 500, if arrival.now < 60 * SECOND { broken() } else { updated() })
         });
         let (_, never) = unbounded_channel();

@@ -66,7 +66,7 @@ fn progress_line(view: &View, speed: Option<f64>, left: Option<Duration>) -> Str
         Some(rows) => {
             format!("{}: {} of {}", share(view.sent, rows), grouped(view.sent), counted(rows, "row"))
         }
-        None => format!("{} rows", grouped(view.done)),
+        None => counted(view.done, "row"),
     }];
     parts.extend(speed.map(|speed| format!("{speed:.1}/s")));
     parts.extend(view.effective_rate.map(|rate| format!("slowed to {}/s", brief(rate))));
