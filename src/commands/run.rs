@@ -18,7 +18,7 @@ use super::signals::Signals;
 use super::{SANDBOX_CREDENTIALS, runtime};
 use crate::delivery::{self, ChannelFeed, Ending, Tally, deliver};
 use crate::exit::{ExitCode, Failure};
-use crate::input::{Input, Mapping, Reading};
+use crate::input::{Input, Mapping, Reading, cannot_overwrite};
 use crate::journal::{Existing, OwnFile, ResultFile, Writer};
 use crate::offerit::{
     ApiKey, Authorities, Client, Credentials, Endpoint, Route, Settings as ServerSettings, ShowReply,
@@ -161,10 +161,7 @@ fn open_input(settings: &Settings) -> Result<Input, Failure> {
     ];
     refuse_stream(&input, looked_at_first)?;
     if input.is_at(&settings.result) {
-        return Err(Failure::usage(format!(
-            "--result: would overwrite the input {}",
-            settings.result.display()
-        )));
+        return Err(Failure::usage(cannot_overwrite(&settings.result)));
     }
     Ok(input)
 }

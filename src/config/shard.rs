@@ -3,6 +3,7 @@
 use super::VerifyOptions;
 use crate::delivery::Rate;
 use crate::exit::Failure;
+use crate::input::cannot_overwrite;
 use crate::resume::Shard;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ pub(super) fn result_path(
         None => input.with_extension(extension(shard)),
     };
     if path == input {
-        return Err(Failure::usage(format!("--result: would overwrite the input {}", path.display())));
+        return Err(Failure::usage(cannot_overwrite(&path)));
     }
     Ok(path)
 }

@@ -26,7 +26,7 @@ pub use csv::{Limit, Limits, TooLong};
 pub use error::Error;
 pub use rows::{Invalid, Original, Problem, Row, Rows};
 pub use source::{Charset, Compression, Delimiter, Format, Reading, Snapshot};
-pub use unopened::{cannot_open, near_file};
+pub use unopened::{cannot_open, cannot_overwrite, near_file};
 
 /// An input that was opened once: a file, which can be read again from its start, or a stream, which cannot.
 #[derive(Debug)]

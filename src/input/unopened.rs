@@ -1,4 +1,4 @@
-//! The message for a file that cannot be opened, with the name that was probably meant.
+//! The messages for a file that cannot be opened, with the name that was probably meant, or not be written.
 
 use super::columns::find_nearest;
 use crate::text::is_escaped;
@@ -28,6 +28,12 @@ pub fn cannot_open(path: &Path, error: &io::Error) -> String {
         Some(near) => format!("{shown_path} not found. Did you mean {}?", near.display()),
         None => format!("{shown_path} not found"),
     }
+}
+
+/// The message for a result file that is the input itself.
+#[must_use]
+pub fn cannot_overwrite(path: &Path) -> String {
+    format!("--result: would overwrite the input {}", path.display())
 }
 
 /// The file in the same folder whose name is nearest to a missing one, if it is of the same kind.

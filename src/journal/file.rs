@@ -5,7 +5,7 @@ use super::holder::Holder;
 use super::reader::{Records, Tail, is_torn_header};
 use super::record::HEADER;
 use super::scan::{Keep, scan};
-use super::{Error, Marks};
+use super::{CANNOT_READ, CANNOT_STAT, Error, Marks};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -136,7 +136,7 @@ impl ResultFile {
 fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io_error(path, "cannot read the properties of the result file")(error)),
+        Err(error) => return Err(io_error(path, CANNOT_STAT)(error)),
         Ok(metadata) => refuse_irregular(path, metadata.file_type())?,
     }
     let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
@@ -147,7 +147,7 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, 
 }
 
 fn read_metadata(path: &Path, file: &File) -> Result<Metadata, Error> {
-    file.metadata().map_err(io_error(path, "cannot read the properties of the result file"))
+    file.metadata().map_err(io_error(path, CANNOT_STAT))
 }
 
 pub(super) fn open_to_read(path: &Path) -> Result<File, Error> {
@@ -231,7 +231,7 @@ fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = Vec::new();
     // One byte more than the header, to recognize a file that is longer.
     let read = file.take(HEADER.len() as u64 + 1).read_to_end(&mut head);
-    read.map_err(io_error(path, "cannot read the result file"))?;
+    read.map_err(io_error(path, CANNOT_READ))?;
     if head.starts_with(HEADER.as_bytes()) || is_torn_header(&head) {
         return Ok(());
     }

@@ -1,9 +1,9 @@
 //! Single records of a result file, read again by their position.
 
-use super::Error;
 use super::file::{io_error, open_to_read};
 use super::parse::{ParseFault, ParsedLine, RecordPosition, RecordRef};
 use super::reader::LONGEST_LINE;
+use super::{CANNOT_READ, Error};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl RecordLookup {
     /// # Errors
     /// If the record is gone, or the file cannot be read.
     pub fn record(&mut self, position: RecordPosition) -> Result<RecordRef<'_>, Error> {
-        let cannot_read = || io_error(&self.path, "cannot read the result file");
+        let cannot_read = || io_error(&self.path, CANNOT_READ);
         let distance =
             i64::try_from(i128::from(position.offset) - i128::from(self.offset)).unwrap_or(i64::MAX);
         self.file.seek_relative(distance).map_err(cannot_read())?;

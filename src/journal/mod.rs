@@ -165,6 +165,12 @@ pub enum Error {
     },
 }
 
+/// The failure to read the bytes of a result file.
+const CANNOT_READ: &str = "cannot read the result file";
+
+/// The failure to read the size or the kind of a result file.
+const CANNOT_STAT: &str = "cannot read the properties of the result file";
+
 fn damaged(path: &Path, line: u64, offset: u64, fault: &ParseFault) -> String {
     let path = path.display();
     match fault {

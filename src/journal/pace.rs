@@ -2,7 +2,7 @@
 
 use super::file::open_to_read;
 use super::parse::ParsedLine;
-use super::{Error, RecordRef};
+use super::{CANNOT_READ, Error, RecordRef};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -27,11 +27,7 @@ pub fn recent_speed(path: &Path, since: Option<SystemTime>, now: SystemTime) -> 
         file.seek(SeekFrom::Start(start)).and_then(|_| file.take(END).read_to_end(&mut end))?;
         Ok(start > 0)
     });
-    let failed = |source: io::Error| Error::Io {
-        path: path.to_path_buf(),
-        doing: "cannot read the result file",
-        source,
-    };
+    let failed = |source: io::Error| Error::Io { path: path.to_path_buf(), doing: CANNOT_READ, source };
     Ok(speed(&end, read.map_err(failed)?, since, now))
 }
 

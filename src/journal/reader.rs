@@ -1,10 +1,10 @@
 //! Reads a result file from its start to its end: every whole record, and the start of the torn tail of a crash. The memory is
 //! one buffer for a file of any length.
 
-use super::Error;
 use super::parse::{ParseFault, ParsedLine, RecordPosition, RecordRef};
 use super::record::HEADER;
 use super::unreadable_tail::{LONGEST_RECORD, MOST_LOST_RECORDS, UnreadableTail};
+use super::{CANNOT_READ, Error};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -210,8 +210,7 @@ impl<R: Read> Records<R> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    let doing = "cannot read the result file";
-                    return Err(Error::Io { path: self.path.clone(), doing, source });
+                    return Err(Error::Io { path: self.path.clone(), doing: CANNOT_READ, source });
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Makes records durable: group commit on a separate thread. While one batch is on its way to the disk, the next batch
 //! gathers.
 
-use super::Error;
 use super::file::io_error;
+use super::{CANNOT_STAT, Error};
 use crate::input::Snapshot;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
@@ -63,7 +63,7 @@ impl OwnFile {
     /// If the properties of the file cannot be read.
     pub fn new(path: PathBuf, file: File) -> Result<OwnFile, Error> {
         let left = file.metadata().map(|own| Snapshot::of(&own));
-        let left = left.map_err(io_error(&path, "cannot read the properties of the result file"))?;
+        let left = left.map_err(io_error(&path, CANNOT_STAT))?;
         Ok(OwnFile { path, file, left, synced: left.length() })
     }
 
