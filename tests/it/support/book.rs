@@ -170,7 +170,8 @@ fn transcript(commands: &[&str]) -> String {
     let copied =
         Command::new("cp").arg("-R").arg(root().join("samples")).arg(folder.path()).status().expect("cp");
     assert!(copied.success());
-    let mut script = "exec 2>&1\n".to_owned();
+    // The README's first command leaves a result file among the samples.
+    let mut script = "exec 2>&1\nrm -f samples/*.result.*\n".to_owned();
     for command in commands {
         let shown = command.replace('\'', r"'\''");
         script.push_str(&format!("code=$?; printf '$ %s\\n' '{shown}'; (exit $code)\n{command}\n"));
